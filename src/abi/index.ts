@@ -1,0 +1,6 @@
+export * from './addr.js'
+export * from './errno.js'
+export * from './frame.js'
+export * from './frame-reader.js'
+export * from './limits.js'
+export * from './message.js'
