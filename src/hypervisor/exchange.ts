@@ -1,0 +1,412 @@
+import { DOMID_ANY, messageTypeOf, type Port } from '../abi/addr.js'
+import type { ErrorCode } from '../abi/errno.js'
+import type { FrameBytes } from '../abi/frame.js'
+import { IOVS_MAX, MESSAGE_BYTES_MAX, MESSAGE_HEADER_BYTES, type Limits } from '../abi/limits.js'
+import { messageSlotsBytes } from '../abi/message.js'
+import type { FlowRecord } from './event.js'
+import { noRing, RING_FLAG, ringStatus, type RingQuery, type RingStatus } from './notify.js'
+import type { RunOutcome, SendOutcome } from './outcome.js'
+import type { PolicyGate } from './policy-gate.js'
+import { runCopy, sizeOfMessage } from './ring-buffer.js'
+import type { Ring } from './ring.js'
+import type { Session } from './session.js'
+import type { Target } from './target.js'
+
+/** A run of messages as they lie in a SEND frame. */
+export interface Run {
+  readonly sourcePort: Port
+  readonly target: Target
+  readonly port: Port
+  /** A number of MESSAGE_TYPES. */
+  readonly type: number
+  readonly count: number
+  /** The run starts with the first message that was refused for want of space. */
+  readonly retry: boolean
+}
+
+/**
+ * The one place where datagrams change hands. Checks are made in the order that keeps the
+ * promises: whose port it is, policy, existence, space; policy comes before existence, so that
+ * who is not allowed to send can't find out what is there.
+ */
+export class Exchange {
+  readonly #gate: PolicyGate
+  readonly #limits: Limits
+  readonly #onFlow: (record: FlowRecord) => void
+  readonly #copy = runCopy()
+  readonly #outcome: RunOutcome = {
+    accepted: 0,
+    refused: 0,
+    code: null,
+    decisionId: 0,
+    malformed: false,
+    slotBytes: 0,
+  }
+  #lastDecisionId: number
+
+  constructor(
+    gate: PolicyGate,
+    limits: Limits,
+    decisionIdBase: number,
+    onFlow: (record: FlowRecord) => void,
+  ) {
+    this.#gate = gate
+    this.#limits = limits
+    this.#lastDecisionId = decisionIdBase
+    this.#onFlow = onFlow
+  }
+
+  /**
+   * Sends the messages that lie from `start` to `end` in `bytes`, up to the first refusal.
+   * (Argo: sendv, for many messages of one flow at once.)
+   * @returns the one RunOutcome of this object, overwritten by the next call.
+   */
+  sendRun(session: Session, run: Run, bytes: FrameBytes, start: number, end: number): RunOutcome {
+    const outcome = this.#outcome
+    outcome.accepted = 0
+    outcome.refused = 0
+    outcome.code = null
+    outcome.decisionId = 0
+    outcome.malformed = false
+    outcome.slotBytes = 0
+
+    const { domain } = session
+    if (!session.isBound(run.sourcePort)) return this.#refuseAll(session, run, 'EADDRNOTAVAIL')
+    if (messageTypeOf(run.type) === undefined) return this.#refuseAll(session, run, 'EINVAL')
+    const gate = this.#gate
+    const index = gate.decide(domain, run.sourcePort, run.target, run.port, run.type)
+    const isNewFlow = gate.isNewFlow
+    const { action } = gate.verdict(index)
+    if (action !== 'accept') {
+      const payloadBytes = payloadOfRun(bytes, start, end, run.count)
+      if (payloadBytes < 0) outcome.malformed = true
+      else if (action === 'drop') this.#swallow(session, run, index, payloadBytes, isNewFlow)
+      else this.#refuseForGood(session, run, index, payloadBytes, run.count, 'EPERM')
+      return outcome
+    }
+
+    const ring = run.target.domain?.matchRing(run.port, domain.id)
+    if (ring === undefined) {
+      const payloadBytes = payloadOfRun(bytes, start, end, run.count)
+      const code = run.target.domain === undefined ? 'ESRCH' : 'ECONNREFUSED'
+      if (payloadBytes < 0) outcome.malformed = true
+      else this.#refuseForGood(session, run, index, payloadBytes, run.count, code)
+      return outcome
+    }
+    if (session.blockedOn.size > 0 && session.blockedOn.has(ring)) {
+      if (!run.retry) return this.#refuseAll(session, run, 'EAGAIN')
+      session.blockedOn.delete(ring)
+    }
+
+    const copy = this.#copy
+    const firstSize = sizeOfMessage(bytes.view.getUint32(start, true))
+    const shareRoom = ring.share.room(domain.id, ring.waiters.domains, firstSize)
+    const source = { domain: domain.id, port: run.sourcePort }
+    ring.buffer.insertRun(bytes, start, end, source, run.type, shareRoom, copy)
+    if (
+      copy.malformed ||
+      copy.count > run.count ||
+      (copy.nextSize === 0) !== (copy.count === run.count)
+    ) {
+      outcome.malformed = true
+      // A count that lies about what was accepted ends the session; its owner may have read it.
+      if (copy.count > 0)
+        this.#delivered(
+          session,
+          run.sourcePort,
+          ring,
+          copy.count,
+          copy.slotBytes,
+          copy.payloadBytes,
+        )
+      return outcome
+    }
+    outcome.accepted = copy.count
+    outcome.slotBytes = copy.slotBytes
+    if (copy.count > 0) {
+      this.#delivered(session, run.sourcePort, ring, copy.count, copy.slotBytes, copy.payloadBytes)
+      gate.count(index, copy.count, copy.payloadBytes)
+      if (isNewFlow) this.#record(session, run, index, copy.count, copy.payloadBytes, null)
+    }
+    if (copy.nextSize > 0) this.#refuseForSpace(session, run, index, ring, copy.nextSize, shareRoom)
+    return outcome
+  }
+
+  /**
+   * Sends one datagram from up to 8 buffers. (Argo: sendv.)
+   * @returns ok, or a refusal of `architecture.md` section 4.
+   */
+  sendv(
+    session: Session,
+    flow: Omit<Run, 'count' | 'retry'>,
+    iovs: readonly Uint8Array[],
+  ): SendOutcome {
+    const { domain } = session
+    let payloadBytes = 0
+    for (const iov of iovs) payloadBytes += iov.length
+    if (iovs.length > IOVS_MAX) return this.#refused(session, 'EINVAL')
+    if (!session.isBound(flow.sourcePort)) return this.#refused(session, 'EADDRNOTAVAIL')
+    if (messageTypeOf(flow.type) === undefined) return this.#refused(session, 'EINVAL')
+    if (payloadBytes > MESSAGE_BYTES_MAX) return this.#refused(session, 'EMSGSIZE')
+
+    const run = { ...flow, count: 1, retry: true }
+    const outcome = this.#outcome
+    const gate = this.#gate
+    const index = gate.decide(domain, flow.sourcePort, flow.target, flow.port, flow.type)
+    const isNewFlow = gate.isNewFlow
+    const { action } = gate.verdict(index)
+    if (action === 'drop') {
+      this.#swallow(session, run, index, payloadBytes, isNewFlow)
+      return { ok: true }
+    }
+    const ring = flow.target.domain?.matchRing(flow.port, domain.id)
+    if (action === 'reject' || ring === undefined) {
+      const code =
+        action === 'reject' ? 'EPERM' : flow.target.domain === undefined ? 'ESRCH' : 'ECONNREFUSED'
+      this.#refuseForGood(session, run, index, payloadBytes, 1, code)
+      return { ok: false, code, decisionId: outcome.decisionId }
+    }
+    session.blockedOn.delete(ring)
+    const size = messageSlotsBytes(payloadBytes)
+    const shareRoom = ring.share.room(domain.id, ring.waiters.domains, size)
+    if (size > ring.buffer.roomBytes || size > shareRoom) {
+      this.#refuseForSpace(session, run, index, ring, size, shareRoom)
+      session.blockedOn.delete(ring) // a caller who waits for each outcome has nothing in flight
+      return { ok: false, code: outcome.code!, decisionId: outcome.decisionId }
+    }
+    const source = { domain: domain.id, port: flow.sourcePort }
+    ring.buffer.insert(iovs, payloadBytes, source, flow.type)
+    this.#delivered(session, flow.sourcePort, ring, 1, size, payloadBytes)
+    gate.count(index, 1, payloadBytes)
+    if (isNewFlow) this.#record(session, run, index, 1, payloadBytes, null)
+    return { ok: true }
+  }
+
+  /**
+   * Frees what a ring's owner has read, and wakes those for whom there is space now.
+   * @param offset absolute; the same or a lower one again does nothing.
+   * @returns false when the offset is not one that the owner can have read up to.
+   */
+  consume(ring: Ring, offset: number): boolean {
+    const from = ring.buffer.rxOffset
+    const freed = ring.buffer.consumeTo(offset, ring.givenOffset)
+    if (freed < 0) return false
+    if (freed > 0) {
+      ring.share.release(from, from + freed)
+      this.wake(ring)
+    }
+    return true
+  }
+
+  /** Tells waiters that there is space, as far as there is. */
+  wake(ring: Ring): void {
+    const { waiters, share, buffer } = ring
+    if (waiters.size === 0) return
+    const taken = waiters.take(buffer.roomBytes, waiter =>
+      share.room(waiter.session.domain.id, waiters.domains, waiter.size),
+    )
+    for (const session of taken) {
+      session.waitingFor.delete(ring)
+      session.sink.event({
+        kind: 'space',
+        party: ring.owner.domain.party,
+        port: ring.id.port,
+        spaceBytes: buffer.payloadSpace,
+      })
+    }
+  }
+
+  /**
+   * Answers one entry of a notify. (Argo: fill_ring_data.) Policy is asked first, and a refusal
+   * says nothing about what is there.
+   */
+  query(session: Session, sourcePort: Port, query: RingQuery, type: number): RingStatus {
+    const { target, port } = query
+    const index = this.#gate.decide(session.domain, sourcePort, target, port, type)
+    if (this.#gate.verdict(index).action !== 'accept') return noRing('EPERM')
+    const ring = target.domain?.matchRing(port, session.domain.id)
+    if (ring === undefined) {
+      if (query.wantRing && !this.#wantRing(session, target, port)) return noRing('EBUSY')
+      return noRing(target.domain === undefined ? 'ESRCH' : 'ECONNREFUSED')
+    }
+    const status = ringStatus(ring, ring.id.partner === DOMID_ANY, query.spaceRequired)
+    if ((status.flags & RING_FLAG.EMSGSIZE) !== 0) return status
+    const size = messageSlotsBytes(query.spaceRequired)
+    const shareRoom = ring.share.room(session.domain.id, ring.waiters.domains, size)
+    if (size <= ring.buffer.roomBytes && size <= shareRoom) {
+      this.#stopWaiting(session, ring)
+      return { ...status, flags: status.flags | RING_FLAG.SUFFICIENT }
+    }
+    if (this.#wait(session, ring, size)) return status
+    return { ...status, flags: status.flags | RING_FLAG.EBUSY }
+  }
+
+  #delivered(
+    session: Session,
+    sourcePort: Port,
+    ring: Ring,
+    datagrams: number,
+    slotBytes: number,
+    payloadBytes: number,
+  ): void {
+    const { counters } = session.domain
+    counters.datagramsSent += datagrams
+    counters.bytesSent += payloadBytes
+    const received = ring.owner.domain.counters
+    received.datagramsReceived += datagrams
+    received.bytesReceived += payloadBytes
+    ring.datagrams += datagrams
+    ring.share.charge(session.domain.id, slotBytes, ring.buffer.txOffset)
+    const ports = ring.senders.get(session)
+    if (ports === undefined) {
+      ring.senders.set(session, new Set([sourcePort]))
+      session.sentTo.add(ring)
+    } else {
+      ports.add(sourcePort)
+    }
+    if (ring.waiters.size > 0) this.#stopWaiting(session, ring)
+    ring.owner.sink.data(ring, session.domain)
+  }
+
+  /** Refuses a whole run for a reason that has nothing to do with policy. */
+  #refuseAll(session: Session, run: Run, code: ErrorCode): RunOutcome {
+    this.#outcome.refused = run.count
+    this.#outcome.code = code
+    session.domain.counters.datagramsRefused += run.count
+    return this.#outcome
+  }
+
+  #refused(session: Session, code: ErrorCode): SendOutcome {
+    session.domain.counters.datagramsRefused++
+    return { ok: false, code, decisionId: 0 }
+  }
+
+  #swallow(
+    session: Session,
+    run: Run,
+    index: number,
+    payloadBytes: number,
+    isNewFlow: boolean,
+  ): void {
+    this.#outcome.accepted = run.count
+    session.domain.counters.datagramsDropped += run.count
+    this.#gate.count(index, run.count, payloadBytes)
+    if (isNewFlow) this.#record(session, run, index, run.count, payloadBytes, null)
+  }
+
+  /** Refuses `count` datagrams so that trying again now would only be refused again. */
+  #refuseForGood(
+    session: Session,
+    run: Run,
+    index: number,
+    payloadBytes: number,
+    count: number,
+    code: ErrorCode,
+  ): void {
+    const outcome = this.#outcome
+    outcome.refused = count
+    outcome.code = code
+    session.domain.counters.datagramsRefused += count
+    this.#gate.count(index, count, payloadBytes)
+    outcome.decisionId = this.#record(session, run, index, count, payloadBytes, code)
+  }
+
+  /**
+   * Refuses what is left of a run because a message of `size` slot bytes does not go in. If it
+   * never will, only that one message is refused. Else all of the rest is, and until the session
+   * goes back to this message whatever else of it is under way to this ring is refused too: so
+   * what gets in of a burst is a prefix of it.
+   */
+  #refuseForSpace(
+    session: Session,
+    run: Run,
+    index: number,
+    ring: Ring,
+    size: number,
+    shareRoom: number,
+  ): void {
+    const outcome = this.#outcome
+    if (size > ring.buffer.length - MESSAGE_HEADER_BYTES) {
+      this.#refuseForGood(session, run, index, 0, 1, 'EMSGSIZE')
+      return
+    }
+    outcome.refused = run.count - outcome.accepted
+    outcome.decisionId = 0
+    session.domain.counters.datagramsRefused += outcome.refused
+    session.blockedOn.add(ring)
+    if (!this.#wait(session, ring, size)) outcome.code = 'EBUSY'
+    else outcome.code = size > shareRoom && size <= ring.buffer.roomBytes ? 'EDQUOT' : 'EAGAIN'
+  }
+
+  /** @returns false when the ring's table of waiters is full. */
+  #wait(session: Session, ring: Ring, size: number): boolean {
+    if (!ring.waiters.has(session) && ring.waiters.size >= this.#limits.waitersPerRingMax) {
+      return false
+    }
+    ring.waiters.add(session, size)
+    session.waitingFor.add(ring)
+    return true
+  }
+
+  #stopWaiting(session: Session, ring: Ring): void {
+    if (ring.waiters.remove(session)) session.waitingFor.delete(ring)
+  }
+
+  /** @returns false when the session wants too many rings already. */
+  #wantRing(session: Session, target: Target, port: Port): boolean {
+    let ports = session.absent.get(target)
+    if (ports?.has(port)) return true
+    if (session.absentCount >= this.#limits.absentWaitersPerSessionMax) return false
+    if (ports === undefined) {
+      ports = new Set()
+      session.absent.set(target, ports)
+      target.holders++
+    }
+    ports.add(port)
+    session.absentCount++
+    let sessions = target.absent.get(port)
+    if (sessions === undefined) {
+      sessions = new Set()
+      target.absent.set(port, sessions)
+    }
+    sessions.add(session)
+    return true
+  }
+
+  #record(
+    session: Session,
+    run: Run,
+    index: number,
+    datagrams: number,
+    bytes: number,
+    code: ErrorCode | null,
+  ): number {
+    const decisionId = ++this.#lastDecisionId
+    this.#onFlow({
+      decisionId,
+      verdict: this.#gate.verdict(index),
+      code,
+      source: { domain: session.domain.name, port: run.sourcePort },
+      destination: { domain: run.target.name, port: run.port },
+      type: run.type,
+      datagrams,
+      bytes,
+    })
+    return decisionId
+  }
+}
+
+/** Payload bytes of a run, or -1 when it is not `count` whole messages. */
+function payloadOfRun(bytes: FrameBytes, start: number, end: number, count: number): number {
+  let at = start
+  let payloadBytes = 0
+  for (let i = 0; i < count; i++) {
+    if (at >= end) return -1
+    const len = bytes.view.getUint32(at, true)
+    const size = sizeOfMessage(len)
+    if (size === 0 || size > end - at) return -1
+    payloadBytes += len - MESSAGE_HEADER_BYTES
+    at += size
+  }
+  return at === end ? payloadBytes : -1
+}

@@ -1,0 +1,332 @@
+import {
+  DOMID_ANY,
+  domainNameProblem,
+  isDomainId,
+  type DomainId,
+  type Port,
+} from '../abi/addr.js'
+import type { ErrorCode } from '../abi/errno.js'
+import type { FrameBytes } from '../abi/frame.js'
+import { defaultLimits, NOTIFY_ENTRIES_MAX, type Limits } from '../abi/limits.js'
+import type { PolicyTable } from '../policy/policy-table.js'
+import { assert } from '../util/assert.js'
+import type { Clock } from '../util/clock.js'
+import { Domain } from './domain.js'
+import type { FlowRecord, SessionEvent, SessionSink } from './event.js'
+import { Exchange, type Run } from './exchange.js'
+import type { RingQuery, RingStatus } from './notify.js'
+import {
+  refusal,
+  type OpenOutcome,
+  type Refusal,
+  type RegisterOutcome,
+  type RunOutcome,
+  type SendOutcome,
+  type UnregisterOutcome,
+} from './outcome.js'
+import { PolicyGate, type RuleCounter } from './policy-gate.js'
+import { RingRegistry, type RingRequest } from './ring-registry.js'
+import type { Ring } from './ring.js'
+import { Session } from './session.js'
+import { Target } from './target.js'
+
+export interface HypervisorOptions {
+  readonly policy: PolicyTable
+  readonly clock: Clock
+  readonly limits?: Partial<Limits>
+  /** Decision ids count up from here, so that they differ from those before a restart. */
+  readonly decisionIdBase?: number
+  /** Told of every refusal and of every flow that is seen for the first time. */
+  readonly onFlow?: (record: FlowRecord) => void
+}
+
+/**
+ * Holds the rings of its domains and copies datagrams between them, as far as policy lets it.
+ *
+ * A machine, not a service: every operation is synchronous, takes values, and is done when it
+ * returns. What others must hear of is left with their sinks. It opens nothing, waits for
+ * nothing, and knows no time but its clock's, so it can be embedded, tested and replayed.
+ */
+export class Hypervisor {
+  readonly limits: Limits
+  readonly #gate: PolicyGate
+  readonly #registry: RingRegistry
+  readonly #exchange: Exchange
+  readonly #domains = new Map<DomainId, Domain>()
+  readonly #targets = new Map<string, Target>()
+  readonly #sessions = new Map<number, Session>()
+  #lastSessionId = 0
+
+  constructor(options: HypervisorOptions) {
+    this.limits = { ...defaultLimits, ...options.limits }
+    this.#gate = new PolicyGate(options.policy, options.clock)
+    this.#registry = new RingRegistry(this.limits, id => this.#domains.get(id))
+    this.#exchange = new Exchange(
+      this.#gate,
+      this.limits,
+      options.decisionIdBase ?? 0,
+      options.onFlow ?? (() => undefined),
+    )
+  }
+
+  // ---- domains ----
+
+  /**
+   * Lets a domain have sessions.
+   * @param id 1..0x7FEF, of no other domain; handing ids out is the caller's business.
+   */
+  createDomain(id: DomainId, name: string, tags: readonly string[] = []): Domain {
+    assert(isDomainId(id) && id > 0 && !this.#domains.has(id), `domain ${id} can be created`)
+    assert(domainNameProblem(name) === undefined, `"${name}" is a domain name`)
+    assert(this.#targets.get(name)?.domain === undefined, `"${name}" is free`)
+    const domain = new Domain(id, name, tags)
+    this.#domains.set(id, domain)
+    const target = this.holdTarget(name) // held by the domain itself until it is destroyed
+    target.domain = domain
+    this.#gate.forget()
+    return domain
+  }
+
+  /** Gives a domain other tags; decisions made from now on see them. */
+  setTags(domain: Domain, tags: readonly string[]): void {
+    domain.subject = { name: domain.name, tags }
+    this.#gate.forget()
+  }
+
+  /**
+   * Ends a domain: its sessions, their rings, and the rings that others registered for it alone.
+   * (Argo: argo_destroy, which tells nobody.)
+   */
+  destroyDomain(domain: Domain): void {
+    this.kick(domain, 'ECONNRESET', `domain ${domain.name} was removed`)
+    for (const ring of domain.partnerRings) {
+      const { owner } = ring
+      this.#registry.remove(ring)
+      owner.sink.event({ kind: 'ring-down', party: owner.domain.party, port: ring.id.port })
+    }
+    assert(domain.rings.size === 0 && domain.ringBytes === 0, 'nothing is left of a dead domain')
+    this.#domains.delete(domain.id)
+    const target = this.#targets.get(domain.name)!
+    target.domain = undefined
+    this.releaseTarget(target)
+    this.#gate.forget()
+  }
+
+  /** Ends all sessions of a domain, telling each why. */
+  kick(domain: Domain, code: ErrorCode, reason: string): number {
+    const sessions = [...domain.sessions]
+    for (const session of sessions) {
+      this.endSession(session)
+      session.sink.ended(code, reason)
+    }
+    return sessions.length
+  }
+
+  domain(id: DomainId): Domain | undefined {
+    return this.#domains.get(id)
+  }
+
+  domainNamed(name: string): Domain | undefined {
+    return this.#targets.get(name)?.domain
+  }
+
+  domains(): Iterable<Domain> {
+    return this.#domains.values()
+  }
+
+  // ---- sessions ----
+
+  /** Attaches a client of a domain; ENOSPC when the domain or the daemon has its number. */
+  openSession(domain: Domain, sink: SessionSink): OpenOutcome {
+    const { sessionsMax, sessionsPerDomainMax } = this.limits
+    if (domain.sessions.size >= sessionsPerDomainMax) {
+      return refusal('ENOSPC', `a domain has at most ${sessionsPerDomainMax} sessions`)
+    }
+    if (this.#sessions.size >= sessionsMax) {
+      return refusal('ENOSPC', `there are at most ${sessionsMax} sessions`)
+    }
+    do this.#lastSessionId = (this.#lastSessionId % 0xffffffff) + 1
+    while (this.#sessions.has(this.#lastSessionId))
+    const session = new Session(this.#lastSessionId, domain, sink)
+    domain.sessions.add(session)
+    this.#sessions.set(session.id, session)
+    return { ok: true, session }
+  }
+
+  /** Ends a session and everything it held; whoever had to do with it is told. */
+  endSession(session: Session): void {
+    if (session.ended) return
+    session.ended = true
+    const { domain } = session
+    domain.sessions.delete(session)
+    this.#sessions.delete(session.id)
+    for (const ring of session.waitingFor) ring.waiters.remove(session)
+    for (const [target, ports] of session.absent) {
+      for (const port of ports) forgetAbsent(target, port, session)
+      this.releaseTarget(target)
+    }
+    session.absent.clear()
+
+    const isLast = domain.sessions.size === 0
+    const told = new Set<Session>([session])
+    for (const ring of session.sentTo) {
+      const ports = ring.senders.get(session)!
+      ring.senders.delete(session)
+      const { owner } = ring
+      if (owner === session) continue
+      told.add(owner)
+      for (const port of ports) {
+        owner.sink.event({ kind: 'ring-down', party: domain.party, port })
+      }
+    }
+    const rings = [...session.rings.values()]
+    for (const ring of rings) {
+      for (const sender of ring.senders.keys()) told.add(sender)
+      for (const waiter of ring.waiters.sessions()) told.add(waiter)
+      this.#registry.remove(ring)
+    }
+    told.delete(session)
+    if (isLast) {
+      for (const peer of told) peer.sink.event({ kind: 'domain-down', party: domain.party })
+    }
+    assert(session.rings.size === 0 && session.ports.size === 0, 'a session leaves no ring')
+  }
+
+  sessions(): Iterable<Session> {
+    return this.#sessions.values()
+  }
+
+  // ---- names ----
+
+  /** The object that stands for a name; to be given back with `releaseTarget`. */
+  holdTarget(name: string): Target {
+    let target = this.#targets.get(name)
+    if (target === undefined) {
+      target = new Target(name, undefined)
+      this.#targets.set(name, target)
+    }
+    target.holders++
+    return target
+  }
+
+  /** The object that stands for a number, also for one that no domain has; not to be given back. */
+  targetOfId(id: DomainId): Target {
+    const domain = this.#domains.get(id)
+    return domain === undefined
+      ? new Target(String(id), undefined)
+      : this.#targets.get(domain.name)!
+  }
+
+  releaseTarget(target: Target): void {
+    target.holders--
+    assert(target.holders >= 0, 'a target is released as often as it was held')
+    if (target.holders === 0) this.#targets.delete(target.name)
+  }
+
+  // ---- rings and datagrams ----
+
+  /** See RingRegistry.register. Whoever waits for such a ring is told that it is there. */
+  registerRing(session: Session, request: RingRequest): RegisterOutcome {
+    const outcome = this.#registry.register(session, request)
+    if (outcome.ok) this.#announce(outcome.ring)
+    return outcome
+  }
+
+  /** See RingRegistry.unregister. */
+  unregisterRing(session: Session, handle: number): UnregisterOutcome {
+    return this.#registry.unregister(session, handle)
+  }
+
+  /** See Exchange.sendRun. */
+  sendRun(session: Session, run: Run, bytes: FrameBytes, start: number, end: number): RunOutcome {
+    return this.#exchange.sendRun(session, run, bytes, start, end)
+  }
+
+  /** See Exchange.sendv. */
+  sendv(
+    session: Session,
+    flow: Omit<Run, 'count' | 'retry'>,
+    iovs: readonly Uint8Array[],
+  ): SendOutcome {
+    return this.#exchange.sendv(session, flow, iovs)
+  }
+
+  /** See Exchange.consume. */
+  consume(ring: Ring, offset: number): boolean {
+    return this.#exchange.consume(ring, offset)
+  }
+
+  /**
+   * Wakes whoever waits for space in this session's rings, then answers each query on its own.
+   * (Argo: notify, where one entry that fails takes the rest with it.)
+   * @returns one status per query, or EINVAL when there are more than 256.
+   */
+  notify(
+    session: Session,
+    sourcePort: Port,
+    queries: readonly RingQuery[],
+    type: number,
+  ): RingStatus[] | Refusal {
+    for (const ring of session.rings.values()) this.#exchange.wake(ring)
+    if (queries.length > NOTIFY_ENTRIES_MAX) {
+      return refusal('EINVAL', `a notify has at most ${NOTIFY_ENTRIES_MAX} entries`)
+    }
+    return queries.map(query => this.#exchange.query(session, sourcePort, query, type))
+  }
+
+  // ---- policy ----
+
+  /** Puts another table in force for every datagram from now on, and tells all sessions. */
+  setPolicy(table: PolicyTable): void {
+    this.#gate.replace(table)
+    const event: SessionEvent = { kind: 'policy-changed', revision: table.revision }
+    for (const session of this.#sessions.values()) session.sink.event(event)
+  }
+
+  get policy(): PolicyTable {
+    return this.#gate.table
+  }
+
+  /** Counters by rule id; DEFAULT_ID counts what no rule spoke of. */
+  get ruleCounters(): ReadonlyMap<string, RuleCounter> {
+    return this.#gate.counters
+  }
+
+  /** The counter of one rule, to be read, or set from what was kept over a restart. */
+  ruleCounter(ruleId: string): RuleCounter {
+    return this.#gate.counter(ruleId)
+  }
+
+  /** Forgets the counter of a rule that was removed. */
+  dropRuleCounter(ruleId: string): void {
+    this.#gate.dropCounter(ruleId)
+  }
+
+  /** Tells those who asked for a ring where there was none, if policy lets them send to it. */
+  #announce(ring: Ring): void {
+    const { domain } = ring.owner
+    const { port, partner } = ring.id
+    const target = this.#targets.get(domain.name)!
+    const sessions = target.absent.get(port)
+    if (sessions === undefined) return
+    for (const session of [...sessions]) {
+      if (partner !== DOMID_ANY && partner !== session.domain.id) continue
+      forgetAbsent(target, port, session)
+      const ports = session.absent.get(target)!
+      ports.delete(port)
+      if (ports.size === 0) {
+        session.absent.delete(target)
+        this.releaseTarget(target)
+      }
+      session.sink.event({ kind: 'ring-up', party: domain.party, port })
+    }
+  }
+}
+
+function forgetAbsent(target: Target, port: number, session: Session): void {
+  const sessions = target.absent.get(port)!
+  sessions.delete(session)
+  session.absentCount--
+  if (sessions.size === 0) target.absent.delete(port)
+}
+

@@ -1,0 +1,219 @@
+import { createHash } from 'node:crypto'
+import type { Clock } from '../util/clock.js'
+import type { Database, Statement } from './database.js'
+
+/** What an admin did. */
+export interface AuditEntry {
+  /** Who: an admin token's label or id, or the daemon itself. */
+  readonly actor: string
+  /** What, as noun and verb: `rule.insert`, `token.revoke`. */
+  readonly action: string
+  /** To what: a rule's id, a domain's name. */
+  readonly target: string
+  /** The policy's revisions, for an action that made a new one. */
+  readonly revisionBefore?: number | undefined
+  readonly revisionAfter?: number | undefined
+  readonly reason?: string | undefined
+  /** Anything else worth keeping, as JSON. Never a secret. */
+  readonly detail?: object | undefined
+}
+
+/** An entry as it is kept. */
+export interface AuditRecord {
+  /** Counted from 1, without a gap. */
+  readonly seq: number
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number
+  readonly actor: string
+  readonly action: string
+  readonly target: string
+  readonly revisionBefore: number | undefined
+  readonly revisionAfter: number | undefined
+  readonly reason: string
+  readonly detail: unknown
+  /** SHA-256 over the hash before and this record, in hex. */
+  readonly hash: string
+}
+
+export type AuditVerdict =
+  | { readonly ok: true; readonly records: number; readonly hash: string }
+  | { readonly ok: false; readonly seq: number; readonly message: string }
+
+interface AuditRow {
+  readonly seq: number
+  readonly at: number
+  readonly actor: string
+  readonly action: string
+  readonly target: string
+  readonly revisionBefore: number | null
+  readonly revisionAfter: number | null
+  readonly reason: string
+  readonly detail: string | null
+  readonly hash: Uint8Array
+}
+
+interface Head {
+  readonly seq: number
+  readonly hash: Uint8Array
+}
+
+const columns = `seq, at, actor, action, target, revision_before AS revisionBefore,
+  revision_after AS revisionAfter, reason, detail, hash`
+const firstHash = Buffer.alloc(32)
+
+/**
+ * What admins did, append-only and hash-chained: a record that was changed, removed or slipped in
+ * later no longer fits the hashes after it. Append in the transaction of the change itself, so
+ * that neither is there without the other.
+ */
+export class AuditStore {
+  readonly #db: Database
+  readonly #clock: Clock
+  readonly #head: Statement<[], Head>
+  readonly #setHead: Statement<[number, Uint8Array], never>
+  readonly #insert: Statement<
+    [
+      seq: number,
+      at: number,
+      actor: string,
+      action: string,
+      target: string,
+      revisionBefore: number | null,
+      revisionAfter: number | null,
+      reason: string,
+      detail: string | null,
+      hash: Uint8Array,
+    ],
+    never
+  >
+  readonly #before: Statement<[number, number], AuditRow>
+  readonly #all: Statement<[], AuditRow>
+
+  constructor(db: Database, clock: Clock) {
+    this.#db = db
+    this.#clock = clock
+    this.#head = db.prepare('SELECT seq, hash FROM audit_head')
+    this.#setHead = db.prepare('UPDATE audit_head SET seq = ?, hash = ?')
+    this.#insert = db.prepare(
+      `INSERT INTO audit (seq, at, actor, action, target, revision_before, revision_after, reason,
+         detail, hash)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    )
+    this.#before = db.prepare(
+      `SELECT ${columns} FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
+    )
+    this.#all = db.prepare(`SELECT ${columns} FROM audit ORDER BY seq`)
+  }
+
+  /** Adds a record after the last one. */
+  append(entry: AuditEntry): AuditRecord {
+    return this.#db.transaction(() => {
+      const { seq: last, hash: before } = this.#readHead()
+      const content = {
+        seq: last + 1,
+        at: this.#clock.now(),
+        actor: wellFormed(entry.actor),
+        action: wellFormed(entry.action),
+        target: wellFormed(entry.target),
+        revisionBefore: entry.revisionBefore ?? null,
+        revisionAfter: entry.revisionAfter ?? null,
+        reason: wellFormed(entry.reason ?? ''),
+        detail: entry.detail === undefined ? null : JSON.stringify(entry.detail),
+      }
+      const row: AuditRow = { ...content, hash: hashOf(before, content) }
+      this.#insert.run(
+        row.seq,
+        row.at,
+        row.actor,
+        row.action,
+        row.target,
+        row.revisionBefore,
+        row.revisionAfter,
+        row.reason,
+        row.detail,
+        row.hash,
+      )
+      this.#setHead.run(row.seq, row.hash)
+      return recordOf(row)
+    })
+  }
+
+  /**
+   * Records from the newest back.
+   * @param limit how many at most, from 1.
+   * @param before only records older than this one's seq.
+   */
+  list(limit: number, before: number = Number.MAX_SAFE_INTEGER): AuditRecord[] {
+    return this.#before.all(before, limit).map(recordOf)
+  }
+
+  /**
+   * Computes the whole chain again.
+   * @returns how many records there are and the last hash, which may be kept elsewhere to prove
+   *   later that nothing was cut off; or the first record that is not what was written.
+   */
+  verify(): AuditVerdict {
+    let seq = 0
+    let hash: Uint8Array = firstHash
+    for (const row of this.#all.iterate()) {
+      seq++
+      if (row.seq !== seq) return broken(seq, `audit record ${seq} is missing`)
+      hash = hashOf(hash, row)
+      if (!equal(hash, row.hash)) return broken(seq, `audit record ${seq} was changed`)
+    }
+    const head = this.#readHead()
+    if (head.seq !== seq || !equal(hash, head.hash)) {
+      return broken(seq + 1, `the audit log does not end with record ${seq}`)
+    }
+    return { ok: true, records: seq, hash: hex(hash) }
+  }
+
+  // Without its row the log is as good as cut off; verify() then says so.
+  #readHead(): Head {
+    return this.#head.get() ?? { seq: 0, hash: firstHash }
+  }
+}
+
+// SQLite's text is UTF-8, which has no halves of surrogate pairs: what is hashed is what is kept.
+function wellFormed(text: string): string {
+  return Buffer.from(text).toString()
+}
+
+function broken(seq: number, message: string): AuditVerdict {
+  return { ok: false, seq, message }
+}
+
+// The values in a fixed order as JSON, which keeps one apart from the next and text from numbers.
+function hashOf(before: Uint8Array, row: Omit<AuditRow, 'hash'>): Buffer {
+  const content = JSON.stringify([
+    row.seq,
+    row.at,
+    row.actor,
+    row.action,
+    row.target,
+    row.revisionBefore,
+    row.revisionAfter,
+    row.reason,
+    row.detail,
+  ])
+  return createHash('sha256').update(before).update(content).digest()
+}
+
+// Damaged storage may hand back text where bytes were written.
+function equal(hash: Uint8Array, stored: unknown): boolean {
+  return stored instanceof Uint8Array && Buffer.compare(hash, stored) === 0
+}
+
+function hex(hash: Uint8Array): string {
+  return Buffer.from(hash).toString('hex')
+}
+
+function recordOf(row: AuditRow): AuditRecord {
+  return {
+    ...row,
+    revisionBefore: row.revisionBefore ?? undefined,
+    revisionAfter: row.revisionAfter ?? undefined,
+    detail: row.detail === null ? undefined : (JSON.parse(row.detail) as unknown),
+    hash: hex(row.hash),
+  }
+}

@@ -1,0 +1,182 @@
+import Sqlite from 'better-sqlite3'
+import { APPLICATION_ID, migrate, migrations, type Migration } from './migrations.js'
+import { createPrivateFile, makePrivate } from './private-file.js'
+import { damaged, StoreError, storeErrorFrom } from './store-error.js'
+
+/** What a column holds. */
+export type SqlValue = string | number | Uint8Array | null
+
+/** Nobody else should be writing, so waiting longer would only hold up the caller. */
+const BUSY_TIMEOUT_MS = 250
+const WAL_BYTES_MAX = 64 * 1024 * 1024
+
+/** A prepared statement; every method throws a StoreError when SQLite fails. */
+export class Statement<Params extends readonly SqlValue[], Row> {
+  readonly #path: string
+  readonly #statement: Sqlite.Statement<SqlValue[], Row>
+
+  constructor(path: string, statement: Sqlite.Statement<SqlValue[], Row>) {
+    this.#path = path
+    this.#statement = statement
+  }
+
+  /** Runs it. @returns how many rows changed and the id of the row inserted last. */
+  run(...params: Params): { readonly changes: number; readonly id: number } {
+    return translated(this.#path, () => {
+      const result = this.#statement.run(...params)
+      return { changes: result.changes, id: Number(result.lastInsertRowid) }
+    })
+  }
+
+  /** The first row. */
+  get(...params: Params): Row | undefined {
+    return translated(this.#path, () => this.#statement.get(...params))
+  }
+
+  /** All rows. */
+  all(...params: Params): Row[] {
+    return translated(this.#path, () => this.#statement.all(...params))
+  }
+
+  /** The rows one by one; nothing may be written until the last was taken. */
+  *iterate(...params: Params): Generator<Row, void, undefined> {
+    try {
+      yield* this.#statement.iterate(...params)
+    } catch (error) {
+      throw storeErrorFrom(error, this.#path)
+    }
+  }
+}
+
+/**
+ * An open SQLite file of this program. A change that was committed is on the disk
+ * (`synchronous=FULL`), and every failure of SQLite is thrown as a StoreError.
+ */
+export class Database {
+  readonly path: string
+  readonly #sqlite: Sqlite.Database
+
+  constructor(path: string, sqlite: Sqlite.Database) {
+    this.path = path
+    this.#sqlite = sqlite
+  }
+
+  /** Prepares a statement; Params and Row are what its author knows of its SQL. */
+  prepare<Params extends readonly SqlValue[], Row = never>(sql: string): Statement<Params, Row> {
+    return translated(
+      this.path,
+      () => new Statement<Params, Row>(this.path, this.#sqlite.prepare<SqlValue[], Row>(sql)),
+    )
+  }
+
+  /**
+   * Runs `work` in one transaction: committed when it returns, undone when it throws. Inside
+   * another transaction it is a part of that one, which a throw undoes alone.
+   */
+  transaction<T>(work: () => T): T {
+    return translated(this.path, () => this.#sqlite.transaction(work).immediate())
+  }
+
+  /**
+   * Like `transaction`, but does not wait for the disk: a power cut, though not a killed process,
+   * may undo it. Inside another transaction it is as durable as that one.
+   */
+  relaxed<T>(work: () => T): T {
+    if (this.#sqlite.inTransaction) return this.transaction(work)
+    this.#sqlite.pragma('synchronous = NORMAL')
+    try {
+      return this.transaction(work)
+    } finally {
+      this.#sqlite.pragma('synchronous = FULL')
+    }
+  }
+
+  /** Moves the write-ahead log into the file and empties it: for idle moments. */
+  checkpoint(): void {
+    translated(this.path, () => this.#sqlite.pragma('wal_checkpoint(TRUNCATE)'))
+  }
+
+  /** Checkpoints and closes; closing again changes nothing. */
+  close(): void {
+    if (!this.#sqlite.open) return
+    try {
+      this.checkpoint()
+    } finally {
+      this.#sqlite.close()
+    }
+  }
+}
+
+/**
+ * Opens the database, creating it (mode 0600) or bringing it to this version where needed. It is
+ * checked before anything in it is changed.
+ * @param steps the schema's history; all of it unless a test says otherwise.
+ * @throws StoreError not-writable, corrupt, foreign, newer, locked, full.
+ */
+export function openDatabase(path: string, steps: readonly Migration[] = migrations): Database {
+  createPrivateFile(path)
+  let sqlite: Sqlite.Database | undefined
+  try {
+    sqlite = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS })
+    refuseForeign(path, sqlite)
+    refuseNewer(path, sqlite, steps.length)
+    refuseDamaged(path, sqlite)
+    makePrivate(path)
+    configure(path, sqlite)
+    migrate(path, sqlite, steps)
+    return new Database(path, sqlite)
+  } catch (error) {
+    sqlite?.close()
+    throw storeErrorFrom(error, path)
+  }
+}
+
+function refuseForeign(path: string, sqlite: Sqlite.Database): void {
+  const id = sqlite.pragma('application_id', { simple: true })
+  if (id === APPLICATION_ID) return
+  const tables = sqlite.prepare('SELECT count(*) FROM sqlite_schema').pluck().get()
+  // A new file is empty; so is one whose creation was cut off before the first migration.
+  if (id === 0 && tables === 0) return
+  throw new StoreError(
+    'foreign',
+    `${path} is a database of another program: move it away or use another state folder`,
+  )
+}
+
+function refuseNewer(path: string, sqlite: Sqlite.Database, known: number): void {
+  const version = Number(sqlite.pragma('user_version', { simple: true }))
+  if (version <= known) return
+  throw new StoreError(
+    'newer',
+    `${path} is of version ${version} and this program knows versions up to ${known}: run the newer program, or put a copy of version ${known} in its place`,
+  )
+}
+
+function refuseDamaged(path: string, sqlite: Sqlite.Database): void {
+  const found = String(sqlite.pragma('quick_check(1)', { simple: true }))
+  if (found !== 'ok') throw damaged(path, found.replaceAll('\n', ' '))
+}
+
+function configure(path: string, sqlite: Sqlite.Database): void {
+  sqlite.pragma('trusted_schema = OFF')
+  sqlite.pragma('foreign_keys = ON')
+  const mode = sqlite.pragma('journal_mode = WAL', { simple: true })
+  if (mode !== 'wal') {
+    throw new StoreError(
+      'failed',
+      `${path} is on a file system without the shared memory that SQLite's write-ahead log needs: use a local disk`,
+    )
+  }
+  sqlite.pragma('synchronous = FULL')
+  sqlite.pragma(`journal_size_limit = ${WAL_BYTES_MAX}`)
+  // A file that can only be read is opened without complaint; this is where it shows.
+  sqlite.exec('BEGIN IMMEDIATE; COMMIT')
+}
+
+function translated<T>(path: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw storeErrorFrom(error, path)
+  }
+}

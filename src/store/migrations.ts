@@ -1,0 +1,125 @@
+import { renameSync, rmSync } from 'node:fs'
+import type Sqlite from 'better-sqlite3'
+import { createPrivateFile } from './private-file.js'
+
+/** In the header of every database of this program: "v4vd". */
+export const APPLICATION_ID = 0x76347664
+
+/** One step of the schema's history, as SQL. Step n makes version n; none is ever changed. */
+export type Migration = string
+
+export const migrations: readonly Migration[] = [
+  `
+  -- The highest number handed out so far, by what it numbers.
+  CREATE TABLE sequences (
+    name TEXT PRIMARY KEY,
+    last INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE domains (
+    id INTEGER PRIMARY KEY CHECK (id BETWEEN 1 AND 0x7FEF),
+    name TEXT NOT NULL UNIQUE,
+    tags TEXT NOT NULL CHECK (json_valid(tags)),
+    enabled INTEGER NOT NULL CHECK (enabled IN (0, 1)),
+    created_at INTEGER NOT NULL
+  ) STRICT;
+
+  -- A token is a domain's or, with a role, an admin's. Secrets are kept as SHA-256 only.
+  CREATE TABLE tokens (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    domain INTEGER REFERENCES domains (id) ON DELETE CASCADE,
+    role TEXT,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    label TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    revoked_at INTEGER,
+    last_used_at INTEGER,
+    CHECK ((domain IS NULL) <> (role IS NULL))
+  ) STRICT;
+  CREATE INDEX tokens_by_domain ON tokens (domain);
+
+  -- The table in force; positions are 1 to n without a gap.
+  CREATE TABLE rules (
+    id TEXT PRIMARY KEY,
+    position INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    source TEXT NOT NULL,
+    destination TEXT NOT NULL,
+    type TEXT NOT NULL,
+    replies INTEGER NOT NULL CHECK (replies IN (0, 1)),
+    comment TEXT NOT NULL,
+    created_at INTEGER NOT NULL
+  ) STRICT;
+
+  CREATE TABLE counters (
+    rule TEXT PRIMARY KEY,
+    hits INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    last_hit INTEGER
+  ) STRICT, WITHOUT ROWID;
+
+  -- What the rules were after each change: JSON and its SHA-256.
+  CREATE TABLE revisions (
+    revision INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    author TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    rules TEXT NOT NULL
+  ) STRICT;
+
+  -- Each hash covers its row and the hash before it; audit_head is the last one.
+  CREATE TABLE audit (
+    seq INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    target TEXT NOT NULL,
+    revision_before INTEGER,
+    revision_after INTEGER,
+    reason TEXT NOT NULL,
+    detail TEXT CHECK (detail IS NULL OR json_valid(detail)),
+    hash BLOB NOT NULL CHECK (length(hash) = 32)
+  ) STRICT;
+  CREATE TABLE audit_head (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    seq INTEGER NOT NULL,
+    hash BLOB NOT NULL CHECK (length(hash) = 32)
+  ) STRICT;
+  INSERT INTO audit_head VALUES (1, 0, zeroblob(32));
+  CREATE TRIGGER audit_keeps_rows BEFORE DELETE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+  CREATE TRIGGER audit_keeps_values BEFORE UPDATE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
+  `,
+]
+
+/**
+ * Brings a database to the version of the last step, each step in its own transaction. Before the
+ * first change to an existing database a copy is put beside it, `PATH.vN` for version N.
+ * @param sqlite of no newer version; no transaction is open.
+ */
+export function migrate(path: string, sqlite: Sqlite.Database, steps: readonly Migration[]): void {
+  const from = Number(sqlite.pragma('user_version', { simple: true }))
+  if (from > 0 && from < steps.length) keepCopy(path, sqlite, from)
+  for (const [index, sql] of steps.entries()) {
+    if (index < from) continue
+    const step = sqlite.transaction(() => {
+      sqlite.exec(sql)
+      sqlite.pragma(`application_id = ${APPLICATION_ID}`)
+      sqlite.pragma(`user_version = ${index + 1}`)
+    })
+    step.immediate()
+  }
+}
+
+// Under another name until it is whole, so that a copy cut off half way is never taken for one.
+function keepCopy(path: string, sqlite: Sqlite.Database, version: number): void {
+  const copy = `${path}.v${version}`
+  const unfinished = `${copy}.unfinished`
+  rmSync(unfinished, { force: true })
+  createPrivateFile(unfinished)
+  sqlite.prepare('VACUUM INTO ?').run(unfinished)
+  renameSync(unfinished, copy)
+}

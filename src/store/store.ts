@@ -1,0 +1,79 @@
+import { dirname } from 'node:path'
+import type { Clock } from '../util/clock.js'
+import { AuditStore } from './audit-store.js'
+import { openDatabase, type Database } from './database.js'
+import { DomainStore } from './domain-store.js'
+import { defaultStoreLimits, type StoreLimits } from './limits.js'
+import { RuleStore } from './rule-store.js'
+import { lockState, type StateLock } from './state-lock.js'
+import { TokenStore, type Random } from './token-store.js'
+
+/** The name of the database in the state folder. */
+export const DATABASE_FILE = 'v4vd.sqlite'
+
+export interface StoreOptions extends Clock, Random {
+  /** Bounds that differ from the default ones. */
+  readonly limits?: Partial<StoreLimits> | undefined
+}
+
+/** Everything a daemon has to know again after a restart. */
+export class Store {
+  readonly domains: DomainStore
+  readonly tokens: TokenStore
+  readonly rules: RuleStore
+  readonly audit: AuditStore
+  readonly #db: Database
+  readonly #lock: StateLock
+
+  constructor(db: Database, lock: StateLock, options: StoreOptions) {
+    const limits = { ...defaultStoreLimits, ...options.limits }
+    this.#db = db
+    this.#lock = lock
+    this.domains = new DomainStore(db, options, limits)
+    this.tokens = new TokenStore(db, options, options, limits, this.domains)
+    this.rules = new RuleStore(db, options, limits)
+    this.audit = new AuditStore(db, options)
+  }
+
+  /**
+   * Runs `work` in one transaction: when it returns, everything in it is on the disk; when it
+   * throws, nothing of it has happened. A refusal inside is a value and undoes nothing but itself.
+   * @param work synchronous.
+   */
+  transaction<T>(work: () => T): T {
+    return this.#db.transaction(work)
+  }
+
+  /** Empties the write-ahead log into the database: for idle moments. */
+  checkpoint(): void {
+    this.#db.checkpoint()
+  }
+
+  /** Closes the database and lets go of the state folder; closing again changes nothing. */
+  close(): void {
+    try {
+      this.#db.close()
+    } finally {
+      this.#lock.release()
+    }
+  }
+}
+
+/**
+ * Opens the store, creating it where there is none, and holds its folder for this process.
+ * @param path of the database, in a folder that exists.
+ * @throws StoreError when the folder is held by another daemon or can't be written, or when the
+ *   database is damaged, of another program, or of a newer version.
+ */
+export function openStore(path: string, options: StoreOptions): Store {
+  const lock = lockState(dirname(path))
+  let db: Database | undefined
+  try {
+    db = openDatabase(path)
+    return new Store(db, lock, options)
+  } catch (error) {
+    db?.close()
+    lock.release()
+    throw error
+  }
+}

@@ -1,0 +1,330 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { assert } from '../util/assert.js'
+import type { Clock } from '../util/clock.js'
+import type { Database, Statement } from './database.js'
+import { unknownDomain, type Domain, type DomainStore } from './domain-store.js'
+import type { StoreLimits } from './limits.js'
+import { refuse, type Refusal } from './refusal.js'
+
+/** Where secrets come from. */
+export interface Random {
+  /** So many unpredictable bytes. */
+  randomBytes(count: number): Uint8Array
+}
+
+/** What an admin token allows. */
+export const ADMIN_ROLES = ['root'] as const
+export type AdminRole = (typeof ADMIN_ROLES)[number]
+
+interface TokenState {
+  /** Never used for another token. */
+  readonly id: number
+  readonly label: string
+  /** These are milliseconds since the Unix epoch. */
+  readonly createdAt: number
+  readonly expiresAt: number | undefined
+  readonly revokedAt: number | undefined
+  readonly lastUsedAt: number | undefined
+}
+
+/** A token as it may be shown: its secret is not kept, so it can't be here. */
+export type Token =
+  | (TokenState & { readonly kind: 'domain'; readonly domain: string })
+  | (TokenState & { readonly kind: 'admin'; readonly role: AdminRole })
+
+export interface TokenOptions {
+  /** What the token is for, in the words of whoever asked for it. */
+  readonly label?: string | undefined
+  /** From then on it is refused; milliseconds since the Unix epoch, in the future. */
+  readonly expiresAt?: number | undefined
+}
+
+export interface TokenIssued {
+  readonly ok: true
+  readonly token: Token
+  /** The token itself: `v4v_<id>_<secret>` or `v4vadmin_<id>_<secret>`. This is the only time it is seen. */
+  readonly text: string
+}
+
+export type TokenRefusal = Refusal<'EACCES' | 'EKEYEXPIRED' | 'EKEYREVOKED'>
+
+export interface DomainAuthenticated {
+  readonly ok: true
+  readonly domain: Domain
+  readonly tokenId: number
+  readonly expiresAt: number | undefined
+}
+
+export interface AdminAuthenticated {
+  readonly ok: true
+  readonly role: AdminRole
+  readonly tokenId: number
+  readonly expiresAt: number | undefined
+}
+
+interface TokenRow {
+  readonly id: number
+  readonly domainId: number | null
+  readonly domain: string | null
+  readonly role: string | null
+  readonly hash: Uint8Array
+  readonly label: string
+  readonly createdAt: number
+  readonly expiresAt: number | null
+  readonly revokedAt: number | null
+  readonly lastUsedAt: number | null
+}
+
+const SECRET_BYTES = 32
+const prefixes = { domain: 'v4v', admin: 'v4vadmin' } as const
+// 256 bits in base64url are 43 characters.
+const tokenPattern = /^(v4v|v4vadmin)_([1-9][0-9]{0,14})_([A-Za-z0-9_-]{43})$/
+
+const select = `
+  SELECT tokens.id, domain AS domainId, domains.name AS domain, role, hash, label,
+    tokens.created_at AS createdAt, expires_at AS expiresAt, revoked_at AS revokedAt,
+    last_used_at AS lastUsedAt
+  FROM tokens LEFT JOIN domains ON domains.id = tokens.domain`
+
+/**
+ * The tokens of domains and admins. A secret is 256 random bits, so a plain SHA-256 of it tells
+ * nobody anything; a slow hash would only slow down whoever logs in.
+ */
+export class TokenStore {
+  readonly #db: Database
+  readonly #clock: Clock
+  readonly #random: Random
+  readonly #limits: StoreLimits
+  readonly #domains: DomainStore
+  readonly #insert: Statement<
+    [number | null, string | null, Uint8Array, string, number, number | null],
+    never
+  >
+  readonly #count: Statement<[number | null], { count: number }>
+  readonly #dropDead: Statement<[number | null, number], never>
+  readonly #byId: Statement<[number], TokenRow>
+  readonly #listOfDomain: Statement<[number], TokenRow>
+  readonly #listOfAdmins: Statement<[], TokenRow>
+  readonly #revoke: Statement<[number, number], never>
+  readonly #touch: Statement<[number, number], never>
+
+  constructor(
+    db: Database,
+    clock: Clock,
+    random: Random,
+    limits: StoreLimits,
+    domains: DomainStore,
+  ) {
+    this.#db = db
+    this.#clock = clock
+    this.#random = random
+    this.#limits = limits
+    this.#domains = domains
+    this.#insert = db.prepare(
+      `INSERT INTO tokens (domain, role, hash, label, created_at, expires_at)
+       VALUES (?, ?, ?, ?, ?, ?)`,
+    )
+    this.#count = db.prepare('SELECT count(*) AS count FROM tokens WHERE domain IS ?')
+    this.#dropDead = db.prepare(
+      'DELETE FROM tokens WHERE domain IS ? AND (revoked_at IS NOT NULL OR expires_at <= ?)',
+    )
+    this.#byId = db.prepare(`${select} WHERE tokens.id = ?`)
+    this.#listOfDomain = db.prepare(`${select} WHERE domain = ? ORDER BY tokens.id`)
+    this.#listOfAdmins = db.prepare(`${select} WHERE role IS NOT NULL ORDER BY tokens.id`)
+    this.#revoke = db.prepare(
+      'UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL',
+    )
+    this.#touch = db.prepare(
+      'UPDATE tokens SET last_used_at = max(?, ifnull(last_used_at, 0)) WHERE id = ?',
+    )
+  }
+
+  /**
+   * Makes a token for a domain. At the limit, tokens that are revoked or expired give way.
+   * @returns the token and its text; ENOENT for an unknown domain, EINVAL for an expiry that is
+   *   not in the future, ENOSPC when the domain has too many.
+   */
+  issue(
+    domainName: string,
+    options: TokenOptions = {},
+  ): TokenIssued | Refusal<'ENOENT' | 'EINVAL' | 'ENOSPC'> {
+    return this.#db.transaction(() => {
+      const domain = this.#domains.get(domainName)
+      if (domain === undefined) return unknownDomain(domainName)
+      return this.#issue('domain', domain.id, null, options)
+    })
+  }
+
+  /**
+   * Makes a token for an admin, under the same terms.
+   * @returns the token and its text; EINVAL for an expiry that is not in the future, ENOSPC when
+   *   there are too many.
+   */
+  issueAdmin(
+    role: AdminRole,
+    options: TokenOptions = {},
+  ): TokenIssued | Refusal<'EINVAL' | 'ENOSPC'> {
+    return this.#db.transaction(() => this.#issue('admin', null, role, options))
+  }
+
+  /**
+   * Says which domain a token stands for.
+   * @returns the domain, or EACCES for anything that is not the token of an enabled domain,
+   *   EKEYREVOKED and EKEYEXPIRED for what was one.
+   */
+  authenticate(text: string): DomainAuthenticated | TokenRefusal {
+    const row = this.#find('domain', text)
+    const domain = row?.domainId == null ? undefined : this.#domains.byId(row.domainId)
+    if (row === undefined || domain === undefined) return notValid()
+    const refusal = this.#refuseDead(row)
+    if (refusal !== undefined) return refusal
+    if (!domain.enabled) return refuse('EACCES', `the domain "${domain.name}" is not enabled`)
+    return { ok: true, domain, tokenId: row.id, expiresAt: row.expiresAt ?? undefined }
+  }
+
+  /**
+   * Says what an admin token allows.
+   * @returns the role, or EACCES, EKEYREVOKED, EKEYEXPIRED as for a domain.
+   */
+  authenticateAdmin(text: string): AdminAuthenticated | TokenRefusal {
+    const row = this.#find('admin', text)
+    if (row === undefined) return notValid()
+    const refusal = this.#refuseDead(row)
+    if (refusal !== undefined) return refusal
+    return {
+      ok: true,
+      role: roleOf(row.role),
+      tokenId: row.id,
+      expiresAt: row.expiresAt ?? undefined,
+    }
+  }
+
+  /** The token with this id. */
+  get(id: number): Token | undefined {
+    const row = this.#byId.get(id)
+    return row && tokenOf(row)
+  }
+
+  /**
+   * A domain's tokens, oldest first.
+   * @returns them; ENOENT for an unknown domain.
+   */
+  list(
+    domainName: string,
+  ): { readonly ok: true; readonly tokens: readonly Token[] } | Refusal<'ENOENT'> {
+    const domain = this.#domains.get(domainName)
+    if (domain === undefined) return unknownDomain(domainName)
+    return { ok: true, tokens: this.#listOfDomain.all(domain.id).map(tokenOf) }
+  }
+
+  /** The admins' tokens, oldest first. */
+  listAdmin(): Token[] {
+    return this.#listOfAdmins.all().map(tokenOf)
+  }
+
+  /**
+   * Makes a token invalid from now on; one that is revoked already keeps the time it was.
+   * @returns the token, so that the sessions it opened can be closed; ENOENT for an unknown id.
+   */
+  revoke(id: number): { readonly ok: true; readonly token: Token } | Refusal<'ENOENT'> {
+    return this.#db.transaction(() => {
+      this.#revoke.run(this.#clock.now(), id)
+      const token = this.get(id)
+      if (token === undefined) return refuse('ENOENT', `there is no token ${id}`)
+      return { ok: true, token }
+    })
+  }
+
+  /**
+   * Notes when tokens were last used. Meant for a batch now and then: it is one write that does
+   * not wait for the disk, and ids of tokens that are gone are passed over.
+   * @param uses id and milliseconds since the Unix epoch.
+   */
+  touch(uses: Iterable<readonly [id: number, at: number]>): void {
+    this.#db.relaxed(() => {
+      for (const [id, at] of uses) this.#touch.run(at, id)
+    })
+  }
+
+  #issue(
+    kind: Token['kind'],
+    domainId: number | null,
+    role: AdminRole | null,
+    options: TokenOptions,
+  ): TokenIssued | Refusal<'EINVAL' | 'ENOSPC'> {
+    const now = this.#clock.now()
+    const { label = '', expiresAt = null } = options
+    if (expiresAt !== null && !(Number.isSafeInteger(expiresAt) && expiresAt > now)) {
+      return refuse('EINVAL', 'a token has to expire at a whole millisecond in the future')
+    }
+    if (!this.#makeRoom(domainId, now)) {
+      const owner = kind === 'admin' ? 'the admins have' : 'the domain has'
+      return refuse(
+        'ENOSPC',
+        `${owner} ${this.#limits.tokensPerOwnerMax} valid tokens, which is the limit: revoke one`,
+      )
+    }
+    const bytes = this.#random.randomBytes(SECRET_BYTES)
+    assert(bytes.length === SECRET_BYTES, 'a secret has 256 bits')
+    const secret = Buffer.from(bytes).toString('base64url')
+    const { id } = this.#insert.run(domainId, role, hashOf(secret), label, now, expiresAt)
+    const token = this.get(id)
+    assert(token !== undefined, 'a token that was just written is there')
+    return { ok: true, token, text: `${prefixes[kind]}_${id}_${secret}` }
+  }
+
+  #makeRoom(domainId: number | null, now: number): boolean {
+    const max = this.#limits.tokensPerOwnerMax
+    if (this.#countOf(domainId) >= max) this.#dropDead.run(domainId, now)
+    return this.#countOf(domainId) < max
+  }
+
+  #countOf(domainId: number | null): number {
+    return this.#count.get(domainId)?.count ?? 0
+  }
+
+  // The row whose secret this is. Ids are no secret, so only the comparison takes constant time.
+  #find(kind: Token['kind'], text: string): TokenRow | undefined {
+    const match = tokenPattern.exec(text)
+    const [, prefix, id, secret] = match ?? []
+    if (prefix !== prefixes[kind] || id === undefined || secret === undefined) return undefined
+    const row = this.#byId.get(Number(id))
+    if (row === undefined || !timingSafeEqual(hashOf(secret), row.hash)) return undefined
+    return (row.role === null) === (kind === 'domain') ? row : undefined
+  }
+
+  #refuseDead(row: TokenRow): Refusal<'EKEYEXPIRED' | 'EKEYREVOKED'> | undefined {
+    if (row.revokedAt !== null) return refuse('EKEYREVOKED', `token ${row.id} was revoked`)
+    if (row.expiresAt !== null && row.expiresAt <= this.#clock.now()) {
+      return refuse('EKEYEXPIRED', `token ${row.id} has expired`)
+    }
+    return undefined
+  }
+}
+
+function hashOf(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest()
+}
+
+function notValid(): Refusal<'EACCES'> {
+  return refuse('EACCES', 'the token is not valid')
+}
+
+function roleOf(text: string | null): AdminRole {
+  const role = ADMIN_ROLES.find(known => known === text)
+  assert(role !== undefined, 'the table holds known roles only')
+  return role
+}
+
+function tokenOf(row: TokenRow): Token {
+  const state = {
+    id: row.id,
+    label: row.label,
+    createdAt: row.createdAt,
+    expiresAt: row.expiresAt ?? undefined,
+    revokedAt: row.revokedAt ?? undefined,
+    lastUsedAt: row.lastUsedAt ?? undefined,
+  }
+  if (row.domain === null) return { kind: 'admin', role: roleOf(row.role), ...state }
+  return { kind: 'domain', domain: row.domain, ...state }
+}

@@ -1,0 +1,436 @@
+import { DOMID_ANY, MESSAGE_TYPES, type DomainId, type Port } from '../abi/addr.js'
+import { errnoOf, errorInfo, type ErrorCode } from '../abi/errno.js'
+import { FrameReader } from '../abi/frame-reader.js'
+import {
+  decodeHello,
+  decodeName,
+  decodeNotify,
+  decodeRegister,
+  encodeClosing,
+  encodeDomain,
+  encodeNotified,
+  encodePing,
+  encodeResult,
+  encodeWelcome,
+  FRAME,
+  frameFlags,
+  frameType,
+  frameX,
+  frameY,
+  frameZ,
+  PROTOCOL_VERSION,
+  ringOffset,
+  SEND_RETRY,
+  sendCount,
+  sendFirstSeq,
+  sendSlotsAt,
+  sendType,
+  type FrameBytes,
+  type NotifiedEntry,
+} from '../abi/frame.js'
+import { FRAME_BYTES_MAX, HELLO_BYTES_MAX, SEND_HEADER_BYTES } from '../abi/limits.js'
+import type { Domain } from '../hypervisor/domain.js'
+import type { SessionEvent, SessionSink } from '../hypervisor/event.js'
+import type { RegisterOutcome } from '../hypervisor/outcome.js'
+import type { Ring } from '../hypervisor/ring.js'
+import type { Session } from '../hypervisor/session.js'
+import type { Hub } from './hub.js'
+import type { Link } from './link.js'
+import { NameTable } from './name-table.js'
+import { SessionOutput } from './session-output.js'
+
+/** Bytes that wait for a client that keeps sending before it is not listened to for a while. */
+const PAUSE_OUTPUT_BYTES = 256 * 1024
+
+/**
+ * One client's conversation: frames in, operations on the hypervisor, frames out. It starts with
+ * a HELLO; after that everything the client holds hangs on its session, which ends with the
+ * connection.
+ */
+export class Connection implements SessionSink {
+  readonly link: Link
+  readonly connectedAt: number
+  agent = ''
+  readonly #hub: Hub
+  /** Whose socket it came in by, where the socket is the identity. */
+  readonly #socketDomain: string | undefined
+  readonly #reader: FrameReader
+  readonly #names: NameTable
+  readonly #output = new SessionOutput()
+  #session: Session | undefined
+  #tokenId: number | undefined
+  #expiresAt = Infinity
+  #nextSeq = 0
+  #isWriting = false
+  #isPaused = false
+  #isClosing = false
+  #isQueued = false
+  #heard = true
+  #missedPings = 0
+
+  constructor(hub: Hub, link: Link, socketDomain: string | undefined) {
+    this.#hub = hub
+    this.link = link
+    this.connectedAt = hub.clock.now()
+    this.#socketDomain = socketDomain
+    this.#names = new NameTable(hub.hypervisor)
+    this.#reader = new FrameReader(
+      HELLO_BYTES_MAX,
+      (source, at, length) => this.#onFrame(source, at, length),
+      delta => hub.chargePartial(this.#session?.domain, delta),
+    )
+  }
+
+  get session(): Session | undefined {
+    return this.#session
+  }
+
+  /** The token it was let in by, if it was one. */
+  get tokenId(): number | undefined {
+    return this.#tokenId
+  }
+
+  /**
+   * Takes bytes from the client; they are not used after the call.
+   * @param whole the bytes must end where a frame does.
+   */
+  receive(bytes: FrameBytes, start: number, end: number, whole = false): void {
+    if (this.#isClosing) return
+    this.#heard = true
+    this.#hub.turn(() => {
+      let problem = this.#reader.push(bytes, start, end)
+      if (problem === undefined && whole && this.#reader.partialBytes > 0) {
+        problem = 'a message ends inside a frame'
+      }
+      if (problem !== undefined) this.fail('EPROTO', problem)
+      if (this.#output.waitingBytes > PAUSE_OUTPUT_BYTES) this.#pause()
+    })
+  }
+
+  /** Ends the conversation for a reason, which is the last thing the client is told. */
+  fail(code: ErrorCode, reason: string): void {
+    if (this.#isClosing) return
+    this.#output.frame(encodeClosing({ errno: errnoOf(code), reason }))
+    this.#close()
+    const { close } = errorInfo(code)
+    this.#hub.log('info', { code, reason, domain: this.#session?.domain.name }, 'session ended')
+    this.link.write(this.#output.take(), () => this.link.end(close, reason))
+    this.#hub.expectEnd(this)
+  }
+
+  /** The link is gone, or the client said goodbye. */
+  gone(): void {
+    if (!this.#isClosing) this.#close()
+    this.#hub.forget(this)
+  }
+
+  /** Called at every ping interval: asks a silent client whether it is there. */
+  ping(now: number): void {
+    if (this.#isClosing) return
+    if (now >= this.#expiresAt) {
+      this.fail('EKEYEXPIRED', 'the token that let this session in has expired')
+      return
+    }
+    if (this.#heard) this.#missedPings = 0
+    else if (++this.#missedPings > 2) {
+      this.fail('ETIMEDOUT', 'nothing was heard for two ping intervals')
+      return
+    }
+    if (!this.#heard) {
+      this.#output.frame(encodePing(FRAME.PING, this.#missedPings, 0))
+      this.#queue()
+    }
+    this.#heard = false
+  }
+
+  /** Writes what waits, unless a write is under way: then that one's end does. */
+  flush(): void {
+    this.#isQueued = false
+    if (this.#isWriting || this.#isClosing || this.#output.isEmpty) return
+    this.#isWriting = true
+    this.link.write(this.#output.take(), this.#onWritten)
+  }
+
+  // ---- what the hypervisor tells ----
+
+  data(ring: Ring, source: Domain): void {
+    if (this.#names.mustTell(source.id)) this.#output.frame(encodeDomain(source.id, source.name))
+    this.#output.ring(ring)
+    this.#queue()
+  }
+
+  event(event: SessionEvent): void {
+    if (this.#isClosing) return
+    if (event.kind === 'policy-changed') {
+      this.#output.event({ kind: event.kind, target: 0, port: 0, value: event.revision })
+    } else {
+      const { number, tell } = this.#names.numberOf(event.party)
+      if (tell) this.#output.frame(encodeDomain(event.party.id, event.party.name))
+      this.#output.event({
+        kind: event.kind,
+        target: number,
+        port: event.kind === 'domain-down' ? 0 : event.port,
+        value: event.kind === 'space' ? event.spaceBytes : 0,
+      })
+    }
+    if (this.#output.waitingBytes > this.#hub.hypervisor.limits.sessionOutputBytesMax) {
+      // Not from in here: the hypervisor is in the middle of an operation.
+      this.#hub.later(() => this.fail('ENOSPC', 'the client does not read what it is sent'))
+    }
+    this.#queue()
+  }
+
+  ended(code: ErrorCode, reason: string): void {
+    this.fail(code, reason)
+  }
+
+  // ---- frames ----
+
+  #onFrame(source: FrameBytes, at: number, length: number): string | undefined {
+    if (this.#isClosing) return undefined
+    const type = frameType(source.view, at)
+    if (this.#session === undefined) {
+      return type === FRAME.HELLO
+        ? this.#onHello(source, at)
+        : `the first frame is of type ${type} and should be a HELLO`
+    }
+    switch (type) {
+      case FRAME.SEND:
+        return this.#onSend(this.#session, source, at, length)
+      case FRAME.CONSUMED:
+        return this.#onConsumed(this.#session, source, at)
+      case FRAME.TARGET:
+        return this.#onTarget(source, at)
+      case FRAME.REGISTER:
+        return this.#onRegister(this.#session, source, at)
+      case FRAME.UNREGISTER:
+        return this.#onUnregister(this.#session, source, at)
+      case FRAME.NOTIFY:
+        return this.#onNotify(this.#session, source, at)
+      case FRAME.PING:
+        this.#output.frame(encodePing(FRAME.PONG, frameY(source.view, at), frameZ(source.view, at)))
+        this.#queue()
+        return undefined
+      case FRAME.PONG:
+        return undefined
+      case FRAME.BYE:
+        this.#close()
+        this.link.end(1000, 'goodbye')
+        this.#hub.expectEnd(this)
+        return undefined
+      default:
+        return `frame type ${type} is not one a client sends`
+    }
+  }
+
+  #onHello(source: FrameBytes, at: number): string | undefined {
+    const hello = decodeHello(source, at)
+    if (typeof hello === 'string') return hello
+    if (hello.version !== PROTOCOL_VERSION) {
+      this.fail(
+        'EPROTONOSUPPORT',
+        `protocol version ${PROTOCOL_VERSION} is spoken here, not ${hello.version}`,
+      )
+      return undefined
+    }
+    const admission = this.#hub.admit(hello.token, this.#socketDomain)
+    if (!admission.ok) {
+      this.fail(admission.code, admission.detail)
+      return undefined
+    }
+    const { hypervisor } = this.#hub
+    const outcome = hypervisor.openSession(admission.domain, this)
+    if (!outcome.ok) {
+      this.fail(outcome.code, outcome.detail)
+      return undefined
+    }
+    this.#session = outcome.session
+    this.#tokenId = admission.tokenId
+    this.#expiresAt = admission.expiresAt ?? Infinity
+    this.agent = hello.agent.slice(0, 100)
+    this.#reader.lengthMax = FRAME_BYTES_MAX
+    this.#hub.authenticated(this)
+    const { limits } = hypervisor
+    this.#output.frame(
+      encodeWelcome({
+        version: PROTOCOL_VERSION,
+        domain: admission.domain.id,
+        session: outcome.session.id,
+        name: admission.domain.name,
+        ringBytesMax: limits.ringBytesPerDomainMax,
+        ringsMax: limits.ringsPerDomainMax,
+        pingIntervalMs: limits.pingIntervalMs,
+        revision: hypervisor.policy.revision,
+      }),
+    )
+    this.#queue()
+    return undefined
+  }
+
+  #onSend(session: Session, source: FrameBytes, at: number, length: number): string | undefined {
+    const { view } = source
+    const end = at + length
+    if (length <= SEND_HEADER_BYTES) return 'SEND carries no message'
+    const firstSeq = sendFirstSeq(view, at)
+    if (firstSeq !== this.#nextSeq) {
+      return `SEND starts at sequence number ${firstSeq}, and ${this.#nextSeq} is next`
+    }
+    const flags = frameFlags(view, at)
+    if ((flags & ~SEND_RETRY) !== 0) return 'SEND has reserved flags set'
+    const target = this.#names.target(frameX(view, at))
+    if (target === undefined) return `SEND names target ${frameX(view, at)}, which is not defined`
+    const total = sendCount(view, at)
+    if (total === 0) return 'SEND carries no message'
+    const run = {
+      sourcePort: frameZ(view, at) as Port,
+      target,
+      port: frameY(view, at) as Port,
+      type: sendType(view, at),
+      count: total,
+      retry: (flags & SEND_RETRY) !== 0,
+    }
+    let start = sendSlotsAt(at)
+    let seq = firstSeq
+    while (run.count > 0) {
+      const outcome = this.#hub.hypervisor.sendRun(session, run, source, start, end)
+      if (outcome.malformed) return 'SEND does not carry the messages its header counts'
+      seq += outcome.accepted
+      run.count -= outcome.accepted
+      if (outcome.code === null) break
+      const { refused, code, decisionId } = outcome
+      this.#output.failed({ firstSeq: seq, count: refused, errno: errnoOf(code), decisionId })
+      seq += refused
+      run.count -= refused
+      if (run.count === 0) break
+      // Only a message that is too large is refused alone: the rest starts behind it.
+      start += outcome.slotBytes
+      start += (view.getUint32(start, true) + 15) & ~15
+    }
+    this.#nextSeq = firstSeq + total
+    this.#output.sent(this.#nextSeq)
+    this.#queue()
+    return undefined
+  }
+
+  #onConsumed(session: Session, source: FrameBytes, at: number): string | undefined {
+    const ring = session.rings.get(frameX(source.view, at))
+    if (ring === undefined) return undefined // it was taken away while this was under way
+    const offset = ringOffset(source.view, at)
+    if (this.#hub.hypervisor.consume(ring, offset)) return undefined
+    return `CONSUMED says ${offset} of ring ${ring.handle}, of which ${ring.givenOffset} was given`
+  }
+
+  #onTarget(source: FrameBytes, at: number): string | undefined {
+    const name = decodeName(source, at)
+    if (name === undefined) return 'TARGET carries no name'
+    return this.#names.define(frameX(source.view, at), name)
+  }
+
+  #onRegister(session: Session, source: FrameBytes, at: number): string | undefined {
+    const register = decodeRegister(source, at)
+    if (typeof register === 'string') return register
+    let partner: DomainId | undefined = DOMID_ANY
+    if (register.partner !== DOMID_ANY) {
+      const target = this.#names.target(register.partner)
+      if (target === undefined)
+        return `REGISTER names target ${register.partner}, which is not defined`
+      partner = target.domain?.id
+    }
+    const outcome: RegisterOutcome =
+      partner === undefined
+        ? { ok: false, code: 'ESRCH', detail: 'the partner is not a domain' }
+        : this.#hub.hypervisor.registerRing(session, {
+            port: register.port,
+            partner,
+            length: register.ringBytes,
+            failExist: register.failExist,
+          })
+    this.#output.frame(
+      encodeResult({
+        requestId: register.requestId,
+        errno: outcome.ok ? 0 : errnoOf(outcome.code),
+        port: outcome.ok ? outcome.ring.id.port : register.port,
+        ring: outcome.ok ? outcome.ring.handle : 0,
+        ringBytes: outcome.ok ? outcome.ring.buffer.length : 0,
+        detail: outcome.ok ? '' : outcome.detail,
+      }),
+    )
+    this.#queue()
+    return undefined
+  }
+
+  #onUnregister(session: Session, source: FrameBytes, at: number): string | undefined {
+    const handle = frameX(source.view, at)
+    const ring = session.rings.get(handle)
+    const outcome = this.#hub.hypervisor.unregisterRing(session, handle)
+    if (ring !== undefined) this.#output.dropRing(ring)
+    this.#output.frame(
+      encodeResult({
+        requestId: frameY(source.view, at),
+        errno: outcome.ok ? 0 : errnoOf(outcome.code),
+        port: ring?.id.port ?? 0,
+        ring: handle,
+        ringBytes: 0,
+        detail: outcome.ok ? '' : outcome.detail,
+      }),
+    )
+    this.#queue()
+    return undefined
+  }
+
+  #onNotify(session: Session, source: FrameBytes, at: number): string | undefined {
+    const entries = decodeNotify(source, at)
+    if (typeof entries === 'string') return entries
+    const sourcePort = frameZ(source.view, at) as Port
+    if (sourcePort !== 0 && !session.isBound(sourcePort)) {
+      return `NOTIFY names source port ${sourcePort}, which this session has not bound`
+    }
+    const queries = []
+    for (const { target: number, port, spaceRequired, wantRing } of entries) {
+      const target = this.#names.target(number)
+      if (target === undefined) return `NOTIFY names target ${number}, which is not defined`
+      queries.push({ target, port: port as Port, spaceRequired, wantRing })
+    }
+    const statuses = this.#hub.hypervisor.notify(session, sourcePort, queries, MESSAGE_TYPES.dgram)
+    if (!Array.isArray(statuses)) return `NOTIFY: ${statuses.detail}`
+    const answers = statuses.map((status, index): NotifiedEntry => {
+      const { target, port } = entries[index]!
+      const { flags, maxMessageBytes, spaceBytes, code } = status
+      const errno = code === null ? 0 : errnoOf(code)
+      return { target, port, flags, maxMessageBytes, spaceBytes, errno }
+    })
+    this.#output.frame(encodeNotified(frameY(source.view, at), answers))
+    this.#queue()
+    return undefined
+  }
+
+  // ---- the way out ----
+
+  #queue(): void {
+    if (this.#isQueued || this.#isWriting || this.#isClosing) return
+    this.#isQueued = true
+    this.#hub.queue(this)
+  }
+
+  readonly #onWritten = (): void => {
+    this.#isWriting = false
+    if (this.#isPaused && this.#output.waitingBytes < PAUSE_OUTPUT_BYTES / 2) {
+      this.#isPaused = false
+      this.link.resume()
+    }
+    this.flush()
+  }
+
+  #pause(): void {
+    if (this.#isPaused || this.#isClosing) return
+    this.#isPaused = true
+    this.link.pause()
+  }
+
+  #close(): void {
+    this.#isClosing = true
+    this.#reader.close()
+    if (this.#session !== undefined) this.#hub.hypervisor.endSession(this.#session)
+    this.#names.close()
+  }
+}

@@ -1,0 +1,216 @@
+import type { ErrorCode } from '../abi/errno.js'
+import type { Domain } from '../hypervisor/domain.js'
+import type { Hypervisor } from '../hypervisor/hypervisor.js'
+import type { Refusal } from '../hypervisor/outcome.js'
+import type { Clock } from '../util/clock.js'
+import { Connection } from './connection.js'
+import type { Link, LinkKind } from './link.js'
+
+/** Whom a token or socket belongs to. */
+export type Admission =
+  { readonly ok: true; readonly domain: Domain; readonly tokenId: number | undefined
+      /** When it ends; milliseconds since the epoch. */
+      readonly expiresAt: number | undefined } | Refusal
+
+/**
+ * Decides who a client is.
+ * @param token empty where the client has none.
+ * @param socketDomain the domain whose own socket it came in by, if it did.
+ */
+export type Admit = (token: string, socketDomain: string | undefined) => Admission
+
+export type Log = (
+  level: 'info' | 'warn' | 'error',
+  fields: Readonly<Record<string, unknown>>,
+  message: string,
+) => void
+
+export interface HubOptions {
+  readonly hypervisor: Hypervisor
+  readonly clock: Clock
+  readonly admit: Admit
+  readonly log: Log
+}
+
+/** A session as an admin sees it. */
+export interface SessionInfo {
+  readonly id: number
+  readonly domain: string
+  readonly transport: LinkKind
+  readonly agent: string
+  readonly connectedAt: number
+  readonly rings: number
+}
+
+/** How long a client that was told to go may take to be gone. */
+const END_TIMEOUT_MS = 1_000
+
+/**
+ * All connections. It gives each operation its turn: what a turn leaves to be written, to however
+ * many clients, is written when it ends, with one write a client.
+ */
+export class Hub {
+  readonly hypervisor: Hypervisor
+  readonly clock: Clock
+  readonly admit: Admit
+  readonly log: Log
+  readonly #connections = new Set<Connection>()
+  readonly #strangers = new Map<Connection, NodeJS.Timeout>()
+  readonly #partialBytes = new WeakMap<Domain, number>()
+  readonly #pings: NodeJS.Timeout
+  #queued: Connection[] = []
+  #later: (() => void)[] = []
+  #isInTurn = false
+  #isScheduled = false
+  #isClosing = false
+
+  constructor(options: HubOptions) {
+    this.hypervisor = options.hypervisor
+    this.clock = options.clock
+    this.admit = options.admit
+    this.log = options.log
+    this.#pings = setInterval(() => {
+      const now = this.clock.now()
+      for (const connection of this.#connections) connection.ping(now)
+    }, options.hypervisor.limits.pingIntervalMs)
+    this.#pings.unref()
+  }
+
+  /**
+   * Takes in a client that has just connected.
+   * @returns its connection, or undefined when there are too many and it must be turned away.
+   */
+  connect(link: Link, socketDomain?: string): Connection | undefined {
+    const { connectionsUnauthenticatedMax, authenticationTimeoutMs } = this.hypervisor.limits
+    if (this.#isClosing || this.#strangers.size >= connectionsUnauthenticatedMax) return undefined
+    const connection = new Connection(this, link, socketDomain)
+    this.#connections.add(connection)
+    const timer = setTimeout(() => {
+      connection.fail('ETIMEDOUT', `no HELLO within ${authenticationTimeoutMs} ms`)
+    }, authenticationTimeoutMs)
+    this.#strangers.set(connection, timer)
+    return connection
+  }
+
+  authenticated(connection: Connection): void {
+    clearTimeout(this.#strangers.get(connection))
+    this.#strangers.delete(connection)
+  }
+
+  forget(connection: Connection): void {
+    this.authenticated(connection)
+    this.#connections.delete(connection)
+  }
+
+  /** Sees to it that a client that was told to go does. */
+  expectEnd(connection: Connection): void {
+    this.authenticated(connection)
+    setTimeout(() => {
+      if (this.#connections.has(connection)) connection.link.destroy()
+    }, END_TIMEOUT_MS).unref()
+  }
+
+  /** Does something that may leave clients with something to be written, then writes it. */
+  turn(work: () => void): void {
+    if (this.#isInTurn) {
+      work()
+      return
+    }
+    this.#isInTurn = true
+    try {
+      work()
+    } finally {
+      this.#isInTurn = false
+      this.#flush()
+    }
+  }
+
+  /** This client has something to be written: at the end of the turn, or soon outside of one. */
+  queue(connection: Connection): void {
+    this.#queued.push(connection)
+    this.#schedule()
+  }
+
+  /** Does something at the end of the turn, when no operation is under way. */
+  later(work: () => void): void {
+    this.#later.push(work)
+    this.#schedule()
+  }
+
+  /** Counts bytes of frames that are not whole against their domain. */
+  chargePartial(domain: Domain | undefined, delta: number): boolean {
+    if (domain === undefined) return true // no more than a HELLO
+    const bytes = (this.#partialBytes.get(domain) ?? 0) + delta
+    if (delta > 0 && bytes > this.hypervisor.limits.partialFrameBytesPerDomainMax) return false
+    this.#partialBytes.set(domain, Math.max(0, bytes))
+    return true
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
+  /** Clients that have not said who they are. */
+  get strangerCount(): number {
+    return this.#strangers.size
+  }
+
+  sessions(): SessionInfo[] {
+    const infos: SessionInfo[] = []
+    for (const { session, link, agent, connectedAt } of this.#connections) {
+      if (session === undefined || session.ended) continue
+      infos.push({
+        id: session.id,
+        domain: session.domain.name,
+        transport: link.kind,
+        agent,
+        connectedAt,
+        rings: session.rings.size,
+      })
+    }
+    return infos
+  }
+
+  /** Ends the sessions that a token let in. */
+  endToken(tokenId: number, code: ErrorCode, reason: string): number {
+    const ended = [...this.#connections].filter(connection => connection.tokenId === tokenId)
+    this.turn(() => {
+      for (const connection of ended) connection.fail(code, reason)
+    })
+    return ended.length
+  }
+
+  /** Tells every client that this is the end, and waits for them to go, for a second at most. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    clearInterval(this.#pings)
+    for (const connection of [...this.#connections]) {
+      connection.fail('ESHUTDOWN', 'the daemon is shutting down')
+    }
+    const deadline = performance.now() + END_TIMEOUT_MS
+    while (this.#connections.size > 0 && performance.now() < deadline) {
+      await new Promise(resolve => setTimeout(resolve, 10))
+    }
+    for (const connection of [...this.#connections]) connection.link.destroy()
+  }
+
+  #schedule(): void {
+    if (this.#isInTurn || this.#isScheduled) return
+    this.#isScheduled = true
+    queueMicrotask(() => {
+      this.#isScheduled = false
+      this.#flush()
+    })
+  }
+
+  #flush(): void {
+    while (this.#queued.length > 0 || this.#later.length > 0) {
+      const queued = this.#queued
+      const later = this.#later
+      this.#queued = []
+      this.#later = []
+      for (const work of later) work()
+      for (const connection of queued) connection.flush()
+    }
+  }
+}

@@ -1,0 +1,72 @@
+import { CONTROL_NAME, domainNameProblem, parseDomainId, type DomainId } from '../abi/addr.js'
+import { TARGET_HANDLE_MIN } from '../abi/frame.js'
+import type { Party } from '../hypervisor/event.js'
+import type { Hypervisor } from '../hypervisor/hypervisor.js'
+import type { Target } from '../hypervisor/target.js'
+
+/**
+ * How one client and the daemon call domains: by handles the client gave to names, and by
+ * numbers. A number whose name the client has not been told is told before it is used.
+ */
+export class NameTable {
+  readonly #hypervisor: Hypervisor
+  /** By handle less TARGET_HANDLE_MIN: a name's target, or a domain's number. */
+  readonly #targets: (Target | DomainId | undefined)[] = []
+  readonly #handles = new Map<string, number>()
+  readonly #toldIds = new Set<number>()
+
+  constructor(hypervisor: Hypervisor) {
+    this.#hypervisor = hypervisor
+  }
+
+  /**
+   * Gives a name a handle; each handle and each name once.
+   * @returns nothing, or what is wrong.
+   */
+  define(handle: number, name: string): string | undefined {
+    if (handle < TARGET_HANDLE_MIN)
+      return `TARGET names handle ${handle}, below ${TARGET_HANDLE_MIN}`
+    const index = handle - TARGET_HANDLE_MIN
+    if (this.#targets[index] !== undefined) return `TARGET handle ${handle} is taken`
+    const id = parseDomainId(name)
+    if (id !== undefined) {
+      this.#targets[index] = id
+      return undefined
+    }
+    const problem = name === CONTROL_NAME ? undefined : domainNameProblem(name)
+    if (problem !== undefined) return `TARGET: ${problem}`
+    this.#targets[index] = this.#hypervisor.holdTarget(name)
+    if (!this.#handles.has(name)) this.#handles.set(name, handle)
+    return undefined
+  }
+
+  /** What a frame's number stands for; undefined for a handle that was not defined. */
+  target(number: number): Target | undefined {
+    if (number < TARGET_HANDLE_MIN) return this.#hypervisor.targetOfId(number as DomainId)
+    const target = this.#targets[number - TARGET_HANDLE_MIN]
+    return typeof target === 'number' ? this.#hypervisor.targetOfId(target) : target
+  }
+
+  /** How to call a domain in a frame to the client; `tell` is set when it must be told first. */
+  numberOf(party: Party): { number: number; tell: boolean } {
+    const handle = this.#handles.get(party.name)
+    if (handle !== undefined) return { number: handle, tell: false }
+    return { number: party.id, tell: this.mustTell(party.id) }
+  }
+
+  /** True once for each number: before anything mentions it the client is told its name. */
+  mustTell(id: number): boolean {
+    if (this.#toldIds.has(id)) return false
+    this.#toldIds.add(id)
+    return true
+  }
+
+  /** Gives everything back; to be called when the session ends. */
+  close(): void {
+    for (const target of this.#targets) {
+      if (typeof target === 'object') this.#hypervisor.releaseTarget(target)
+    }
+    this.#targets.length = 0
+    this.#handles.clear()
+  }
+}

@@ -1,0 +1,133 @@
+import {
+  encodeEvent,
+  writeRingDataHeader,
+  writeSentEntry,
+  writeSentHeader,
+  frameBytes,
+  SENT_ENTRY_BYTES,
+  type EventFrame,
+  type SendFailure,
+} from '../abi/frame.js'
+import { FRAME_HEADER_BYTES } from '../abi/limits.js'
+import type { Ring } from '../hypervisor/ring.js'
+
+/** Ring bytes in one write: as much as a Unix socket's buffer takes at once, and some more. */
+const RING_BYTES_PER_WRITE = 256 * 1024
+/** Of one ring in one write, so that a busy ring does not hold up the others of its session. */
+const RING_BYTES_PER_TURN = 128 * 1024
+/** Failures in one SENT frame. */
+const FAILURES_PER_FRAME = 4096
+
+/**
+ * What waits to be written to one client. Frames are kept as they are; which sends are decided
+ * and which rings have bytes is kept as state, so none of that grows while a client does not read.
+ */
+export class SessionOutput {
+  #frames: Uint8Array[] = []
+  #frameBytes = 0
+  #failures: SendFailure[] = []
+  #sentUpTo = 0
+  #sentTold = 0
+  readonly #rings = new Set<Ring>()
+
+  /** Bytes that wait, besides those in rings. */
+  get waitingBytes(): number {
+    return this.#frameBytes + this.#failures.length * SENT_ENTRY_BYTES
+  }
+
+  get isEmpty(): boolean {
+    return (
+      this.#frames.length === 0 &&
+      this.#rings.size === 0 &&
+      this.#failures.length === 0 &&
+      this.#sentTold === this.#sentUpTo
+    )
+  }
+
+  frame(frame: Uint8Array): void {
+    this.#frames.push(frame)
+    this.#frameBytes += frame.length
+  }
+
+  event(event: EventFrame): void {
+    this.frame(encodeEvent(event))
+  }
+
+  /** Everything before `seq` is decided. */
+  sent(seq: number): void {
+    this.#sentUpTo = seq
+  }
+
+  /** Notes a refusal, as one with the last where they are neighbours of the same kind. */
+  failed(failure: SendFailure): void {
+    const last = this.#failures.at(-1)
+    if (
+      last !== undefined &&
+      last.errno === failure.errno &&
+      last.decisionId === failure.decisionId &&
+      last.firstSeq + last.count === failure.firstSeq
+    ) {
+      this.#failures[this.#failures.length - 1] = { ...last, count: last.count + failure.count }
+    } else {
+      this.#failures.push(failure)
+    }
+  }
+
+  /** This ring has bytes its owner was not given. */
+  ring(ring: Ring): void {
+    this.#rings.add(ring)
+  }
+
+  dropRing(ring: Ring): void {
+    this.#rings.delete(ring)
+  }
+
+  /** Takes what is to be written next: whole frames, ring bytes uncopied where they lie. */
+  take(): Uint8Array[] {
+    const chunks = this.#frames
+    this.#frames = []
+    this.#frameBytes = 0
+    this.#takeSent(chunks)
+    let budget = RING_BYTES_PER_WRITE
+    for (const ring of this.#rings) {
+      if (budget <= 0) break
+      this.#rings.delete(ring)
+      budget -= takeRegions(ring, Math.min(budget, RING_BYTES_PER_TURN), chunks)
+      if (ring.givenOffset < ring.buffer.txOffset) this.#rings.add(ring)
+    }
+    return chunks
+  }
+
+  #takeSent(chunks: Uint8Array[]): void {
+    if (this.#sentTold === this.#sentUpTo && this.#failures.length === 0) return
+    const failures = this.#failures
+    this.#failures = []
+    for (let first = 0; ; first += FAILURES_PER_FRAME) {
+      const part = failures.slice(first, first + FAILURES_PER_FRAME)
+      const isLast = first + part.length === failures.length
+      const frame = frameBytes(new Uint8Array(FRAME_HEADER_BYTES + part.length * SENT_ENTRY_BYTES))
+      // Until the last frame only what the told failures cover is decided for the client.
+      const upTo = isLast ? this.#sentUpTo : part.at(-1)!.firstSeq + part.at(-1)!.count
+      writeSentHeader(frame.view, 0, part.length, upTo)
+      for (const [index, failure] of part.entries()) writeSentEntry(frame.view, 0, index, failure)
+      chunks.push(frame.bytes)
+      if (isLast) break
+    }
+    this.#sentTold = this.#sentUpTo
+  }
+}
+
+/** Appends up to `bytesMax` of what a ring's owner was not given: at most two regions. */
+function takeRegions(ring: Ring, bytesMax: number, chunks: Uint8Array[]): number {
+  let taken = 0
+  for (let part = 0; part < 2 && taken < bytesMax; part++) {
+    const region = ring.buffer.region(ring.givenOffset, bytesMax - taken)
+    if (region.length === 0) break
+    const header = frameBytes(new Uint8Array(FRAME_HEADER_BYTES))
+    writeRingDataHeader(header.view, 0, ring.handle, ring.givenOffset, region.length)
+    chunks.push(header.bytes, region)
+    ring.givenOffset += region.length
+    taken += region.length
+  }
+  return taken
+}

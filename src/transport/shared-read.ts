@@ -1,0 +1,54 @@
+import { Socket, type Server } from 'node:net'
+import { frameBytes, type FrameBytes } from '../abi/frame.js'
+
+/** One read: as much as a Unix socket's buffer holds at once, and some more. */
+const READ_BYTES = 256 * 1024
+
+/** What is read into, by every socket of this process: a read is dealt with before the next. */
+const shared = frameBytes(new Uint8Array(READ_BYTES))
+
+/** Takes the bytes from `start` to `end`, and is done with them when it returns. */
+export type OnBytes = (bytes: FrameBytes, start: number, end: number) => void
+
+/** What is inside an accepted socket; Node has no public way to give one a read buffer. */
+interface Innards {
+  _handle?: unknown
+  _server?: Server | null
+}
+
+/**
+ * Has an accepted socket read into the buffer that all of them share, instead of into a new one
+ * for every read. `net.connect` has the option `onread` for this and `net.Server` has not, so the
+ * handle is moved to a second Socket that has it. Where a later Node keeps the handle elsewhere
+ * the socket is used as it is, with a buffer for every read.
+ * @param accepted a socket that was accepted paused (`pauseOnConnect`).
+ * @returns the socket to use from here on.
+ */
+export function readShared(accepted: Socket, onBytes: OnBytes): Socket {
+  const innards = accepted as unknown as Innards
+  const { _handle: handle, _server: server } = innards
+  if (handle === undefined || handle === null || server === undefined) {
+    accepted.on('data', (chunk: Buffer) => onBytes(frameBytes(chunk), 0, chunk.length))
+    accepted.resume()
+    return accepted
+  }
+  const options = {
+    handle,
+    readable: true,
+    writable: true,
+    onread: {
+      buffer: shared.bytes,
+      callback(length: number): boolean {
+        onBytes(shared, 0, length)
+        return true
+      },
+    },
+  }
+  innards._handle = null
+  innards._server = null
+  const socket = new Socket(options)
+  // So that the server counts it out when it closes, as it counted it in.
+  ;(socket as unknown as Innards)._server = server
+  socket.resume()
+  return socket
+}

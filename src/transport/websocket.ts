@@ -1,0 +1,103 @@
+import type { IncomingMessage, Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer, type RawData, type WebSocket } from 'ws'
+import { frameBytes } from '../abi/frame.js'
+import { FRAME_BYTES_MAX } from '../abi/limits.js'
+import type { Hub } from './hub.js'
+import type { Link } from './link.js'
+
+/** Where WebSocket clients attach. */
+export const ATTACH_PATH = '/v1/attach'
+
+/** Fragments of one message, and chunks of it kept: see CVE-2026-48779 for why they are bounded. */
+const FRAGMENTS_MAX = 8
+const BUFFERED_CHUNKS_MAX = 1024
+/** A close reason has at most 123 bytes (RFC 6455 section 5.5). */
+const REASON_BYTES_MAX = 123
+
+/**
+ * Takes the WebSocket upgrades of an HTTP server.
+ * @param isAllowed says whether a request's Host and Origin are ones that are served.
+ */
+export function serveWebSockets(
+  server: Server,
+  hub: Hub,
+  isAllowed: (request: IncomingMessage) => boolean,
+): void {
+  const options = {
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: FRAME_BYTES_MAX,
+    maxFragments: FRAGMENTS_MAX,
+    maxBufferedChunks: BUFFERED_CHUNKS_MAX,
+    clientTracking: false,
+  }
+  const sockets = new WebSocketServer(options)
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => socket.destroy())
+    const path = (request.url ?? '').split('?')[0]
+    if (path !== ATTACH_PATH)
+      return refuse(socket, '404 Not Found', 'ENOENT', `attach at ${ATTACH_PATH}`)
+    if (!isAllowed(request)) {
+      return refuse(socket, '403 Forbidden', 'EPERM', 'this Host or Origin is not served here')
+    }
+    sockets.handleUpgrade(request, socket, head, websocket => attach(websocket, hub))
+  })
+}
+
+function refuse(socket: Duplex, status: string, code: string, message: string): void {
+  const body = JSON.stringify({ code, message })
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  )
+}
+
+function attach(websocket: WebSocket, hub: Hub): void {
+  const connection = hub.connect(new WebSocketLink(websocket))
+  if (connection === undefined) {
+    websocket.close(1013, 'too many clients that have not said who they are')
+    return
+  }
+  websocket.on('message', (data: RawData, isBinary: boolean) => {
+    if (!isBinary) {
+      connection.fail('EPROTO', 'a text message came, and frames are binary')
+      return
+    }
+    const bytes = data as Buffer // binaryType is nodebuffer
+    connection.receive(frameBytes(bytes), 0, bytes.length, true)
+  })
+  websocket.on('error', error => connection.fail('EPROTO', error.message))
+  websocket.on('close', () => connection.gone())
+}
+
+/** A link over WebSocket: each write is one binary message of whole frames. */
+class WebSocketLink implements Link {
+  readonly kind = 'websocket'
+  readonly #websocket: WebSocket
+
+  constructor(websocket: WebSocket) {
+    this.#websocket = websocket
+  }
+
+  write(chunks: readonly Uint8Array[], done: () => void): void {
+    if (this.#websocket.readyState !== this.#websocket.OPEN) return
+    const message = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
+    this.#websocket.send(message, { binary: true }, error => (error == null ? done() : undefined))
+  }
+
+  pause(): void {
+    this.#websocket.pause()
+  }
+
+  resume(): void {
+    this.#websocket.resume()
+  }
+
+  end(closeCode: number, reason: string): void {
+    this.#websocket.close(closeCode, Buffer.from(reason).subarray(0, REASON_BYTES_MAX).toString())
+  }
+
+  destroy(): void {
+    this.#websocket.terminate()
+  }
+}

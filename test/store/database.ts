@@ -1,0 +1,268 @@
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import t, { type Test } from 'tap'
+import { openDatabase, type Database } from '../../src/store/database.js'
+import { migrations } from '../../src/store/migrations.js'
+import { DATABASE_FILE } from '../../src/store/store.js'
+import { openTestDatabase } from './fixtures/open-test-store.js'
+
+/** Runs `work` as a user who may read the folder but not write to it; modes don't stop root. */
+function asReader(folder: string, work: () => void): void {
+  const root = process.geteuid?.() === 0
+  chmodSync(folder, 0o555)
+  if (root) process.seteuid?.(65_534)
+  try {
+    work()
+  } finally {
+    if (root) process.seteuid?.(0)
+    chmodSync(folder, 0o755)
+  }
+}
+
+function pragma(db: Database, name: string): unknown {
+  return Object.values(db.prepare<[], Record<string, unknown>>(`PRAGMA ${name}`).get() ?? {})[0]
+}
+
+function newPath(t: Test): string {
+  return join(t.testdir(), DATABASE_FILE)
+}
+
+/** A database that was used and closed. */
+function usedPath(t: Test): string {
+  const path = newPath(t)
+  const db = openDatabase(path)
+  const insert = db.prepare<[string]>('INSERT INTO sequences VALUES (?, 1)')
+  db.transaction(() => {
+    for (let i = 0; i < 2000; i++) insert.run(`sequence number ${i}`)
+  })
+  db.close()
+  return path
+}
+
+await t.test('a new database is private and set up to keep what it acknowledged', async t => {
+  const db = openTestDatabase(t)
+  t.equal(statSync(db.path).mode & 0o777, 0o600)
+  t.equal(statSync(`${db.path}-wal`).mode & 0o777, 0o600)
+  t.equal(pragma(db, 'journal_mode'), 'wal')
+  t.equal(pragma(db, 'synchronous'), 2)
+  t.equal(pragma(db, 'foreign_keys'), 1)
+  t.equal(pragma(db, 'trusted_schema'), 0)
+  t.equal(pragma(db, 'journal_size_limit'), 64 * 1024 * 1024)
+  t.equal(pragma(db, 'busy_timeout'), 250)
+  t.equal(pragma(db, 'user_version'), migrations.length)
+})
+
+await t.test('closing leaves one file with everything in it, and may be repeated', async t => {
+  const path = usedPath(t)
+  t.notOk(existsSync(`${path}-wal`))
+  const db = openDatabase(path)
+  t.same(db.prepare('SELECT count(*) AS n FROM sequences').get(), { n: 2000 })
+  db.close()
+  db.close()
+})
+
+await t.test('a file that others could read is taken from them', async t => {
+  const path = usedPath(t)
+  chmodSync(path, 0o644)
+  openDatabase(path).close()
+  t.equal(statSync(path).mode & 0o777, 0o600)
+})
+
+await t.test('a file whose creation was cut off is used', async t => {
+  const path = newPath(t)
+  writeFileSync(path, '')
+  openDatabase(path).close()
+  const other = newPath(t)
+  const cutOff = new Sqlite(other)
+  cutOff.pragma('journal_mode = WAL')
+  cutOff.close()
+  const db = openDatabase(other)
+  t.equal(pragma(db, 'user_version'), migrations.length)
+  db.close()
+})
+
+await t.test('a database of a newer version is refused as it is', async t => {
+  const path = usedPath(t)
+  const sqlite = new Sqlite(path)
+  sqlite.pragma('user_version = 99')
+  sqlite.close()
+  chmodSync(path, 0o644)
+  const before = readFileSync(path)
+  t.throws(() => openDatabase(path), {
+    failure: 'newer',
+    code: 'EPROTONOSUPPORT',
+    message: new RegExp(
+      `^${path} is of version 99 and this program knows versions up to ${migrations.length}: `,
+    ),
+  })
+  t.same(readFileSync(path), before)
+  t.equal(statSync(path).mode & 0o777, 0o644)
+})
+
+await t.test('a database of another program is refused as it is', async t => {
+  const path = newPath(t)
+  const sqlite = new Sqlite(path)
+  sqlite.exec('CREATE TABLE theirs (x)')
+  t.teardown(() => sqlite.close())
+  const refused = {
+    failure: 'foreign',
+    code: 'EINVAL',
+    message: /is a database of another program/,
+  }
+  t.throws(() => openDatabase(path), refused)
+  sqlite.exec('DROP TABLE theirs; PRAGMA application_id = 1')
+  const before = readFileSync(path)
+  t.throws(() => openDatabase(path), refused)
+  t.same(readFileSync(path), before)
+})
+
+await t.test('a damaged file is refused', async t => {
+  const notADatabase = newPath(t)
+  writeFileSync(notADatabase, 'this is a letter to my aunt\n'.repeat(100))
+  t.throws(() => openDatabase(notADatabase), {
+    failure: 'corrupt',
+    message:
+      /is damaged \(file is not a database\): move it away and put a copy of it in its place/,
+  })
+
+  const cut = usedPath(t)
+  writeFileSync(cut, readFileSync(cut).subarray(0, 20_000))
+  t.throws(() => openDatabase(cut), { failure: 'corrupt', code: 'EIO' })
+
+  const overwritten = usedPath(t)
+  const bytes = readFileSync(overwritten)
+  bytes.fill(0xa5, bytes.length / 2, bytes.length / 2 + 4096)
+  writeFileSync(overwritten, bytes)
+  t.throws(() => openDatabase(overwritten), { name: 'StoreError', failure: 'corrupt' })
+})
+
+await t.test('a place that can not be written is refused', async t => {
+  const folder = t.testdir({ file: '', folder: {} })
+  for (const path of [join(folder, 'missing', 'db'), join(folder, 'file', 'db')]) {
+    t.throws(() => openDatabase(path), { failure: 'not-writable', message: new RegExp(path) })
+  }
+  t.throws(() => openDatabase(join(folder, 'folder')), {
+    name: 'StoreError',
+    failure: 'not-writable',
+  })
+})
+
+await t.test('a folder of someone else is refused', async t => {
+  const path = newPath(t)
+  asReader(dirname(path), () =>
+    t.throws(() => openDatabase(path), { name: 'StoreError', failure: 'not-writable' }),
+  )
+  t.notOk(existsSync(path))
+})
+
+await t.test('a file that can only be read is refused', async t => {
+  const path = usedPath(t)
+  const before = readFileSync(path)
+  chmodSync(path, 0o444)
+  asReader(dirname(path), () =>
+    t.throws(() => openDatabase(path), { name: 'StoreError', failure: 'not-writable' }),
+  )
+  t.same(readFileSync(path), before)
+})
+
+await t.test('a file that another program holds is refused', async t => {
+  const path = usedPath(t)
+  const other = new Sqlite(path)
+  t.teardown(() => other.close())
+  other.exec('BEGIN IMMEDIATE')
+  t.throws(() => openDatabase(path), {
+    failure: 'locked',
+    code: 'EBUSY',
+    message: `another program is using ${path}: stop it and try again`,
+  })
+})
+
+await t.test('a transaction is all or nothing, also inside another one', async t => {
+  const db = openTestDatabase(t)
+  const insert = db.prepare<[string]>('INSERT INTO sequences VALUES (?, 1)')
+  const names = db.prepare<[], { name: string }>('SELECT name FROM sequences ORDER BY name')
+  const bug = new TypeError('a bug')
+  const failing = (name: string): void => {
+    db.transaction(() => {
+      insert.run(name)
+      throw bug
+    })
+  }
+  t.throws(() => failing('a'), bug)
+  db.transaction(() => {
+    insert.run('b')
+    t.throws(() => failing('c'), bug)
+    db.relaxed(() => insert.run('d'))
+  })
+  t.same(names.all(), [{ name: 'b' }, { name: 'd' }])
+  t.throws(() => db.transaction(async () => insert.run('e')), TypeError)
+  t.equal(names.all().length, 2)
+})
+
+await t.test('only a relaxed transaction does not wait for the disk', async t => {
+  const db = openTestDatabase(t)
+  t.throws(
+    () =>
+      db.relaxed(() => {
+        t.equal(pragma(db, 'synchronous'), 1)
+        throw new TypeError('a bug')
+      }),
+    TypeError,
+  )
+  t.equal(pragma(db, 'synchronous'), 2)
+  db.transaction(() => db.relaxed(() => t.equal(pragma(db, 'synchronous'), 2)))
+})
+
+await t.test('a failure of SQLite is a StoreError wherever it comes up', async t => {
+  const db = openTestDatabase(t)
+  t.throws(() => db.prepare('SELECT * FROM missing'), {
+    failure: 'failed',
+    message: `using ${db.path} failed: no such table: missing`,
+  })
+  const insert = db.prepare<[string, number]>('INSERT INTO sequences VALUES (?, ?)')
+  insert.run('a', 1)
+  t.throws(() => insert.run('a', 1), { name: 'StoreError', failure: 'failed' })
+  const broken = db.prepare<[string], { x: number }>("SELECT json_extract('{}', ?) AS x")
+  t.throws(() => broken.get('no path'), { name: 'StoreError' })
+  t.throws(() => broken.all('no path'), { name: 'StoreError' })
+  t.throws(() => [...broken.iterate('no path')], { name: 'StoreError' })
+})
+
+await t.test(
+  'a full disk loses nothing that was acknowledged, and writing goes on when there is space',
+  t => {
+    const db = openTestDatabase(t)
+    const insert = db.prepare<[string]>('INSERT INTO sequences VALUES (?, 1)')
+    const count = db.prepare<[], { n: number }>('SELECT count(*) AS n FROM sequences')
+    pragma(db, `max_page_count = ${Number(pragma(db, 'page_count')) + 3}`)
+    let acknowledged = 0
+    t.throws(
+      () => {
+        for (;;) {
+          insert.run(String(acknowledged).padStart(900, '0'))
+          acknowledged++
+        }
+      },
+      {
+        failure: 'full',
+        code: 'ENOSPC',
+        message: `there is no space left for ${db.path}: free some and try again`,
+      },
+    )
+    t.ok(acknowledged > 0)
+    t.same(count.get(), { n: acknowledged })
+    pragma(db, 'max_page_count = 1000000')
+    insert.run('more')
+    t.same(count.get(), { n: acknowledged + 1 })
+    t.end()
+  },
+)
+
+await t.test('a checkpoint empties the write-ahead log', async t => {
+  const db = openTestDatabase(t)
+  db.prepare<[string]>('INSERT INTO sequences VALUES (?, 1)').run('a')
+  t.ok(statSync(`${db.path}-wal`).size > 0)
+  db.checkpoint()
+  t.equal(statSync(`${db.path}-wal`).size, 0)
+})

@@ -1,0 +1,19 @@
+import t from 'tap'
+import { DOMID_MAX } from '../../src/abi/addr.js'
+import { defaultLimits } from '../../src/abi/limits.js'
+import { defaultStoreLimits } from '../../src/store/limits.js'
+
+await t.test("the store's bounds are the daemon's where both have one", async t => {
+  t.match(defaultLimits, {
+    domainsMax: defaultStoreLimits.domainsMax,
+    rulesMax: defaultStoreLimits.rulesMax,
+  })
+})
+
+await t.test(
+  'every domain that may be added has an id, and the newest revision is always kept',
+  async t => {
+    t.ok(defaultStoreLimits.domainsMax <= DOMID_MAX)
+    t.ok(defaultStoreLimits.revisionsMax >= 1)
+  },
+)

@@ -1,0 +1,55 @@
+import Sqlite from 'better-sqlite3'
+import t from 'tap'
+import { StoreError, storeErrorFrom } from '../../src/store/store-error.js'
+
+const path = '/state/v4vd.sqlite'
+
+await t.test(
+  'every failure of SQLite has a kind, a code and a sentence that names the file',
+  async t => {
+    const cases = [
+      ['SQLITE_BUSY', 'locked', 'EBUSY'],
+      ['SQLITE_BUSY_SNAPSHOT', 'locked', 'EBUSY'],
+      ['SQLITE_LOCKED', 'locked', 'EBUSY'],
+      ['SQLITE_FULL', 'full', 'ENOSPC'],
+      ['SQLITE_READONLY', 'not-writable', 'EIO'],
+      ['SQLITE_READONLY_DIRECTORY', 'not-writable', 'EIO'],
+      ['SQLITE_CANTOPEN_ISDIR', 'not-writable', 'EIO'],
+      ['SQLITE_PERM', 'not-writable', 'EIO'],
+      ['SQLITE_CORRUPT_INDEX', 'corrupt', 'EIO'],
+      ['SQLITE_NOTADB', 'corrupt', 'EIO'],
+      ['SQLITE_IOERR_WRITE', 'failed', 'EIO'],
+      ['SQLITE_ERROR', 'failed', 'EIO'],
+    ] as const
+    for (const [sqliteCode, failure, code] of cases) {
+      const cause = new Sqlite.SqliteError('what SQLite says', sqliteCode)
+      const error = storeErrorFrom(cause, path)
+      t.match(error, { name: 'StoreError', failure, code, cause }, sqliteCode)
+      t.ok(error instanceof StoreError && error.message.includes(path), sqliteCode)
+    }
+  },
+)
+
+await t.test('so has every failure of the file system', async t => {
+  const cases = [
+    ['ENOSPC', 'full', 'ENOSPC'],
+    ['EDQUOT', 'full', 'ENOSPC'],
+    ['EACCES', 'not-writable', 'EIO'],
+    ['ENOENT', 'not-writable', 'EIO'],
+  ] as const
+  for (const [systemCode, failure, code] of cases) {
+    const cause = Object.assign(new Error('what the system says'), {
+      code: systemCode,
+      syscall: 'open',
+    })
+    t.match(storeErrorFrom(cause, path), { failure, code, cause }, systemCode)
+  }
+})
+
+await t.test('anything else stays what it is', async t => {
+  const bug = new TypeError('a bug')
+  t.equal(storeErrorFrom(bug, path), bug)
+  t.equal(storeErrorFrom('text', path), 'text')
+  const already = new StoreError('full', 'no space')
+  t.equal(storeErrorFrom(already, path), already)
+})

@@ -1,0 +1,160 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import Sqlite from 'better-sqlite3'
+import t from 'tap'
+import { lockState } from '../../src/store/state-lock.js'
+import { DATABASE_FILE, openStore } from '../../src/store/store.js'
+import { openTestStore, testRandom } from './fixtures/open-test-store.js'
+import { testChange, testRule } from './fixtures/rules.js'
+
+const script = fileURLToPath(new URL('./fixtures/store-process.js', import.meta.url))
+const options = { now: () => 0, ...testRandom }
+
+await t.test('everything is there again after closing and opening', async t => {
+  const { store, path } = openTestStore(t)
+  store.domains.add('web', ['app'])
+  const issued = store.tokens.issue('web')
+  store.rules.insert(testRule, undefined, testChange)
+  store.rules.saveCounters([{ id: 'r1', hits: 1, bytes: 2, lastHit: 3 }])
+  store.audit.append({ actor: 'anna', action: 'rule.insert', target: 'r1' })
+  const before = [
+    store.domains.list(),
+    store.tokens.list('web'),
+    store.rules.load(),
+    store.rules.loadCounters(),
+    store.rules.history(10),
+    store.audit.list(10),
+  ]
+  store.close()
+  const again = openStore(path, options)
+  t.teardown(() => again.close())
+  t.same(
+    [
+      again.domains.list(),
+      again.tokens.list('web'),
+      again.rules.load(),
+      again.rules.loadCounters(),
+      again.rules.history(10),
+      again.audit.list(10),
+    ],
+    before,
+  )
+  t.match(again.tokens.authenticate(issued.ok ? issued.text : ''), { ok: true, tokenId: 1 })
+})
+
+await t.test('a transaction over all parts is all or nothing', async t => {
+  const { store } = openTestStore(t)
+  const work = (fails: boolean): number =>
+    store.transaction(() => {
+      store.domains.add('web')
+      store.tokens.issue('web')
+      store.rules.insert(testRule, undefined, testChange)
+      store.audit.append({ actor: 'anna', action: 'setup', target: 'web' })
+      if (fails) throw new TypeError('a bug')
+      return store.rules.currentRevision()
+    })
+  t.throws(() => work(true), TypeError)
+  t.same(store.domains.list(), [])
+  t.same(store.rules.load(), { revision: 0, rules: [] })
+  t.same(store.audit.list(1), [])
+  t.equal(work(false), 1)
+  t.match(store.domains.get('web'), { id: 1 })
+  t.match(store.tokens.list('web'), { tokens: [{ id: 1 }] })
+  t.match(store.rules.load(), { revision: 1, rules: [{ id: 'r1' }] })
+  t.match(store.audit.list(2), [{ seq: 1 }])
+})
+
+await t.test('closing may be repeated and lets go of the folder', async t => {
+  const { store, path } = openTestStore(t)
+  t.throws(() => lockState(dirname(path)), { name: 'StoreError', failure: 'locked' })
+  store.domains.add('web')
+  store.checkpoint()
+  t.equal(statSync(`${path}-wal`).size, 0)
+  store.close()
+  store.close()
+  t.notOk(existsSync(`${path}-wal`))
+  lockState(dirname(path)).release()
+})
+
+await t.test('a store that is refused does not hold its folder', async t => {
+  const folder = t.testdir()
+  const path = join(folder, DATABASE_FILE)
+  openStore(path, options).close()
+  const sqlite = new Sqlite(path)
+  sqlite.pragma('user_version = 99')
+  sqlite.close()
+  t.throws(() => openStore(path, options), { name: 'StoreError', failure: 'newer' })
+  writeFileSync(path, 'no database at all')
+  t.throws(() => openStore(path, options), { name: 'StoreError', failure: 'corrupt' })
+  t.equal(readFileSync(path, 'utf8'), 'no database at all')
+  lockState(folder).release()
+  t.throws(() => openStore(join(folder, 'missing', DATABASE_FILE), options), {
+    name: 'StoreError',
+    failure: 'not-writable',
+  })
+})
+
+await t.test('a database that lacks a table is refused and let go', async t => {
+  const path = join(t.testdir(), DATABASE_FILE)
+  openStore(path, options).close()
+  const sqlite = new Sqlite(path)
+  sqlite.exec('DROP TABLE counters')
+  sqlite.close()
+  t.throws(() => openStore(path, options), { name: 'StoreError', failure: 'failed' })
+  lockState(dirname(path)).release()
+})
+
+/** Lets a process write until it has acknowledged so many changes, then kills it. */
+async function writeAndKill(path: string, acknowledgements: number): Promise<number[]> {
+  const child = spawn(process.execPath, [script, 'write', path], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const gone = once(child, 'exit')
+  const acknowledged: number[] = []
+  for await (const line of createInterface({ input: child.stdout })) {
+    acknowledged.push(Number(line))
+    if (acknowledged.length === acknowledgements) child.kill('SIGKILL')
+  }
+  await gone
+  return acknowledged
+}
+
+await t.test(
+  'what a killed process acknowledged is there, whole, and the rest is not half there',
+  async t => {
+    const path = join(t.testdir(), DATABASE_FILE)
+    let revision = 0
+    for (let round = 1; round <= 8; round++) {
+      const rounds = 1 + Math.floor(Math.random() * 60)
+      t.comment(`killed after ${rounds} acknowledgements`)
+      const acknowledged = await writeAndKill(path, rounds)
+      t.ok(acknowledged.length >= rounds)
+      // Counting on from what the round before left shows that nothing of it was lost.
+      t.same(
+        acknowledged,
+        acknowledged.map((_, index) => revision + 1 + index),
+      )
+
+      const store = openStore(path, options)
+      revision = store.rules.currentRevision()
+      const last = acknowledged.at(-1) ?? 0
+      // One more may have been committed and killed before it was said.
+      t.ok(revision === last || revision === last + 1, `${revision} of ${last}`)
+      const ids = Array.from({ length: revision }, (_, index) => `w${revision - index}`)
+      t.same(
+        store.rules.load().rules.map(rule => rule.id),
+        ids,
+      )
+      t.match(store.audit.verify(), { ok: true, records: revision })
+      t.match(store.audit.list(1), [{ target: `w${revision}`, revisionAfter: revision }])
+      store.close()
+    }
+    const sqlite = new Sqlite(path)
+    t.teardown(() => sqlite.close())
+    t.equal(sqlite.pragma('integrity_check', { simple: true }), 'ok')
+  },
+)
