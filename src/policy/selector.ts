@@ -1,0 +1,117 @@
+import {
+  CONTROL_NAME,
+  domainNameProblem,
+  parseDomainId,
+  parsePort,
+  PORT_ANY,
+  quote,
+  tagProblem,
+} from '../abi/addr.js'
+import type { Subject } from './subject.js'
+
+/** Ports from `min` to `max`, both included; every port is 0..0xFFFFFFFF. */
+export interface PortRange {
+  readonly min: number
+  readonly max: number
+}
+
+/** One side of a rule: which domains and which of their ports. */
+export type Selector =
+  | { readonly kind: 'name'; readonly name: string; readonly ports: PortRange }
+  | { readonly kind: 'tag'; readonly tag: string; readonly ports: PortRange }
+  | { readonly kind: 'any'; readonly ports: PortRange }
+
+/** What `*` means as a port. */
+export const ALL_PORTS: PortRange = { min: 0, max: PORT_ANY }
+
+const digitsPattern = /^[0-9]+$/
+
+/**
+ * Reads `web:80`, `tag:db:5432`, `web:8000-8099`, `web:*`, `*:*` or `control:514` (also written
+ * `0:514`).
+ * @returns the selector, or a sentence that says what is wrong with the text.
+ */
+export function parseSelector(text: string): Selector | string {
+  const colon = text.lastIndexOf(':')
+  if (colon < 0) {
+    return `${quote(text)} has no port: write it as NAME:PORT, such as web:80, or web:* for all ports`
+  }
+  const who = text.slice(0, colon)
+  if (who === 'tag') {
+    return `${quote(text)} has no port: write it as tag:NAME:PORT, such as tag:db:5432`
+  }
+  const ports = parsePorts(text.slice(colon + 1))
+  if (typeof ports === 'string') return ports
+  if (who === '*') return { kind: 'any', ports }
+  if (who.startsWith('tag:')) {
+    const tag = who.slice('tag:'.length)
+    return tagProblem(tag) ?? { kind: 'tag', tag, ports }
+  }
+  if (who === CONTROL_NAME || who === '0') return { kind: 'name', name: CONTROL_NAME, ports }
+  if (digitsPattern.test(who)) {
+    const example = parseDomainId(who) === undefined ? 'a domain' : `domain ${Number(who)}`
+    return `${quote(who)} is a number, and rules bind to names, not numbers: write the name of ${example}`
+  }
+  return domainNameProblem(who) ?? { kind: 'name', name: who, ports }
+}
+
+/** Writes what `parseSelector` reads, always in the same form. */
+export function formatSelector(selector: Selector): string {
+  const ports = formatPorts(selector.ports)
+  switch (selector.kind) {
+    case 'name':
+      return `${selector.name}:${ports}`
+    case 'tag':
+      return `tag:${selector.tag}:${ports}`
+    case 'any':
+      return `*:${ports}`
+  }
+}
+
+/** True when the selector means this domain; `*` and tags never mean the control domain. */
+export function matchesSubject(selector: Selector, subject: Subject): boolean {
+  switch (selector.kind) {
+    case 'name':
+      return selector.name === subject.name
+    case 'tag':
+      return subject.name !== CONTROL_NAME && subject.tags.includes(selector.tag)
+    case 'any':
+      return subject.name !== CONTROL_NAME
+  }
+}
+
+/** True when the port lies in the range. */
+export function matchesPort(ports: PortRange, port: number): boolean {
+  return ports.min <= port && port <= ports.max
+}
+
+/** True when both mean the same domains and ports, written the same way. */
+export function equalSelectors(a: Selector, b: Selector): boolean {
+  return formatSelector(a) === formatSelector(b)
+}
+
+function parsePorts(text: string): PortRange | string {
+  if (text === '*') return ALL_PORTS
+  const dash = text.indexOf('-')
+  if (dash < 0) {
+    const port = parsePort(text)
+    return port === undefined ? portProblem(text) : { min: port, max: port }
+  }
+  const min = parsePort(text.slice(0, dash))
+  if (min === undefined) return portProblem(text.slice(0, dash))
+  const last = text.slice(dash + 1)
+  const max = last === String(PORT_ANY) ? PORT_ANY : parsePort(last)
+  if (max === undefined) return portProblem(last)
+  if (min > max) return `the port range ${min}-${max} is empty: write the smaller port first`
+  return { min, max }
+}
+
+function portProblem(text: string): string {
+  if (text === String(PORT_ANY)) return `${PORT_ANY} stands for every port: write *`
+  return `${quote(text)} is not a port: a decimal number from 0 to ${PORT_ANY - 1}, a range such as 8000-8099, or * for all`
+}
+
+function formatPorts(ports: PortRange): string {
+  if (ports.min === ALL_PORTS.min && ports.max === ALL_PORTS.max) return '*'
+  return ports.min === ports.max ? String(ports.min) : `${ports.min}-${ports.max}`
+}

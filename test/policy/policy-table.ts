@@ -1,0 +1,163 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { MESSAGE_TYPES } from '../../src/abi/addr.js'
+import { FlowCache } from '../../src/policy/flow-cache.js'
+import { PolicyTable } from '../../src/policy/policy-table.js'
+import { parseRule } from '../../src/policy/rule-text.js'
+import type { Rule } from '../../src/policy/rule.js'
+import type { Subject } from '../../src/policy/subject.js'
+import type { Tuple } from '../../src/policy/tuple.js'
+import { evaluate, type Verdict } from '../../src/policy/verdict.js'
+import { crowdedRules, rules, tuple } from './fixtures/arbitraries.js'
+
+const TUPLES_PER_TABLE = 200
+const tuples = fc.array(tuple, {
+  minLength: TUPLES_PER_TABLE,
+  maxLength: TUPLES_PER_TABLE,
+})
+
+const web = { name: 'web', tags: ['front'] }
+const db = { name: 'db', tags: ['back'] }
+
+function decide(table: PolicyTable, t: Tuple): Verdict {
+  return table.decide(t.source, t.sourcePort, t.destination, t.destinationPort, t.type)
+}
+
+function table(...texts: string[]): PolicyTable {
+  const parsed = texts.map((text, index): Rule => {
+    const result = parseRule(text)
+    if (!result.ok) throw new Error(result.message)
+    return { id: `r${index + 1}`, ...result.rule }
+  })
+  return new PolicyTable(7, parsed)
+}
+
+function isSame(a: Verdict, b: Verdict): boolean {
+  return (
+    a.action === b.action &&
+    a.rule === b.rule &&
+    a.position === b.position &&
+    a.revision === b.revision
+  )
+}
+
+await t.test(
+  'the answers are those of the plain loop: 10^5 tuples over 500 random tables',
+  async t => {
+    let decided = 0
+    let matched = 0
+    fc.assert(
+      fc.property(fc.oneof(rules, crowdedRules), tuples, (some, flows) => {
+        const compiled = new PolicyTable(5, some)
+        for (const flow of flows) {
+          const expected = evaluate(some, 5, flow)
+          if (!isSame(decide(compiled, flow), expected)) return false
+          decided++
+          if (expected.position > 0) matched++
+        }
+        return true
+      }),
+      { numRuns: 500 },
+    )
+    t.equal(decided, 100_000)
+    t.ok(matched > decided / 4, `${matched} of them were decided by a rule`)
+  },
+)
+
+await t.test('with a flow cache in front the answers stay the same', async t => {
+  const ids = new Map<string, number>()
+  // The cache knows a domain by its number: each pair of name and tags is a domain of its own.
+  const numberOf = (subject: Subject): number => {
+    const key = JSON.stringify([subject.name, subject.tags])
+    const id = ids.get(key) ?? ids.size
+    ids.set(key, id)
+    return id
+  }
+  let hits = 0
+  const cache = new FlowCache(256)
+  fc.assert(
+    fc.property(rules, tuples, (some, flows) => {
+      const compiled = new PolicyTable(5, some)
+      cache.clear()
+      return [...flows, ...flows].every(flow => {
+        const key = [
+          numberOf(flow.source),
+          flow.sourcePort,
+          numberOf(flow.destination),
+          flow.destinationPort,
+          MESSAGE_TYPES[flow.type],
+        ] as const
+        let position = cache.lookup(...key)
+        if (position < 0) {
+          position = decide(compiled, flow).position
+          cache.store(...key, position)
+        } else {
+          hits++
+        }
+        return isSame(compiled.verdictAt(position), evaluate(some, 5, flow))
+      })
+    }),
+    { numRuns: 50 },
+  )
+  t.ok(hits > 1_000, `${hits} answers came from the cache`)
+})
+
+await t.test('the same rule gives the same object each time', async t => {
+  const compiled = table('accept web:* -> db:5432 replies')
+  const there = compiled.decide(web, 1, db, 5432, 'dgram')
+  t.equal(compiled.decide(web, 2, db, 5432, 'stream'), there)
+  t.equal(compiled.decide(db, 5432, web, 9, 'dgram'), there)
+  t.equal(compiled.decide(db, 1, web, 9, 'dgram'), compiled.decide(db, 2, web, 9, 'dgram'))
+})
+
+await t.test('verdicts are found by position, the default at 0', async t => {
+  const compiled = table('accept web:* -> db:5432', 'drop *:* -> *:*')
+  t.equal(compiled.revision, 7)
+  t.equal(compiled.rules.length, 2)
+  t.equal(compiled.verdictCount, 3)
+  t.same(compiled.verdictAt(0), { action: 'reject', rule: null, position: 0, revision: 7 })
+  t.equal(compiled.verdictAt(2), compiled.decide(db, 1, web, 1, 'dgram'))
+  for (const position of [0, 1, 2]) t.equal(compiled.verdictAt(position).position, position)
+})
+
+await t.test('a table does not change with the list it was made from', async t => {
+  const list = [...table('accept web:* -> db:*').rules]
+  const compiled = new PolicyTable(1, list)
+  list.pop()
+  t.equal(compiled.rules.length, 1)
+  t.equal(compiled.decide(web, 1, db, 1, 'dgram').action, 'accept')
+})
+
+await t.test('an earlier rule for a tag or * goes before a later one for the name', async t => {
+  const compiled = table(
+    'reject tag:front:* -> *:22',
+    'accept web:* -> db:*',
+    'drop *:* -> *:* type stream',
+  )
+  t.equal(compiled.decide(web, 1, db, 22, 'dgram').position, 1)
+  t.equal(compiled.decide(web, 1, db, 23, 'stream').position, 2)
+  t.equal(compiled.decide(db, 1, web, 23, 'stream').position, 3)
+  t.equal(compiled.decide(db, 1, web, 23, 'dgram').position, 0)
+})
+
+await t.test('a domain with many tags is decided by the earliest rule of any of them', async t => {
+  const tags = Array.from({ length: 40 }, (_, i) => `t${i}`)
+  const compiled = table('accept tag:t39:* -> tag:t38:1', 'drop tag:t0:* -> tag:t0:*')
+  const many = { name: 'many', tags }
+  t.equal(compiled.decide(many, 1, many, 1, 'dgram').position, 1)
+  t.equal(compiled.decide(many, 1, many, 2, 'dgram').position, 2)
+})
+
+await t.test('ten thousand rules in one table are all found', async t => {
+  const texts = Array.from({ length: 10_000 }, (_, i) => `accept web:* -> db${i}:${i} replies`)
+  const compiled = table(...texts)
+  const wrong = texts.filter((_, i) => {
+    const other = { name: `db${i}`, tags: [] }
+    return (
+      compiled.decide(web, 7, other, i, 'dgram').position !== i + 1 ||
+      compiled.decide(other, i, web, 7, 'stream').position !== i + 1 ||
+      compiled.decide(web, 7, other, i + 1, 'dgram').position !== 0
+    )
+  })
+  t.same(wrong, [])
+})
