@@ -131,11 +131,14 @@ export function formatEndpoint(endpoint: Endpoint): string {
   return `${endpoint.domain}:${endpoint.port}`
 }
 
-/** Foreign text inside a message: JSON's quoting keeps control characters and terminal escapes out. */
+/** Left by JSON's quoting: C1 controls, line separators, and marks that turn text around. */
+const unquoted = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+/** Foreign text inside a message: one line, with no control character and no terminal escape. */
 export function quote(text: string): string {
   const shown = text.length > 80 ? `${text.slice(0, 77)}...` : text
   return JSON.stringify(shown).replace(
-    /[\u007f-\u009f]/g,
-    c => `\\u00${c.charCodeAt(0).toString(16)}`,
+    unquoted,
+    c => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }

@@ -20,8 +20,8 @@ const CARRY_BYTES_MIN = 4096
 /**
  * Cuts a stream of bytes into frames. Whole frames are handed over where they lie; only the one
  * frame that a chunk cuts in two is copied together in a carry buffer. A length is checked as
- * soon as its four bytes are there, and the carry buffer grows with the bytes that have really
- * arrived, so announcing a large frame costs the reader nothing.
+ * soon as the frame's 16-byte header is there, and the carry buffer grows with the bytes that have
+ * really arrived, so announcing a large frame costs the reader nothing.
  */
 export class FrameReader {
   readonly #onFrame: FrameHandler
@@ -58,7 +58,7 @@ export class FrameReader {
       if (this.#carried === 0) {
         const length = this.#wholeFrameAt(chunk, at, end)
         if (length > 0) {
-          this.#problem = this.#onFrame(chunk, at, length)
+          this.#handOver(chunk, at, length)
           at += length
           continue
         }
@@ -106,10 +106,22 @@ export class FrameReader {
     if (this.#problem !== undefined) return at
     at = this.#copy(chunk, at, Math.min(end, at + length - this.#carried))
     if (this.#problem === undefined && this.#carried === length) {
-      this.#problem = this.#onFrame(this.#carry!, 0, length)
-      this.#dropCarry()
+      const carry = this.#carry!
+      this.#carry = undefined
+      this.#carried = 0
+      try {
+        this.#handOver(carry, 0, length)
+      } finally {
+        this.#letGo(carry)
+      }
     }
     return at
+  }
+
+  /** The handler may close this reader; that it went well says nothing then. */
+  #handOver(source: FrameBytes, at: number, length: number): void {
+    const problem = this.#onFrame(source, at, length)
+    this.#problem ??= problem
   }
 
   #copy(chunk: FrameBytes, start: number, end: number): number {
@@ -135,10 +147,14 @@ export class FrameReader {
 
   #dropCarry(): void {
     if (this.#carry === undefined) return
-    this.#charge(-this.#carry.bytes.length)
-    giveCarry(this.#carry)
+    this.#letGo(this.#carry)
     this.#carry = undefined
     this.#carried = 0
+  }
+
+  #letGo(carry: FrameBytes): void {
+    this.#charge(-carry.bytes.length)
+    giveCarry(carry)
   }
 }
 

@@ -541,7 +541,9 @@ export function encodeBye(): Uint8Array {
 }
 
 const encoder = new TextEncoder()
-const decoder = new TextDecoder('utf-8', { fatal: true })
+const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+/** What the u16 in front of a text can say. */
+const TEXT_BYTES_MAX = 0xffff
 
 /** Collects what follows a frame's header. */
 class Body {
@@ -556,10 +558,11 @@ class Body {
     return this.u16(value & 0xffff).u16(value >>> 16)
   }
 
-  /** A u16 of bytes, then the bytes in UTF-8. */
+  /** A u16 of bytes, then the bytes in UTF-8; what is too long ends with a whole character. */
   text(text: string): this {
-    const bytes = encoder.encode(text).subarray(0, 0xffff)
-    return this.u16(bytes.length).#push(bytes)
+    const room = new Uint8Array(Math.min(3 * text.length, TEXT_BYTES_MAX))
+    const { written } = encoder.encodeInto(text, room)
+    return this.u16(written).#push(room.subarray(0, written))
   }
 
   frame(type: number, flags: number, x: number, y: number, z: number): Uint8Array {

@@ -1,4 +1,5 @@
 export * from './addr.js'
+export * from './decision-id.js'
 export * from './errno.js'
 export * from './frame.js'
 export * from './frame-reader.js'

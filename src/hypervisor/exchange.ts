@@ -1,7 +1,13 @@
 import { DOMID_ANY, messageTypeOf, type Port } from '../abi/addr.js'
 import type { ErrorCode } from '../abi/errno.js'
 import type { FrameBytes } from '../abi/frame.js'
-import { IOVS_MAX, MESSAGE_BYTES_MAX, MESSAGE_HEADER_BYTES, type Limits } from '../abi/limits.js'
+import {
+  IOVS_MAX,
+  MESSAGE_BYTES_MAX,
+  MESSAGE_HEADER_BYTES,
+  SLOT_BYTES,
+  type Limits,
+} from '../abi/limits.js'
 import { messageSlotsBytes } from '../abi/message.js'
 import type { FlowRecord } from './event.js'
 import { noRing, RING_FLAG, ringStatus, type RingQuery, type RingStatus } from './notify.js'
@@ -10,7 +16,7 @@ import type { PolicyGate } from './policy-gate.js'
 import { runCopy, sizeOfMessage } from './ring-buffer.js'
 import type { Ring } from './ring.js'
 import type { Session } from './session.js'
-import type { Target } from './target.js'
+import type { RingWish, Target } from './target.js'
 
 /** A run of messages as they lie in a SEND frame. */
 export interface Run {
@@ -70,9 +76,13 @@ export class Exchange {
     outcome.malformed = false
     outcome.slotBytes = 0
 
+    if (end - start < SLOT_BYTES || (end - start) % SLOT_BYTES !== 0) {
+      outcome.malformed = true
+      return outcome
+    }
     const { domain } = session
-    if (!session.isBound(run.sourcePort)) return this.#refuseAll(session, run, 'EADDRNOTAVAIL')
-    if (messageTypeOf(run.type) === undefined) return this.#refuseAll(session, run, 'EINVAL')
+    const problem = unfit(session, run.sourcePort, run.type)
+    if (problem !== undefined) return this.#refuseAll(session, run, bytes, start, end, problem)
     const gate = this.#gate
     const index = gate.decide(domain, run.sourcePort, run.target, run.port, run.type)
     const isNewFlow = gate.isNewFlow
@@ -94,31 +104,18 @@ export class Exchange {
       return outcome
     }
     if (session.blockedOn.size > 0 && session.blockedOn.has(ring)) {
-      if (!run.retry) return this.#refuseAll(session, run, 'EAGAIN')
+      if (!run.retry) return this.#refuseAll(session, run, bytes, start, end, 'EAGAIN')
       session.blockedOn.delete(ring)
+      ring.blocked.delete(session)
     }
 
     const copy = this.#copy
     const firstSize = sizeOfMessage(bytes.view.getUint32(start, true))
     const shareRoom = ring.share.room(domain.id, ring.waiters.domains, firstSize)
     const source = { domain: domain.id, port: run.sourcePort }
-    ring.buffer.insertRun(bytes, start, end, source, run.type, shareRoom, copy)
-    if (
-      copy.malformed ||
-      copy.count > run.count ||
-      (copy.nextSize === 0) !== (copy.count === run.count)
-    ) {
+    ring.buffer.insertRun(bytes, start, end, run.count, source, run.type, shareRoom, copy)
+    if (copy.malformed) {
       outcome.malformed = true
-      // A count that lies about what was accepted ends the session; its owner may have read it.
-      if (copy.count > 0)
-        this.#delivered(
-          session,
-          run.sourcePort,
-          ring,
-          copy.count,
-          copy.slotBytes,
-          copy.payloadBytes,
-        )
       return outcome
     }
     outcome.accepted = copy.count
@@ -128,7 +125,16 @@ export class Exchange {
       gate.count(index, copy.count, copy.payloadBytes)
       if (isNewFlow) this.#record(session, run, index, copy.count, copy.payloadBytes, null)
     }
-    if (copy.nextSize > 0) this.#refuseForSpace(session, run, index, ring, copy.nextSize, shareRoom)
+    this.#comeBack(session, ring)
+    if (copy.nextSize > ring.buffer.length - SLOT_BYTES) {
+      const len = bytes.view.getUint32(start + copy.slotBytes, true)
+      const payloadBytes = len - MESSAGE_HEADER_BYTES
+      this.#refuseForGood(session, run, index, payloadBytes, 1, 'EMSGSIZE')
+    } else if (copy.nextSize > 0) {
+      this.#refuseForSpace(session, run, ring, copy.nextSize)
+      session.blockedOn.add(ring)
+      ring.blocked.add(session)
+    }
     return outcome
   }
 
@@ -144,9 +150,8 @@ export class Exchange {
     const { domain } = session
     let payloadBytes = 0
     for (const iov of iovs) payloadBytes += iov.length
-    if (iovs.length > IOVS_MAX) return this.#refused(session, 'EINVAL')
-    if (!session.isBound(flow.sourcePort)) return this.#refused(session, 'EADDRNOTAVAIL')
-    if (messageTypeOf(flow.type) === undefined) return this.#refused(session, 'EINVAL')
+    const problem = iovs.length > IOVS_MAX ? 'EINVAL' : unfit(session, flow.sourcePort, flow.type)
+    if (problem !== undefined) return this.#refused(session, problem)
     if (payloadBytes > MESSAGE_BYTES_MAX) return this.#refused(session, 'EMSGSIZE')
 
     const run = { ...flow, count: 1, retry: true }
@@ -166,13 +171,16 @@ export class Exchange {
       this.#refuseForGood(session, run, index, payloadBytes, 1, code)
       return { ok: false, code, decisionId: outcome.decisionId }
     }
-    session.blockedOn.delete(ring)
     const size = messageSlotsBytes(payloadBytes)
+    if (!ring.buffer.canEverFit(payloadBytes)) {
+      this.#refuseForGood(session, run, index, payloadBytes, 1, 'EMSGSIZE')
+      return { ok: false, code: 'EMSGSIZE', decisionId: outcome.decisionId }
+    }
     const shareRoom = ring.share.room(domain.id, ring.waiters.domains, size)
+    this.#comeBack(session, ring)
     if (size > ring.buffer.roomBytes || size > shareRoom) {
-      this.#refuseForSpace(session, run, index, ring, size, shareRoom)
-      session.blockedOn.delete(ring) // a caller who waits for each outcome has nothing in flight
-      return { ok: false, code: outcome.code!, decisionId: outcome.decisionId }
+      // Does not block the session: a caller who waits for each outcome has nothing in flight.
+      return { ok: false, code: this.#refuseForSpace(session, run, ring, size), decisionId: 0 }
     }
     const source = { domain: domain.id, port: flow.sourcePort }
     ring.buffer.insert(iovs, payloadBytes, source, flow.type)
@@ -202,11 +210,13 @@ export class Exchange {
   wake(ring: Ring): void {
     const { waiters, share, buffer } = ring
     if (waiters.size === 0) return
-    const taken = waiters.take(buffer.roomBytes, waiter =>
+    // Who was called may never come back. While something is in the ring, what is behind gets its
+    // turn when that is consumed; an empty ring would never call again, so it calls all.
+    const room = buffer.usedBytes === 0 ? Infinity : buffer.roomBytes
+    const called = waiters.call(room, waiter =>
       share.room(waiter.session.domain.id, waiters.domains, waiter.size),
     )
-    for (const session of taken) {
-      session.waitingFor.delete(ring)
+    for (const session of called) {
       session.sink.event({
         kind: 'space',
         party: ring.owner.domain.party,
@@ -226,7 +236,9 @@ export class Exchange {
     if (this.#gate.verdict(index).action !== 'accept') return noRing('EPERM')
     const ring = target.domain?.matchRing(port, session.domain.id)
     if (ring === undefined) {
-      if (query.wantRing && !this.#wantRing(session, target, port)) return noRing('EBUSY')
+      if (query.wantRing && !this.#wish({ session, sourcePort, target, port, type })) {
+        return noRing('EBUSY')
+      }
       return noRing(target.domain === undefined ? 'ESRCH' : 'ECONNREFUSED')
     }
     const status = ringStatus(ring, ring.id.partner === DOMID_ANY, query.spaceRequired)
@@ -234,7 +246,9 @@ export class Exchange {
     const size = messageSlotsBytes(query.spaceRequired)
     const shareRoom = ring.share.room(session.domain.id, ring.waiters.domains, size)
     if (size <= ring.buffer.roomBytes && size <= shareRoom) {
-      this.#stopWaiting(session, ring)
+      // Who waits for more than this was promised an event, and still gets it.
+      const wanted = ring.waiters.sizeOf(session)
+      if (wanted !== undefined && wanted <= size) this.#stopWaiting(session, ring)
       return { ...status, flags: status.flags | RING_FLAG.SUFFICIENT }
     }
     if (this.#wait(session, ring, size)) return status
@@ -264,16 +278,27 @@ export class Exchange {
     } else {
       ports.add(sourcePort)
     }
-    if (ring.waiters.size > 0) this.#stopWaiting(session, ring)
     ring.owner.sink.data(ring, session.domain)
   }
 
   /** Refuses a whole run for a reason that has nothing to do with policy. */
-  #refuseAll(session: Session, run: Run, code: ErrorCode): RunOutcome {
-    this.#outcome.refused = run.count
-    this.#outcome.code = code
+  #refuseAll(
+    session: Session,
+    run: Run,
+    bytes: FrameBytes,
+    start: number,
+    end: number,
+    code: ErrorCode,
+  ): RunOutcome {
+    const outcome = this.#outcome
+    if (payloadOfRun(bytes, start, end, run.count) < 0) {
+      outcome.malformed = true
+      return outcome
+    }
+    outcome.refused = run.count
+    outcome.code = code
     session.domain.counters.datagramsRefused += run.count
-    return this.#outcome
+    return outcome
   }
 
   #refused(session: Session, code: ErrorCode): SendOutcome {
@@ -312,35 +337,27 @@ export class Exchange {
   }
 
   /**
-   * Refuses what is left of a run because a message of `size` slot bytes does not go in. If it
-   * never will, only that one message is refused. Else all of the rest is, and until the session
-   * goes back to this message whatever else of it is under way to this ring is refused too: so
-   * what gets in of a burst is a prefix of it.
+   * Refuses what is left of a run because a message of `size` slot bytes does not go in now.
+   * Until the session goes back to this message, whatever else of it is under way to this ring is
+   * refused too: so what gets in of a burst is a prefix of it.
    */
-  #refuseForSpace(
-    session: Session,
-    run: Run,
-    index: number,
-    ring: Ring,
-    size: number,
-    shareRoom: number,
-  ): void {
+  #refuseForSpace(session: Session, run: Run, ring: Ring, size: number): ErrorCode {
     const outcome = this.#outcome
-    if (size > ring.buffer.length - MESSAGE_HEADER_BYTES) {
-      this.#refuseForGood(session, run, index, 0, 1, 'EMSGSIZE')
-      return
-    }
     outcome.refused = run.count - outcome.accepted
     outcome.decisionId = 0
     session.domain.counters.datagramsRefused += outcome.refused
-    session.blockedOn.add(ring)
+    const isFull = size > ring.buffer.roomBytes
     if (!this.#wait(session, ring, size)) outcome.code = 'EBUSY'
-    else outcome.code = size > shareRoom && size <= ring.buffer.roomBytes ? 'EDQUOT' : 'EAGAIN'
+    else outcome.code = isFull ? 'EAGAIN' : 'EDQUOT'
+    return outcome.code
   }
 
   /** @returns false when the ring's table of waiters is full. */
   #wait(session: Session, ring: Ring, size: number): boolean {
-    if (!ring.waiters.has(session) && ring.waiters.size >= this.#limits.waitersPerRingMax) {
+    if (
+      ring.waiters.sizeOf(session) === undefined &&
+      ring.waiters.size >= this.#limits.waitersPerRingMax
+    ) {
       return false
     }
     ring.waiters.add(session, size)
@@ -352,24 +369,17 @@ export class Exchange {
     if (ring.waiters.remove(session)) session.waitingFor.delete(ring)
   }
 
-  /** @returns false when the session wants too many rings already. */
-  #wantRing(session: Session, target: Target, port: Port): boolean {
-    let ports = session.absent.get(target)
-    if (ports?.has(port)) return true
-    if (session.absentCount >= this.#limits.absentWaitersPerSessionMax) return false
-    if (ports === undefined) {
-      ports = new Set()
-      session.absent.set(target, ports)
-      target.holders++
-    }
-    ports.add(port)
-    session.absentCount++
-    let sessions = target.absent.get(port)
-    if (sessions === undefined) {
-      sessions = new Set()
-      target.absent.set(port, sessions)
-    }
-    sessions.add(session)
+  /** A session that was called has sent again: it has its space, or waits anew. */
+  #comeBack(session: Session, ring: Ring): void {
+    if (ring.waiters.comeBack(session)) session.waitingFor.delete(ring)
+  }
+
+  /** @returns false when the session has too many wishes already. */
+  #wish(wish: RingWish): boolean {
+    const { session, target } = wish
+    for (const known of session.wishes) if (isSameWish(known, wish)) return true
+    if (session.wishes.size >= this.#limits.absentWaitersPerSessionMax) return false
+    target.addWish(wish)
     return true
   }
 
@@ -382,6 +392,8 @@ export class Exchange {
     code: ErrorCode | null,
   ): number {
     const decisionId = ++this.#lastDecisionId
+    const { sourcePort, target, port, type } = run
+    if (code === null) this.#gate.recorded(session.domain, sourcePort, target, port, type, index)
     this.#onFlow({
       decisionId,
       verdict: this.#gate.verdict(index),
@@ -394,6 +406,18 @@ export class Exchange {
     })
     return decisionId
   }
+}
+
+/** Why a session can't send this at all, wherever it goes. */
+function unfit(session: Session, sourcePort: Port, type: number): ErrorCode | undefined {
+  if (!session.isBound(sourcePort)) return session.ended ? 'ECONNRESET' : 'EADDRNOTAVAIL'
+  return messageTypeOf(type) === undefined ? 'EINVAL' : undefined
+}
+
+function isSameWish(a: RingWish, b: RingWish): boolean {
+  return (
+    a.target === b.target && a.port === b.port && a.sourcePort === b.sourcePort && a.type === b.type
+  )
 }
 
 /** Payload bytes of a run, or -1 when it is not `count` whole messages. */

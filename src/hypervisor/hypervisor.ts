@@ -1,10 +1,4 @@
-import {
-  DOMID_ANY,
-  domainNameProblem,
-  isDomainId,
-  type DomainId,
-  type Port,
-} from '../abi/addr.js'
+import { DOMID_ANY, domainNameProblem, isDomainId, type DomainId, type Port } from '../abi/addr.js'
 import type { ErrorCode } from '../abi/errno.js'
 import type { FrameBytes } from '../abi/frame.js'
 import { defaultLimits, NOTIFY_ENTRIES_MAX, type Limits } from '../abi/limits.js'
@@ -25,10 +19,10 @@ import {
   type UnregisterOutcome,
 } from './outcome.js'
 import { PolicyGate, type RuleCounter } from './policy-gate.js'
-import { RingRegistry, type RingRequest } from './ring-registry.js'
+import { concerned, RingRegistry, type RingRequest } from './ring-registry.js'
 import type { Ring } from './ring.js'
 import { Session } from './session.js'
-import { Target } from './target.js'
+import { Target, type RingWish } from './target.js'
 
 export interface HypervisorOptions {
   readonly policy: PolicyTable
@@ -138,6 +132,7 @@ export class Hypervisor {
 
   /** Attaches a client of a domain; ENOSPC when the domain or the daemon has its number. */
   openSession(domain: Domain, sink: SessionSink): OpenOutcome {
+    assert(this.#domains.get(domain.id) === domain, 'a session is of a domain that is there')
     const { sessionsMax, sessionsPerDomainMax } = this.limits
     if (domain.sessions.size >= sessionsPerDomainMax) {
       return refusal('ENOSPC', `a domain has at most ${sessionsPerDomainMax} sessions`)
@@ -160,36 +155,29 @@ export class Hypervisor {
     const { domain } = session
     domain.sessions.delete(session)
     this.#sessions.delete(session.id)
-    for (const ring of session.waitingFor) ring.waiters.remove(session)
-    for (const [target, ports] of session.absent) {
-      for (const port of ports) forgetAbsent(target, port, session)
-      this.releaseTarget(target)
-    }
-    session.absent.clear()
+    for (const wish of session.wishes) this.#forgetWish(wish)
 
-    const isLast = domain.sessions.size === 0
-    const told = new Set<Session>([session])
-    for (const ring of session.sentTo) {
-      const ports = ring.senders.get(session)!
-      ring.senders.delete(session)
-      const { owner } = ring
-      if (owner === session) continue
-      told.add(owner)
-      for (const port of ports) {
-        owner.sink.event({ kind: 'ring-down', party: domain.party, port })
-      }
-    }
-    const rings = [...session.rings.values()]
-    for (const ring of rings) {
-      for (const sender of ring.senders.keys()) told.add(sender)
-      for (const waiter of ring.waiters.sessions()) told.add(waiter)
+    const peers = new Set<Session>()
+    for (const ring of session.sentTo) peers.add(ring.owner)
+    for (const ring of session.rings.values()) {
+      for (const peer of concerned(ring)) peers.add(peer)
       this.#registry.remove(ring)
     }
-    told.delete(session)
-    if (isLast) {
-      for (const peer of told) peer.sink.event({ kind: 'domain-down', party: domain.party })
-    }
     assert(session.rings.size === 0 && session.ports.size === 0, 'a session leaves no ring')
+
+    for (const ring of session.sentTo) ring.senders.delete(session)
+    for (const ring of session.blockedOn) ring.blocked.delete(session)
+    session.sentTo.clear()
+    session.blockedOn.clear()
+    peers.delete(session)
+    if (domain.sessions.size === 0) {
+      for (const peer of peers) peer.sink.event({ kind: 'domain-down', party: domain.party })
+    }
+    for (const ring of session.waitingFor) {
+      ring.waiters.remove(session)
+      this.#exchange.wake(ring) // it may have held up those behind it
+    }
+    session.waitingFor.clear()
   }
 
   sessions(): Iterable<Session> {
@@ -225,10 +213,16 @@ export class Hypervisor {
 
   // ---- rings and datagrams ----
 
-  /** See RingRegistry.register. Whoever waits for such a ring is told that it is there. */
+  /**
+   * See RingRegistry.register. Whoever waits for such a ring is told that it is there, and whoever
+   * waits for space in one that was emptied is told of that.
+   */
   registerRing(session: Session, request: RingRequest): RegisterOutcome {
     const outcome = this.#registry.register(session, request)
-    if (outcome.ok) this.#announce(outcome.ring)
+    if (outcome.ok) {
+      this.#announce(outcome.ring)
+      this.#exchange.wake(outcome.ring)
+    }
     return outcome
   }
 
@@ -259,7 +253,8 @@ export class Hypervisor {
   /**
    * Wakes whoever waits for space in this session's rings, then answers each query on its own.
    * (Argo: notify, where one entry that fails takes the rest with it.)
-   * @returns one status per query, or EINVAL when there are more than 256.
+   * @returns one status per query, or EINVAL when there are more than 256, or ECONNRESET for a
+   *   session that has ended.
    */
   notify(
     session: Session,
@@ -267,6 +262,7 @@ export class Hypervisor {
     queries: readonly RingQuery[],
     type: number,
   ): RingStatus[] | Refusal {
+    if (session.ended) return refusal('ECONNRESET')
     for (const ring of session.rings.values()) this.#exchange.wake(ring)
     if (queries.length > NOTIFY_ENTRIES_MAX) {
       return refusal('EINVAL', `a notify has at most ${NOTIFY_ENTRIES_MAX} entries`)
@@ -302,31 +298,30 @@ export class Hypervisor {
     this.#gate.dropCounter(ruleId)
   }
 
-  /** Tells those who asked for a ring where there was none, if policy lets them send to it. */
+  /**
+   * Tells those who asked for a ring where there was none, if policy lets them send to it now; the
+   * wish of one it does not stays, for a ring that appears when it does.
+   */
   #announce(ring: Ring): void {
     const { domain } = ring.owner
     const { port, partner } = ring.id
     const target = this.#targets.get(domain.name)!
-    const sessions = target.absent.get(port)
-    if (sessions === undefined) return
-    for (const session of [...sessions]) {
+    const told = new Set<Session>()
+    for (const wish of target.wishes.get(port) ?? []) {
+      const { session, sourcePort, type } = wish
       if (partner !== DOMID_ANY && partner !== session.domain.id) continue
-      forgetAbsent(target, port, session)
-      const ports = session.absent.get(target)!
-      ports.delete(port)
-      if (ports.size === 0) {
-        session.absent.delete(target)
-        this.releaseTarget(target)
-      }
+      const index = this.#gate.decide(session.domain, sourcePort, target, port, type)
+      if (this.#gate.verdict(index).action !== 'accept') continue
+      this.#forgetWish(wish)
+      told.add(session)
+    }
+    for (const session of told) {
       session.sink.event({ kind: 'ring-up', party: domain.party, port })
     }
   }
-}
 
-function forgetAbsent(target: Target, port: number, session: Session): void {
-  const sessions = target.absent.get(port)!
-  sessions.delete(session)
-  session.absentCount--
-  if (sessions.size === 0) target.absent.delete(port)
+  #forgetWish(wish: RingWish): void {
+    wish.target.removeWish(wish)
+    this.releaseTarget(wish.target)
+  }
 }
-

@@ -15,6 +15,9 @@ export interface RuleCounter {
   lastHit: number
 }
 
+/** Set in a cached answer when the flow has been recorded; the position is in the bits above. */
+const RECORDED = 1
+
 /**
  * The table in force, with a cache in front and counters behind. One decision is made by one
  * table: it is replaced between two operations, never during one.
@@ -38,7 +41,10 @@ export class PolicyGate {
     return this.#table
   }
 
-  /** True when the last decision was the first of its flow that this cache remembers. */
+  /**
+   * True when the flow of the last decision was not recorded since the policy came into force: a
+   * question or a refusal for want of space decides a flow too, and does not use this up.
+   */
   get isNewFlow(): boolean {
     return this.#isNewFlow
   }
@@ -80,12 +86,13 @@ export class PolicyGate {
   }
 
   /**
-   * Decides a flow. The answer for a name that no domain has is not cached: it has no number.
+   * Decides a flow. The answer for a name that no domain has is not cached: it has no number, and
+   * each of its datagrams counts as a new flow.
    * @returns the index of the verdict, for `verdict` and `count`.
    */
   decide(source: Domain, sourcePort: Port, target: Target, port: Port, type: number): number {
     const messageType = messageTypeOf(type)
-    this.#isNewFlow = false
+    this.#isNewFlow = true
     if (messageType === undefined) return 0
     const destination = target.domain
     if (destination === undefined) {
@@ -94,7 +101,10 @@ export class PolicyGate {
     }
     const cache = this.#cache
     const known = cache.lookup(source.id, sourcePort, destination.id, port, type)
-    if (known >= 0) return known
+    if (known >= 0) {
+      this.#isNewFlow = (known & RECORDED) === 0
+      return known >>> 1
+    }
     const { position } = this.#table.decide(
       source.subject,
       sourcePort,
@@ -102,9 +112,23 @@ export class PolicyGate {
       port,
       messageType,
     )
-    cache.store(source.id, sourcePort, destination.id, port, type, position)
-    this.#isNewFlow = true
+    cache.store(source.id, sourcePort, destination.id, port, type, position << 1)
     return position
+  }
+
+  /** Notes that a flow whose verdict has this index was recorded. */
+  recorded(
+    source: Domain,
+    sourcePort: number,
+    target: Target,
+    port: Port,
+    type: number,
+    index: number,
+  ): void {
+    const destination = target.domain
+    if (destination === undefined) return
+    const answer = (index << 1) | RECORDED
+    this.#cache.store(source.id, sourcePort, destination.id, port, type, answer)
   }
 
   verdict(index: number): Verdict {

@@ -103,6 +103,8 @@ export class RingBuffer {
       copyWrapped(bytes, at, iov, 0, iov.length)
       at = this.#wrap(at + iov.length)
     }
+    // What lies there may be of a run that was not accepted; padding never reaches over a slot.
+    bytes.fill(0, at, roundUpToSlot(at))
     this.#publish(size)
   }
 

@@ -1,5 +1,6 @@
 import {
   DOMID_ANY,
+  isPort,
   PORT_ANY,
   PORT_EPHEMERAL_MAX,
   PORT_EPHEMERAL_MIN,
@@ -31,29 +32,39 @@ export interface RingRequest {
 export class RingRegistry {
   readonly #limits: Limits
   readonly #domainOf: (id: DomainId) => Domain | undefined
-  #nextEphemeral = PORT_EPHEMERAL_MIN
+  #nextEphemeral: number
 
-  constructor(limits: Limits, domainOf: (id: DomainId) => Domain | undefined) {
+  /** @param firstEphemeral the port of the ephemeral range that is picked first. */
+  constructor(
+    limits: Limits,
+    domainOf: (id: DomainId) => Domain | undefined,
+    firstEphemeral = PORT_EPHEMERAL_MIN,
+  ) {
     this.#limits = limits
     this.#domainOf = domainOf
+    this.#nextEphemeral = firstEphemeral
   }
 
   /**
-   * Registers a ring. (Argo: register_ring; checks in its order, limits before existence.)
+   * Registers a ring. (Argo: register_ring; but existence comes before limits here, so that a
+   * domain at its limit can register again what it has.)
    *
    * The same ring again, by the same session and of the same length, is emptied and goes on, as
-   * Argo does for a domain that comes back from hibernation.
+   * Argo does for a domain that comes back from hibernation; its offsets count on.
    *
    * @returns the ring, or EINVAL for a length or port that no ring has, ESRCH for a partner that
    *   is not there, ENOSPC at a limit, EEXIST for a ring this session has (with `failExist`, or
-   *   of another length), EADDRINUSE for one that another session has.
+   *   of another length), EADDRINUSE for one that another session has, ECONNRESET for a session
+   *   that has ended.
    */
   register(session: Session, request: RingRequest): RegisterOutcome {
-    assert(!session.ended, 'a session that has ended registers nothing')
+    if (session.ended) return refusal('ECONNRESET')
     const { domain } = session
     const lengthProblem = ringLengthProblem(request.length)
     if (lengthProblem !== undefined) return refusal('EINVAL', lengthProblem)
-    if (request.port === PORT_ANY) return refusal('EINVAL', 'PORT_ANY can not be bound')
+    if (!isPort(request.port)) {
+      return refusal('EINVAL', `a port is 0 to ${PORT_ANY - 1}, not ${request.port}`)
+    }
     const partner = request.partner === DOMID_ANY ? undefined : this.#domainOf(request.partner)
     if (request.partner !== DOMID_ANY && partner === undefined) {
       return refusal('ESRCH', 'the partner is not a domain')
@@ -89,8 +100,8 @@ export class RingRegistry {
   }
 
   /**
-   * Takes a ring away and tells whoever waited for it or sent to it. What was in it is gone: its
-   * owner is.
+   * Takes a ring away and tells whoever waited for it, sent to it, or had datagrams from its port
+   * when no other ring has that port. What was in it is gone: its owner is.
    */
   remove(ring: Ring): void {
     const { owner, id } = ring
@@ -100,17 +111,29 @@ export class RingRegistry {
     domain.ringBytes -= ring.buffer.length
     assert(domain.ringBytes >= 0, 'a domain gives back what its rings took')
     owner.rings.delete(ring.handle)
-    const uses = owner.ports.get(port)! - 1
-    if (uses === 0) owner.ports.delete(port)
-    else owner.ports.set(port, uses)
     if (id.partner !== DOMID_ANY) this.#domainOf(id.partner)?.partnerRings.delete(ring)
 
-    const told = new Set<Session>([...ring.waiters.sessions(), ...ring.senders.keys()])
+    const told = concerned(ring)
     for (const session of told) {
+      ring.waiters.remove(session)
       session.waitingFor.delete(ring)
       session.blockedOn.delete(ring)
       session.sentTo.delete(ring)
-      if (session !== owner) session.sink.event({ kind: 'ring-down', party: domain.party, port })
+    }
+    ring.blocked.clear()
+    ring.senders.clear()
+    const uses = owner.ports.get(port)! - 1
+    if (uses > 0) {
+      owner.ports.set(port, uses)
+    } else {
+      owner.ports.delete(port)
+      for (const other of owner.sentTo) {
+        if (other.senders.get(owner)!.delete(port)) told.add(other.owner)
+      }
+    }
+    told.delete(owner)
+    for (const session of told) {
+      session.sink.event({ kind: 'ring-down', party: domain.party, port })
     }
   }
 
@@ -125,6 +148,11 @@ export class RingRegistry {
       if (!used.has(port)) return port
     }
   }
+}
+
+/** The sessions that are noted with a ring: they wait for it, were refused by it, or sent to it. */
+export function concerned(ring: Ring): Set<Session> {
+  return new Set([...ring.waiters.sessions(), ...ring.blocked, ...ring.senders.keys()])
 }
 
 function reregister(session: Session, ring: Ring, request: RingRequest): RegisterOutcome {

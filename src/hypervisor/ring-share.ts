@@ -5,10 +5,11 @@ import { assert } from '../util/assert.js'
  * Who holds how much of a ring, so that one sender can't keep the others out.
  *
  * Every slot is charged to the domain that sent it until the owner consumes it. A domain that
- * has the ring to itself may fill it. As soon as n domains hold slots or wait for some, none of
- * them gets beyond 1/n of the ring; what it holds already drains, and whoever holds nothing may
- * always have one message in. So a flood costs a newcomer at most the time in which the owner
- * consumes what was there before, and an idle share is not kept free for nobody.
+ * has the ring to itself may fill it. As soon as n domains hold slots, wait for some, or were
+ * told of some and have not come back, none of them gets beyond 1/n of the ring; what it holds
+ * already drains, and whoever holds nothing may always have one message in. So a flood costs a
+ * newcomer, whose messages are not larger than its share, at most the time in which the owner
+ * consumes what was there before; and no share is kept free for who has never asked for it.
  * (The idea of a share that shrinks with the number of claimants is dbus-broker's util/user.c.)
  */
 export class RingShare {
@@ -30,7 +31,7 @@ export class RingShare {
 
   /**
    * Slot bytes a domain may add as far as its share goes.
-   * @param waiting the domains that wait for space.
+   * @param waiting the domains that wait for space or were told of it.
    * @param firstSize slot bytes of its first message.
    */
   room(domain: DomainId, waiting: ReadonlyMap<DomainId, number>, firstSize: number): number {

@@ -52,7 +52,7 @@ export class Target {
     this.holders++
   }
 
-  /** Forgets a wish on both sides; the caller releases the target. */
+  /** Forgets a wish on both sides; the caller then releases the target. */
   removeWish(wish: RingWish): void {
     const wishes = this.wishes.get(wish.port)!
     wishes.delete(wish)

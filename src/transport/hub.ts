@@ -8,9 +8,14 @@ import type { Link, LinkKind } from './link.js'
 
 /** Whom a token or socket belongs to. */
 export type Admission =
-  { readonly ok: true; readonly domain: Domain; readonly tokenId: number | undefined
+  | {
+      readonly ok: true
+      readonly domain: Domain
+      readonly tokenId: number | undefined
       /** When it ends; milliseconds since the epoch. */
-      readonly expiresAt: number | undefined } | Refusal
+      readonly expiresAt: number | undefined
+    }
+  | Refusal
 
 /**
  * Decides who a client is.

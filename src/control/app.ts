@@ -1,0 +1,113 @@
+import { createRequire } from 'node:module'
+import fastify, {
+  LogController,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type RawReplyDefaultExpression,
+  type RawRequestDefaultExpression,
+  type RawServerDefault,
+} from 'fastify'
+import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { hostProblem } from './host-guard.js'
+import { requireAdmin } from './plugins/auth.js'
+import { answer, answerClientError, answerErrors } from './plugins/errors.js'
+import { describeApi } from './plugins/openapi.js'
+import { Refused } from './refused.js'
+import { auditRoutes } from './routes/audit.js'
+import { domainRoutes } from './routes/domains.js'
+import { flowRoutes } from './routes/flows.js'
+import { liveRoutes } from './routes/live.js'
+import { openRoutes } from './routes/open.js'
+import { policyRoutes } from './routes/policy.js'
+import { ruleRoutes } from './routes/rules.js'
+import { tokenRoutes } from './routes/tokens.js'
+import type { Services } from './services.js'
+
+/** A fastify instance whose routes take their types from their schemas. */
+export type ControlApp = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>
+
+export interface AppOptions {
+  /** The name or address that will be listened at; requests for other names are refused. */
+  readonly host?: string | undefined
+  /** Takes errors of this program; without it there is no log. */
+  readonly logger?: FastifyBaseLogger | undefined
+}
+
+const HEADERS_TIMEOUT_MS = 5_000
+const REQUEST_TIMEOUT_MS = 30_000
+const HEADER_BYTES_MAX = 16 * 1024
+/** Longer than any name or id, also when each character is written as %XX. */
+const PARAM_CHARS_MAX = 256
+
+/** Builds the REST API over the services; it does not listen. */
+export function buildApp(services: Services, options: AppOptions = {}): ControlApp {
+  const { host = 'localhost', logger } = options
+  const app: ControlApp = fastify({
+    ...(logger === undefined ? { logger: false } : { loggerInstance: logger }),
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: services.limits.requestBytesMax,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: HEADER_BYTES_MAX },
+    routerOptions: { maxParamLength: PARAM_CHARS_MAX },
+    exposeHeadRoutes: false,
+    forceCloseConnections: 'idle',
+    clientErrorHandler: answerClientError,
+    frameworkErrors: answer,
+  }).withTypeProvider<TypeBoxTypeProvider>()
+  app.setValidatorCompiler(TypeBoxValidatorCompiler)
+  answerErrors(app)
+  takeEmptyBodies(app)
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' })
+    const { headers } = request
+    const problem = hostProblem(headers.host, headers.origin, host)
+    done(problem === undefined ? undefined : new Refused('EPERM', problem))
+  })
+
+  const version = packageVersion()
+  describeApi(app, version)
+  app.register((open, _options, done) => {
+    openRoutes(open, services, version)
+    done()
+  })
+  app.register(
+    (v1, _options, done) => {
+      requireAdmin(v1, services)
+      v1.addHook('onRoute', route => {
+        if (route.schema !== undefined) route.schema.security = [{ admin: [] }]
+      })
+      domainRoutes(v1, services)
+      tokenRoutes(v1, services)
+      ruleRoutes(v1, services)
+      policyRoutes(v1, services)
+      liveRoutes(v1, services)
+      flowRoutes(v1, services)
+      auditRoutes(v1, services)
+      done()
+    },
+    { prefix: '/v1' },
+  )
+  return app
+}
+
+// Many clients name JSON as the type of every request, also where it has no body.
+function takeEmptyBodies(app: ControlApp): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) done(null, undefined)
+    else void parse(request, String(body), done)
+  })
+}
+
+function packageVersion(): string {
+  const require = createRequire(import.meta.url)
+  const { version } = require('v4vd/package.json') as { readonly version: string }
+  return version
+}

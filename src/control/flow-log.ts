@@ -1,0 +1,140 @@
+import { errorInfo } from '../abi/errno.js'
+import { messageTypeOf } from '../abi/addr.js'
+import type { FlowRecord } from '../hypervisor/event.js'
+import type { Action } from '../policy/rule.js'
+import { formatRule } from '../policy/rule-text.js'
+import { assert } from '../util/assert.js'
+import type { Clock } from '../util/clock.js'
+import { formatDecisionId } from '../abi/decision-id.js'
+import type { FlowView } from './schemas/flow.js'
+
+/** A record with its number and the time it was made. */
+export interface FlowEntry {
+  /** Counted from 1. */
+  readonly seq: number
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number
+  readonly record: FlowRecord
+}
+
+/** Viewers that may follow the log at a time. */
+export const FLOW_VIEWERS_MAX = 64
+
+/**
+ * The last decisions worth remembering, for whoever looks. Old ones give way to new ones, so it
+ * never grows; a viewer reads from here at its own pace and holds nothing, and one that is too
+ * slow finds out how many it missed. To append costs the data path two stores.
+ */
+export class FlowLog {
+  readonly #clock: Clock
+  readonly #capacity: number
+  readonly #entries: (FlowEntry | undefined)[]
+  readonly #viewers = new Set<() => void>()
+  #nextSeq = 1
+  #willTell = false
+
+  /** @param capacity records kept, from 1. */
+  constructor(capacity: number, clock: Clock) {
+    assert(Number.isSafeInteger(capacity) && capacity > 0, 'a flow log keeps at least one record')
+    this.#capacity = capacity
+    this.#clock = clock
+    this.#entries = Array.from({ length: capacity })
+  }
+
+  get capacity(): number {
+    return this.#capacity
+  }
+
+  /** The oldest record that is kept; equal to `nextSeq` while there is none. */
+  get oldestSeq(): number {
+    return Math.max(1, this.#nextSeq - this.#capacity)
+  }
+
+  /** The number of the record to come. */
+  get nextSeq(): number {
+    return this.#nextSeq
+  }
+
+  /** Adds a record; viewers hear of it later in this turn of the event loop. */
+  add(record: FlowRecord): void {
+    const seq = this.#nextSeq++
+    this.#entries[seq % this.#capacity] = { seq, at: this.#clock.now(), record }
+    if (this.#viewers.size === 0 || this.#willTell) return
+    this.#willTell = true
+    setImmediate(() => {
+      this.#willTell = false
+      for (const onMore of this.#viewers) onMore()
+    })
+  }
+
+  /** The record with this number, while it is kept. */
+  at(seq: number): FlowEntry | undefined {
+    const entry = this.#entries[seq % this.#capacity]
+    return entry?.seq === seq ? entry : undefined
+  }
+
+  /** The last records, oldest first, of one verdict or of all. */
+  recent(limit: number = this.#capacity, verdict?: Action): FlowEntry[] {
+    const found: FlowEntry[] = []
+    for (let seq = this.#nextSeq - 1; seq >= this.oldestSeq && found.length < limit; seq--) {
+      const entry = this.at(seq)
+      if (entry !== undefined && isOf(entry, verdict)) found.push(entry)
+    }
+    return found.reverse()
+  }
+
+  /** The record of a decision, while it is kept. */
+  find(decisionId: number): FlowEntry | undefined {
+    return this.#entries.find(entry => entry?.record.decisionId === decisionId)
+  }
+
+  /**
+   * Calls `onMore` after new records.
+   * @returns the function that ends this, or undefined when there are too many viewers.
+   */
+  watch(onMore: () => void): (() => void) | undefined {
+    if (this.#viewers.size >= FLOW_VIEWERS_MAX) return undefined
+    this.#viewers.add(onMore)
+    return () => this.#viewers.delete(onMore)
+  }
+
+  get viewers(): number {
+    return this.#viewers.size
+  }
+}
+
+/** True for a record with this verdict; every record when none is asked for. */
+export function isOf(entry: FlowEntry, verdict: Action | undefined): boolean {
+  return verdict === undefined || entry.record.verdict.action === verdict
+}
+
+/** A record as REST shows it. */
+export function flowView({ seq, at, record }: FlowEntry): FlowView {
+  const { verdict, code, source, destination } = record
+  return {
+    seq,
+    at,
+    decisionId: formatDecisionId(record.decisionId),
+    verdict: verdict.action,
+    rule: verdict.rule?.id ?? null,
+    position: verdict.position,
+    revision: verdict.revision,
+    code,
+    reason: reasonOf(record),
+    source: `${source.domain}:${source.port}`,
+    destination: `${destination.domain}:${destination.port}`,
+    type: messageTypeOf(record.type) ?? `0x${record.type.toString(16)}`,
+    datagrams: record.datagrams,
+    bytes: record.bytes,
+  }
+}
+
+function reasonOf({ verdict, code }: FlowRecord): string {
+  const { rule, position, revision, action } = verdict
+  const who =
+    rule === null
+      ? `no rule of revision ${revision} matches, which means ${action}`
+      : `rule ${rule.id} at position ${position} of revision ${revision} says ${action}: ${formatRule({ ...rule, comment: '' })}`
+  if (action !== 'accept' || code === null) return who
+  return `${who}; but ${errorInfo(code).sentence}`
+}

@@ -1,0 +1,124 @@
+import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks'
+import { Counter, Gauge, Registry } from 'prom-client'
+import { ACTIONS } from '../policy/rule.js'
+import type { Services } from './services.js'
+
+/** Rules with a time series of their own; those behind are counted together as "other". */
+const RULE_SERIES_MAX = 1_000
+const LOOP_RESOLUTION_MS = 10
+const NANOSECONDS = 1e9
+const MICROSECONDS = 1e6
+
+/** What Prometheus is told. It is computed when it is asked for; the data path does nothing for it. */
+export class Metrics {
+  readonly #services: Services
+  readonly #registry = new Registry()
+  readonly #loopDelay: IntervalHistogram
+  readonly #datagrams = this.#counter(
+    'v4v_datagrams_total',
+    'Datagrams that the policy has decided.',
+    'verdict',
+  )
+  readonly #bytes = this.#counter(
+    'v4v_bytes_total',
+    'Payload bytes of datagrams that the policy has decided.',
+    'verdict',
+  )
+  readonly #ruleHits = this.#counter(
+    'v4v_rule_hits_total',
+    'Datagrams that a rule has decided; "default" is for those that none matched.',
+    'rule',
+  )
+  readonly #domains = this.#gauge('v4v_domains', 'Domains known.')
+  readonly #sessions = this.#gauge('v4v_sessions', 'Sessions attached.')
+  readonly #rings = this.#gauge('v4v_rings', 'Rings registered.')
+  readonly #ringBytes = this.#gauge('v4v_ring_bytes', 'Length of all rings.')
+  readonly #ringBytesUsed = this.#gauge(
+    'v4v_ring_used_bytes',
+    'Bytes in rings that are not consumed.',
+  )
+  readonly #rules = this.#gauge('v4v_rules', 'Rules in force.')
+  readonly #revision = this.#gauge('v4v_policy_revision', 'Revision of the policy in force.')
+  readonly #viewers = this.#gauge('v4v_flow_viewers', 'Viewers that follow the flow log.')
+  readonly #delay = this.#gauge(
+    'v4v_event_loop_delay_seconds',
+    'Delay of the event loop since the last time this was asked for.',
+    'quantile',
+  )
+  readonly #memory = this.#gauge('process_resident_memory_bytes', 'Resident memory.')
+  readonly #cpu = this.#counter('process_cpu_seconds_total', 'CPU time of user and system.')
+
+  constructor(services: Services) {
+    this.#services = services
+    this.#loopDelay = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS })
+    this.#loopDelay.enable()
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  render(): Promise<string> {
+    this.#readStats()
+    this.#readRules()
+    this.#readProcess()
+    return this.#registry.metrics()
+  }
+
+  /** Stops measuring. */
+  close(): void {
+    this.#loopDelay.disable()
+  }
+
+  #readStats(): void {
+    const stats = this.#services.live.stats()
+    this.#datagrams.reset()
+    this.#bytes.reset()
+    for (const verdict of ACTIONS) {
+      this.#datagrams.inc({ verdict }, stats.verdicts[verdict].datagrams)
+      this.#bytes.inc({ verdict }, stats.verdicts[verdict].bytes)
+    }
+    this.#domains.set(stats.domains.length)
+    this.#sessions.set(stats.sessions)
+    this.#rings.set(stats.rings)
+    this.#ringBytes.set(stats.ringBytes)
+    this.#ringBytesUsed.set(stats.ringBytesUsed)
+    this.#rules.set(stats.rules)
+    this.#revision.set(stats.revision)
+    this.#viewers.set(this.#services.flows.viewers)
+  }
+
+  #readRules(): void {
+    const list = this.#services.rules.list()
+    this.#ruleHits.reset()
+    this.#ruleHits.inc({ rule: 'default' }, list.default.hits)
+    let others = 0
+    for (const { id, position, hits } of list.rules) {
+      // A rule may be called "other" itself, and is counted with them then.
+      if (position <= RULE_SERIES_MAX) this.#ruleHits.inc({ rule: id }, hits)
+      else others += hits
+    }
+    if (list.total > RULE_SERIES_MAX) this.#ruleHits.inc({ rule: 'other' }, others)
+  }
+
+  #readProcess(): void {
+    const delay = this.#loopDelay
+    for (const percent of [50, 99, 99.9]) {
+      const seconds = delay.count === 0 ? 0 : delay.percentile(percent) / NANOSECONDS
+      this.#delay.set({ quantile: String(percent / 100) }, seconds)
+    }
+    delay.reset()
+    this.#memory.set(process.memoryUsage.rss())
+    const { user, system } = process.cpuUsage()
+    this.#cpu.reset()
+    this.#cpu.inc((user + system) / MICROSECONDS)
+  }
+
+  #counter<Label extends string>(name: string, help: string, ...labelNames: Label[]) {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] })
+  }
+
+  #gauge<Label extends string>(name: string, help: string, ...labelNames: Label[]) {
+    return new Gauge({ name, help, labelNames, registers: [this.#registry] })
+  }
+}

@@ -1,0 +1,73 @@
+import type { FastifyRequest } from 'fastify'
+import type { ControlApp } from '../app.js'
+import { Refused } from '../refused.js'
+import type { Services } from '../services.js'
+import type { Cause } from '../services/cause.js'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Id of the admin token that the request came with; 0 where none is needed. */
+    adminTokenId: number
+  }
+}
+
+const bearerPattern = /^Bearer +([^ ]+)$/i
+// Line breaks and terminal escapes would let a reason look like something else in a listing.
+const unprintablePattern = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
+const wholePattern = /[0-9]+/
+
+/** Lets only requests with an admin's token through to the routes of this scope. */
+export function requireAdmin(app: ControlApp, services: Services): void {
+  app.decorateRequest('adminTokenId', 0)
+  app.addHook('onRequest', (request, _reply, done) => {
+    request.adminTokenId = authenticate(request, services)
+    done()
+  })
+}
+
+/** True while the token of a request is still valid: for answers that go on for long. */
+export function isStillAdmin(request: FastifyRequest, services: Services): boolean {
+  return services.tokens.authenticate(tokenOf(request)).ok
+}
+
+/**
+ * Who asks for a change, why, and for which revision, from a request's headers.
+ * @param bodyReason the reason in the body, which goes before the one in the header.
+ * @throws Refused EINVAL for a reason that is not one line of text.
+ */
+export function causeOf(request: FastifyRequest, bodyReason?: string): Cause {
+  const header: unknown = request.headers['x-v4v-reason']
+  const reason = bodyReason ?? (typeof header === 'string' ? decode(header) : '')
+  if (unprintablePattern.test(reason)) {
+    throw new Refused('EINVAL', 'the reason is one line of text without control characters')
+  }
+  const revision = wholePattern.exec(request.headers['if-match'] ?? '')?.[0]
+  return {
+    actor: `token:${request.adminTokenId}`,
+    reason,
+    ifRevision: revision === undefined ? undefined : Number(revision),
+  }
+}
+
+function authenticate(request: FastifyRequest, services: Services): number {
+  const token = tokenOf(request)
+  if (token === '') {
+    throw new Refused(
+      'EACCES',
+      'an admin token is needed: send it as Authorization: Bearer v4vadmin_...',
+    )
+  }
+  const outcome = services.tokens.authenticate(token)
+  if (!outcome.ok) throw new Refused(outcome.code, outcome.message)
+  return outcome.tokenId
+}
+
+function tokenOf(request: FastifyRequest): string {
+  return bearerPattern.exec(request.headers.authorization ?? '')?.[1] ?? ''
+}
+
+// Node hands out headers as Latin-1, and people send UTF-8.
+function decode(header: string): string {
+  const text = Buffer.from(header, 'latin1').toString('utf8')
+  return text.includes('\ufffd') ? header : text
+}

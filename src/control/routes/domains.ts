@@ -1,0 +1,106 @@
+import type { ControlApp } from '../app.js'
+import { causeOf } from '../plugins/auth.js'
+import { accepted } from '../refused.js'
+import { ChangeHeaders, NameParams, ReasonBody } from '../schemas/common.js'
+import {
+  DomainAdd,
+  DomainChanged,
+  DomainKicked,
+  DomainList,
+  DomainPatch,
+  DomainView,
+} from '../schemas/domain.js'
+import { errorResponses } from '../schemas/error.js'
+import type { Services } from '../services.js'
+
+export function domainRoutes(app: ControlApp, { domains, revision }: Services): void {
+  app.get(
+    '/domains',
+    {
+      schema: { summary: 'All domains.', response: { 200: DomainList, ...errorResponses } },
+    },
+    () => ({ domains: domains.list() }),
+  )
+
+  app.post(
+    '/domains',
+    {
+      schema: {
+        summary: 'Adds a domain.',
+        headers: ChangeHeaders,
+        body: DomainAdd,
+        response: { 201: DomainChanged, ...errorResponses },
+      },
+    },
+    async (request, reply) => {
+      const { body } = request
+      const { domain } = accepted(await domains.add(body, causeOf(request, body.reason)))
+      return reply.code(201).send({ revision: revision(), domain: domains.view(domain) })
+    },
+  )
+
+  app.get(
+    '/domains/:name',
+    {
+      schema: {
+        summary: 'One domain.',
+        params: NameParams,
+        response: { 200: DomainView, ...errorResponses },
+      },
+    },
+    request => domains.view(accepted(domains.get(request.params.name)).domain),
+  )
+
+  app.patch(
+    '/domains/:name',
+    {
+      schema: {
+        summary: 'Changes the tags of a domain, or whether it is enabled.',
+        params: NameParams,
+        headers: ChangeHeaders,
+        body: DomainPatch,
+        response: { 200: DomainChanged, ...errorResponses },
+      },
+    },
+    request => {
+      const { params, body } = request
+      const cause = causeOf(request, body.reason)
+      const { domain } = accepted(domains.patch(params.name, body, cause))
+      return { revision: revision(), domain: domains.view(domain) }
+    },
+  )
+
+  app.delete(
+    '/domains/:name',
+    {
+      schema: {
+        summary: 'Removes a domain with its tokens, sessions and rings.',
+        params: NameParams,
+        headers: ChangeHeaders,
+        response: { 200: DomainChanged, ...errorResponses },
+      },
+    },
+    async request => {
+      const { domain } = accepted(await domains.remove(request.params.name, causeOf(request)))
+      return { revision: revision(), domain: domains.view(domain) }
+    },
+  )
+
+  app.post(
+    '/domains/:name/kick',
+    {
+      schema: {
+        summary: 'Ends all sessions of a domain.',
+        params: NameParams,
+        headers: ChangeHeaders,
+        body: ReasonBody,
+        response: { 200: DomainKicked, ...errorResponses },
+      },
+    },
+    request => {
+      const cause = causeOf(request, request.body?.reason)
+      const { sessions } = accepted(domains.kick(request.params.name, cause))
+      return { revision: revision(), sessions }
+    },
+  )
+}

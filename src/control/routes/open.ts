@@ -1,0 +1,71 @@
+import type { ControlApp } from '../app.js'
+import { DOCS_CSP, docsPage, type ApiDocument } from '../docs-page.js'
+import { Metrics } from '../metrics.js'
+import { errorResponses } from '../schemas/error.js'
+import { Live, Ready, ReadyQuery } from '../schemas/health.js'
+import type { Services } from '../services.js'
+import { isYes } from './flows.js'
+
+/** What needs no token: none of it says who exists or who may talk to whom by name. */
+export function openRoutes(app: ControlApp, services: Services, version: string): void {
+  const metrics = new Metrics(services)
+  app.addHook('onClose', (_app, done) => {
+    metrics.close()
+    done()
+  })
+
+  app.get('/', { schema: { hide: true } }, () => ({
+    name: 'v4vd',
+    version,
+    docs: '/docs',
+    openapi: '/openapi.json',
+    ready: '/readyz',
+    metrics: '/metrics',
+  }))
+
+  app.get(
+    '/livez',
+    {
+      schema: {
+        summary: 'Answers while the daemon runs.',
+        security: [],
+        response: { 200: Live, ...errorResponses },
+      },
+    },
+    () => ({ status: 'ok' as const }),
+  )
+
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        summary: 'Whether all is as it should be; ?verbose says what was looked at.',
+        security: [],
+        querystring: ReadyQuery,
+        response: { 200: Ready, 503: Ready, ...errorResponses },
+      },
+    },
+    async (request, reply) => {
+      const checks = services.health()
+      const isOk = checks.every(check => check.ok)
+      const ready: Ready = { status: isOk ? 'ok' : 'failed' }
+      if (isYes(request.query.verbose)) ready.checks = [...checks]
+      return reply.code(isOk ? 200 : 503).send(ready)
+    },
+  )
+
+  app.get(
+    '/metrics',
+    { schema: { summary: 'Counts for Prometheus, in its text format.', security: [] } },
+    async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()),
+  )
+
+  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
+
+  app.get('/docs', { schema: { hide: true } }, (_request, reply) =>
+    reply
+      .type('text/html; charset=utf-8')
+      .header('content-security-policy', DOCS_CSP)
+      .send(docsPage(app.swagger() as unknown as ApiDocument)),
+  )
+}

@@ -1,0 +1,36 @@
+import Type, { type Static } from 'typebox'
+import { Milliseconds } from './common.js'
+
+export const AUDIT_PAGE_MAX = 1000
+
+const RevisionOrNull = Type.Union([Type.Integer(), Type.Null()])
+
+export const AuditView = Type.Object({
+  seq: Type.Integer({ description: 'counted from 1, without a gap' }),
+  at: Milliseconds,
+  actor: Type.String(),
+  action: Type.String(),
+  target: Type.String(),
+  revisionBefore: RevisionOrNull,
+  revisionAfter: RevisionOrNull,
+  reason: Type.String(),
+  detail: Type.Unknown(),
+  hash: Type.String({ description: 'SHA-256 over the hash before and this record' }),
+})
+export type AuditView = Static<typeof AuditView>
+
+export const AuditList = Type.Object({ records: Type.Array(AuditView) })
+
+export const AuditQuery = Type.Object(
+  {
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: AUDIT_PAGE_MAX })),
+    before: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'only records older than this seq',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)

@@ -1,0 +1,15 @@
+import Type, { type Static } from 'typebox'
+
+export const Live = Type.Object({ status: Type.Enum(['ok']) })
+
+export const Ready = Type.Object({
+  status: Type.Enum(['ok', 'failed']),
+  checks: Type.Optional(
+    Type.Array(Type.Object({ name: Type.String(), ok: Type.Boolean(), message: Type.String() })),
+  ),
+})
+export type Ready = Static<typeof Ready>
+
+export const ReadyQuery = Type.Object({
+  verbose: Type.Optional(Type.Enum(['', 'true', 'false', '1', '0'])),
+})

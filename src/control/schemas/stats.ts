@@ -1,0 +1,29 @@
+import Type, { type Static } from 'typebox'
+import { Count, DomainNumber, Milliseconds, Name, Revision } from './common.js'
+import { DomainCounts } from './domain.js'
+
+const VerdictCount = Type.Object({ datagrams: Count, bytes: Count })
+
+/** What the policy has decided, by verdict. */
+export const VerdictCounts = Type.Object({
+  accept: VerdictCount,
+  reject: VerdictCount,
+  drop: VerdictCount,
+})
+export type VerdictCounts = Static<typeof VerdictCounts>
+
+export const Stats = Type.Object({
+  revision: Revision,
+  startedAt: Milliseconds,
+  rules: Count,
+  sessions: Count,
+  rings: Count,
+  ringBytes: Count,
+  ringBytesUsed: Count,
+  verdicts: VerdictCounts,
+  totals: DomainCounts,
+  domains: Type.Array(
+    Type.Object({ id: DomainNumber, name: Name, sessions: Count, counters: DomainCounts }),
+  ),
+})
+export type Stats = Static<typeof Stats>

@@ -1,0 +1,48 @@
+import Type, { type Static } from 'typebox'
+import { Milliseconds, MillisecondsOrNull, Reason, Revision } from './common.js'
+
+const LABEL_CHARS_MAX = 200
+
+export const TokenView = Type.Object({
+  id: Type.Integer({ minimum: 1 }),
+  kind: Type.Enum(['domain', 'admin']),
+  domain: Type.Union([Type.String(), Type.Null()], {
+    description: 'whose token it is; null for an admin token',
+  }),
+  label: Type.String(),
+  createdAt: Milliseconds,
+  expiresAt: MillisecondsOrNull,
+  revokedAt: MillisecondsOrNull,
+  lastUsedAt: MillisecondsOrNull,
+})
+export type TokenView = Static<typeof TokenView>
+
+export const TokenList = Type.Object({ tokens: Type.Array(TokenView) })
+
+/** The body may be left out: a token needs neither label nor expiry. */
+export const TokenIssue = Type.Union([
+  Type.Object(
+    {
+      label: Type.Optional(
+        Type.String({ maxLength: LABEL_CHARS_MAX, description: 'what the token is for' }),
+      ),
+      expiresAt: Type.Optional(Milliseconds),
+      reason: Type.Optional(Reason),
+    },
+    { additionalProperties: false },
+  ),
+  Type.Null(),
+])
+export type TokenIssue = Static<typeof TokenIssue>
+
+export const TokenIssued = Type.Object({
+  revision: Revision,
+  token: TokenView,
+  text: Type.String({ description: 'the token itself; it is shown this once and not kept' }),
+})
+
+export const TokenRevoked = Type.Object({ revision: Revision, token: TokenView })
+
+export const TokenParams = Type.Object({
+  id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+})

@@ -1,0 +1,132 @@
+import { DOMID_ANY } from '../../abi/addr.js'
+import type { Hypervisor } from '../../hypervisor/hypervisor.js'
+import type { Ring } from '../../hypervisor/ring.js'
+import type { Session } from '../../hypervisor/session.js'
+import type { Clock } from '../../util/clock.js'
+import type { DomainCounts } from '../schemas/domain.js'
+import type { RingView } from '../schemas/ring.js'
+import type { SessionView } from '../schemas/session.js'
+import type { Stats } from '../schemas/stats.js'
+import type { VerdictTotals } from './verdict-totals.js'
+
+/** What is known of a session's client. */
+export interface ClientInfo {
+  /** The session's. */
+  readonly id: number
+  /** How it is connected. */
+  readonly transport: string
+  /** What it calls itself. */
+  readonly agent: string
+  /** Milliseconds since the Unix epoch. */
+  readonly connectedAt: number
+}
+
+/** What is in the hypervisor now: nothing of it is stored. */
+export class LiveService {
+  readonly #hypervisor: Hypervisor
+  readonly #totals: VerdictTotals
+  readonly #startedAt: number
+  readonly #clients: () => readonly ClientInfo[]
+
+  constructor(
+    hypervisor: Hypervisor,
+    totals: VerdictTotals,
+    clock: Clock,
+    clients: () => readonly ClientInfo[],
+  ) {
+    this.#hypervisor = hypervisor
+    this.#totals = totals
+    this.#startedAt = clock.now()
+    this.#clients = clients
+  }
+
+  /** The rings there are, of one domain or of all. */
+  rings(domain?: string): RingView[] {
+    return this.#sessionsOf(domain).flatMap(session =>
+      [...session.rings.values()].map(ring => this.#ringView(ring)),
+    )
+  }
+
+  /** The sessions there are, of one domain or of all. */
+  sessions(domain?: string): SessionView[] {
+    const clients = new Map(this.#clients().map(client => [client.id, client]))
+    return this.#sessionsOf(domain).map(session => ({
+      id: session.id,
+      transport: clients.get(session.id)?.transport ?? null,
+      agent: clients.get(session.id)?.agent ?? null,
+      connectedAt: clients.get(session.id)?.connectedAt ?? null,
+      domain: session.domain.name,
+      domainId: session.domain.id,
+      ports: [...session.ports.keys()].toSorted((a, b) => a - b),
+      rings: session.rings.size,
+      ringsSentTo: session.sentTo.size,
+      ringsWaitedFor: session.waitingFor.size,
+    }))
+  }
+
+  /** Everything that is counted. */
+  stats(): Stats {
+    const { policy } = this.#hypervisor
+    const totals: DomainCounts = {
+      datagramsSent: 0,
+      bytesSent: 0,
+      datagramsReceived: 0,
+      bytesReceived: 0,
+      datagramsRefused: 0,
+      datagramsDropped: 0,
+    }
+    const stats: Stats = {
+      revision: policy.revision,
+      startedAt: this.#startedAt,
+      rules: policy.rules.length,
+      sessions: 0,
+      rings: 0,
+      ringBytes: 0,
+      ringBytesUsed: 0,
+      verdicts: this.#totals.read(),
+      totals,
+      domains: [],
+    }
+    for (const domain of this.#hypervisor.domains()) {
+      const { id, name, counters } = domain
+      stats.domains.push({ id, name, sessions: domain.sessions.size, counters: { ...counters } })
+      stats.sessions += domain.sessions.size
+      stats.rings += domain.rings.size
+      stats.ringBytes += domain.ringBytes
+      for (const ring of domain.rings.values()) stats.ringBytesUsed += ring.buffer.usedBytes
+      totals.datagramsSent += counters.datagramsSent
+      totals.bytesSent += counters.bytesSent
+      totals.datagramsReceived += counters.datagramsReceived
+      totals.bytesReceived += counters.bytesReceived
+      totals.datagramsRefused += counters.datagramsRefused
+      totals.datagramsDropped += counters.datagramsDropped
+    }
+    return stats
+  }
+
+  #sessionsOf(domain: string | undefined): Session[] {
+    const sessions = [...this.#hypervisor.sessions()]
+    if (domain === undefined) return sessions
+    return sessions.filter(session => session.domain.name === domain)
+  }
+
+  #ringView(ring: Ring): RingView {
+    const { owner, buffer, id } = ring
+    const partner = id.partner === DOMID_ANY ? '*' : this.#hypervisor.domain(id.partner)?.name
+    return {
+      domain: owner.domain.name,
+      domainId: owner.domain.id,
+      port: id.port,
+      partner: partner ?? String(id.partner),
+      session: owner.id,
+      handle: ring.handle,
+      length: buffer.length,
+      usedBytes: buffer.usedBytes,
+      receivedOffset: buffer.txOffset,
+      consumedOffset: buffer.rxOffset,
+      datagrams: ring.datagrams,
+      senders: ring.senders.size,
+      waiters: ring.waiters.size,
+    }
+  }
+}

@@ -1,0 +1,128 @@
+import type { ErrorCode } from '../../abi/errno.js'
+import { refuse, type Refusal } from '../../store/refusal.js'
+import type { Store } from '../../store/store.js'
+import type {
+  AdminAuthenticated,
+  Token,
+  TokenIssued,
+  TokenOptions,
+  TokenRefusal,
+} from '../../store/token-store.js'
+import type { Clock } from '../../util/clock.js'
+import type { TokenView } from '../schemas/token.js'
+import type { Cause } from './cause.js'
+import type { Changes } from './changes.js'
+import type { Log } from './log.js'
+
+/** Ends the sessions that a token let in. */
+export type EndSessions = (tokenId: number, code: ErrorCode, reason: string) => void
+
+/** When a token was last used is written down no more often than this. */
+const USE_INTERVAL_MS = 60_000
+
+/** The tokens of domains, and who holds an admin's. */
+export class TokenService {
+  readonly #store: Store
+  readonly #clock: Clock
+  readonly #changes: Changes
+  readonly #endSessions: EndSessions
+  readonly #log: Log | undefined
+  /** When uses of admin tokens were written down, by token id. */
+  readonly #notedAt = new Map<number, number>()
+
+  constructor(
+    store: Store,
+    clock: Clock,
+    changes: Changes,
+    endSessions: EndSessions,
+    log: Log | undefined,
+  ) {
+    this.#store = store
+    this.#clock = clock
+    this.#changes = changes
+    this.#endSessions = endSessions
+    this.#log = log
+  }
+
+  /** Says whether this is the token of an admin; the comparison takes constant time. */
+  authenticate(text: string): AdminAuthenticated | TokenRefusal {
+    const outcome = this.#store.tokens.authenticateAdmin(text)
+    if (outcome.ok) this.#noteUse(outcome.tokenId)
+    return outcome
+  }
+
+  /** Makes a token for a domain. */
+  issue(
+    domain: string,
+    options: TokenOptions,
+    cause: Cause,
+  ): TokenIssued | Refusal<'ENOENT' | 'EINVAL' | 'ENOSPC'> {
+    return this.#changes.make(
+      cause,
+      () => this.#store.tokens.issue(domain, options),
+      ({ token }) => ({
+        action: 'token.issue',
+        target: String(token.id),
+        detail: { domain, label: token.label, expiresAt: token.expiresAt },
+      }),
+    )
+  }
+
+  /** A domain's tokens, oldest first; ENOENT for an unknown domain. */
+  list(
+    domain: string,
+  ): { readonly ok: true; readonly tokens: readonly Token[] } | Refusal<'ENOENT'> {
+    return this.#store.tokens.list(domain)
+  }
+
+  /**
+   * Makes a token invalid. The one that asks for it can't be, so that there is always one left.
+   * @param asker id of the admin token with which this is asked.
+   */
+  revoke(
+    id: number,
+    asker: number,
+    cause: Cause,
+  ): { readonly ok: true; readonly token: Token } | Refusal<'ENOENT' | 'EINVAL'> {
+    if (id === asker) {
+      return refuse('EINVAL', `token ${id} is the one this request is made with: use another one`)
+    }
+    return this.#changes.make(
+      cause,
+      () => this.#store.tokens.revoke(id),
+      ({ token }) => ({
+        action: 'token.revoke',
+        target: String(id),
+        detail: token.kind === 'domain' ? { domain: token.domain } : { role: token.role },
+      }),
+      () => this.#endSessions(id, 'EKEYREVOKED', `token ${id} was revoked`),
+    )
+  }
+
+  // An admin is let in also when the disk is full: that is when one is needed.
+  #noteUse(id: number): void {
+    const now = this.#clock.now()
+    const notedAt = this.#notedAt.get(id)
+    if (notedAt !== undefined && now - notedAt < USE_INTERVAL_MS) return
+    this.#notedAt.set(id, now)
+    try {
+      this.#store.tokens.touch([[id, now]])
+    } catch (error) {
+      this.#log?.error({ err: error, token: id }, 'the use of a token could not be written down')
+    }
+  }
+}
+
+/** A token as REST shows it. */
+export function tokenView(token: Token): TokenView {
+  return {
+    id: token.id,
+    kind: token.kind,
+    domain: token.kind === 'domain' ? token.domain : null,
+    label: token.label,
+    createdAt: token.createdAt,
+    expiresAt: token.expiresAt ?? null,
+    revokedAt: token.revokedAt ?? null,
+    lastUsedAt: token.lastUsedAt ?? null,
+  }
+}

@@ -1,0 +1,202 @@
+import { randomBytes } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pino, type Logger } from 'pino'
+import type { FlowRecord } from './hypervisor/event.js'
+import { resolveConfig, type Config, type ConfigInput } from './config.js'
+import { buildApp } from './control/app.js'
+import { FlowLog } from './control/flow-log.js'
+import { ControlServer, isServedRequest } from './control/server.js'
+import { createServices } from './control/services.js'
+import { firstStart, packagedPolicyDir, readPolicyDir } from './first-start.js'
+import { Hypervisor } from './hypervisor/hypervisor.js'
+import { PolicyTable } from './policy/policy-table.js'
+import { DATABASE_FILE, openStore, type Store } from './store/store.js'
+import { DomainSockets } from './transport/domain-sockets.js'
+import { Hub, type Admission, type Log } from './transport/hub.js'
+import { attachMemory, type MemoryEnd } from './transport/memory.js'
+import { UnixSocket } from './transport/unix-socket.js'
+import { serveWebSockets } from './transport/websocket.js'
+import type { Clock } from './util/clock.js'
+
+/** Counters of rules are written this often; what a crash loses of them is no more than that. */
+const SAVE_INTERVAL_MS = 1_000
+
+/** A daemon that runs. */
+export interface Daemon {
+  readonly config: Config
+  /** Where REST and WebSocket are served, such as `http://127.0.0.1:8484`. */
+  readonly url: string
+  readonly stateDir: string
+  /** The Unix socket that every domain attaches by, with its token. */
+  readonly socketPath: string
+  readonly adminTokenPath: string
+  readonly hypervisor: Hypervisor
+  /**
+   * Attaches a client in this process.
+   * @param end one end of the SDK's `memoryPair`; the other goes to `connect`.
+   * @param domain whom the client is.
+   */
+  attach(end: MemoryEnd, domain: string): void
+  /** Tells every client, writes what is to be kept, and lets go of everything. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a daemon: store, policy, hypervisor, sockets, REST. What was opened is closed again when
+ * a later step fails.
+ * @throws ConfigError, StoreError or SocketPathError with one sentence for a person; the system's
+ *   error for a port that is taken.
+ */
+export async function startDaemon(input: ConfigInput = {}): Promise<Daemon> {
+  const { config } = resolveConfig(input)
+  const logger = makeLogger(config)
+  const undo: (() => void | Promise<void>)[] = []
+  const close = async (): Promise<void> => {
+    for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step()
+  }
+  try {
+    return await start(config, logger, undo, close)
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+async function start(
+  config: Config,
+  logger: Logger,
+  undo: (() => void | Promise<void>)[],
+  close: () => Promise<void>,
+): Promise<Daemon> {
+  const { stateDir, limits } = config
+  const clock: Clock = { now: () => Date.now() }
+  const log: Log = (level, fields, message) => logger[level](fields, message)
+
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+  const store = openStore(join(stateDir, DATABASE_FILE), {
+    now: clock.now,
+    randomBytes: count => randomBytes(count),
+  })
+  undo.push(() => store.close())
+  const adminTokenPath = join(stateDir, 'admin.token')
+  prepareStore(store, config, adminTokenPath)
+
+  const flowLog = new FlowLog(limits.flowRecordsMax, clock)
+  const hypervisor = makeHypervisor(store, config, clock, record => flowLog.add(record))
+  const hub = new Hub({
+    hypervisor,
+    clock,
+    log,
+    admit: (token, socketDomain) => admit(store, hypervisor, token, socketDomain),
+  })
+  undo.push(() => hub.close())
+
+  const sockets = new DomainSockets(join(stateDir, 'domains'), hub)
+  undo.push(() => sockets.closeAll())
+  const services = createServices({
+    store,
+    hypervisor,
+    limits,
+    clock,
+    flowLog,
+    hub,
+    log: logger,
+    onDomainAdded: name => sockets.open(name),
+    onDomainRemoved: name => sockets.close(name),
+  })
+  services.counters.restore()
+  const saving = setInterval(() => services.counters.save(), SAVE_INTERVAL_MS)
+  undo.push(() => {
+    clearInterval(saving)
+    services.counters.save()
+  })
+
+  for (const domain of hypervisor.domains()) await sockets.open(domain.name)
+  const socketPath = join(stateDir, 'v4v.sock')
+  const shared = await UnixSocket.listen(socketPath, hub, { mode: 0o666 })
+  undo.push(() => shared.close())
+
+  const app = buildApp(services, { logger, host: config.host })
+  const server = await ControlServer.listen(app, config)
+  undo.push(() => server.close())
+  // Again, and first when closing: the server's end waits for its WebSocket clients to be gone.
+  undo.push(() => hub.close())
+  serveWebSockets(server.http, hub, request => isServedRequest(request, config.host))
+
+  const endpointPath = join(stateDir, 'daemon.json')
+  const endpoint = { url: server.url, socket: socketPath, pid: process.pid }
+  writeFileSync(endpointPath, `${JSON.stringify(endpoint)}\n`)
+  undo.push(() => rmSync(endpointPath, { force: true }))
+
+  log('info', { url: server.url, socket: socketPath, stateDir }, 'started')
+  undo.push(() => log('info', {}, 'shutting down'))
+  return {
+    config,
+    url: server.url,
+    stateDir,
+    socketPath,
+    adminTokenPath,
+    hypervisor,
+    attach: (end, domain) => attachMemory(hub, end, domain),
+    close,
+  }
+}
+
+function makeLogger(config: Config): Logger {
+  const options = { level: config.logLevel, base: null, redact: ['token', 'headers.authorization'] }
+  if (!process.stdout.isTTY) return pino(options)
+  return pino({ ...options, transport: { target: 'pino-pretty' } })
+}
+
+/** Does what only the first start does, and sees to it that the admin's token lies where it belongs. */
+function prepareStore(store: Store, config: Config, adminTokenPath: string): void {
+  if (store.rules.currentRevision() > 0) return
+  const dir = config.policyDir ?? packagedPolicyDir
+  const token = firstStart(store, readPolicyDir(dir), dir)
+  if (existsSync(adminTokenPath)) chmodSync(adminTokenPath, 0o600)
+  writeFileSync(adminTokenPath, `${token}\n`, { mode: 0o600 })
+}
+
+function makeHypervisor(
+  store: Store,
+  config: Config,
+  clock: Clock,
+  onFlow: (record: FlowRecord) => void,
+): Hypervisor {
+  const { revision, rules } = store.rules.load()
+  const hypervisor = new Hypervisor({
+    policy: new PolicyTable(revision, rules),
+    clock,
+    limits: config.limits,
+    // A million decisions worth remembering each second, and ids do not meet those before a restart.
+    decisionIdBase: Math.floor(clock.now() / 1000) * 2 ** 20,
+    onFlow,
+  })
+  for (const { id, name, tags } of store.domains.list()) hypervisor.createDomain(id, name, tags)
+  return hypervisor
+}
+
+function admit(
+  store: Store,
+  hypervisor: Hypervisor,
+  token: string,
+  socketDomain: string | undefined,
+): Admission {
+  const known = socketDomain === undefined ? undefined : store.domains.get(socketDomain)
+  if (known !== undefined && token === '') {
+    const domain = hypervisor.domain(known.id)
+    if (!known.enabled || domain === undefined) {
+      return { ok: false, code: 'EACCES', detail: `the domain "${known.name}" is not enabled` }
+    }
+    return { ok: true, domain, tokenId: undefined, expiresAt: undefined }
+  }
+  const outcome = store.tokens.authenticate(token)
+  if (!outcome.ok) return { ok: false, code: outcome.code, detail: outcome.message }
+  const domain = hypervisor.domain(outcome.domain.id)
+  if (domain === undefined || (socketDomain !== undefined && socketDomain !== domain.name)) {
+    return { ok: false, code: 'EACCES', detail: 'the token is not of the domain of this socket' }
+  }
+  store.tokens.touch([[outcome.tokenId, Date.now()]])
+  return { ok: true, domain, tokenId: outcome.tokenId, expiresAt: outcome.expiresAt }
+}

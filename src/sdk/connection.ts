@@ -1,0 +1,384 @@
+import { FrameReader } from '../abi/frame-reader.js'
+import {
+  decodeClosing,
+  decodeEvent,
+  decodeName,
+  decodeNotified,
+  decodeResult,
+  decodeWelcome,
+  encodeHello,
+  encodeNotify,
+  encodePing,
+  encodeRegister,
+  encodeTarget,
+  encodeUnregister,
+  FRAME,
+  frameType,
+  frameX,
+  frameY,
+  frameZ,
+  PROTOCOL_VERSION,
+  ringOffset,
+  type EventFrame,
+  type FrameBytes,
+  type NotifiedEntry,
+  type NotifyEntry,
+  type Register,
+  type Result,
+  type Welcome,
+} from '../abi/frame.js'
+import { FRAME_BYTES_MAX, FRAME_HEADER_BYTES } from '../abi/limits.js'
+import { Calls } from './calls.js'
+import { withDeadline, type CallOptions } from './deadline.js'
+import { V4vError } from './errors.js'
+import type { Flow } from './flow.js'
+import { Packer } from './packer.js'
+import { Ring } from './ring.js'
+import { Sender } from './sender.js'
+import { StatusFeed, type Status } from './status-feed.js'
+import { TargetTable } from './target-table.js'
+import type { Transport, TransportReceiver } from './transport.js'
+
+/** A daemon that is not heard of in so many of its own ping intervals is taken for dead. */
+const SILENT_INTERVALS_MAX = 3
+/** A transport that does not close by itself within this time is ended. */
+const TRANSPORT_CLOSE_MS = 1_000
+/** Between two tries to be told of a ring, where the daemon has no room for another who waits. */
+const WATCH_AGAIN_MS = 100
+
+/** One session's conversation with the daemon: frames in, frames out, and who waits for what. */
+export class Connection implements TransportReceiver {
+  readonly packer: Packer
+  readonly targets: TargetTable
+  readonly sender: Sender
+  readonly #transport: Transport
+  readonly #reader: FrameReader
+  readonly #rings = new Map<number, Ring>()
+  /** Rings that only one domain may send to: they go when that domain does. */
+  readonly #partnerRings = new Set<Ring>()
+  readonly #results = new Calls<Ring | Result>()
+  readonly #binding = new Map<number, boolean>()
+  readonly #statuses = new Calls<NotifiedEntry[]>()
+  readonly #feeds = new Set<StatusFeed>()
+  readonly #welcomes = new Calls<Welcome>()
+  readonly closed: Promise<V4vError | undefined>
+  #resolveClosed!: (error: V4vError | undefined) => void
+  #welcome: Welcome | undefined
+  #revision = 0
+  #isOver = false
+  #transportClosed!: () => void
+  readonly #whenTransportClosed: Promise<void>
+  #silentIntervals = 0
+  #pulse: NodeJS.Timeout | undefined
+
+  constructor(transport: Transport) {
+    this.#transport = transport
+    this.packer = new Packer(transport)
+    this.targets = new TargetTable((handle, name) =>
+      this.packer.control(encodeTarget(handle, name)),
+    )
+    this.sender = new Sender(this.packer, (flow, ring) => this.#watchRing(flow, ring))
+    this.#reader = new FrameReader(FRAME_BYTES_MAX, (source, at, length) =>
+      this.#onFrame(source, at, length),
+    )
+    this.closed = new Promise(resolve => (this.#resolveClosed = resolve))
+    this.#whenTransportClosed = new Promise(resolve => (this.#transportClosed = resolve))
+  }
+
+  /** What the daemon said when it let the session in. */
+  get welcome(): Welcome {
+    if (this.#welcome === undefined) throw new V4vError('EPROTO', 'the session has not begun')
+    return this.#welcome
+  }
+
+  /** Revision of the policy in force, as far as the daemon has told. */
+  get revision(): number {
+    return this.#revision
+  }
+
+  /** Says who the client is and waits to be let in. */
+  open(token: string, agent: string, options: CallOptions): Promise<Welcome> {
+    return this.#welcomes.call(
+      options,
+      () => {
+        this.#transport.start(this)
+        this.packer.control(encodeHello({ version: PROTOCOL_VERSION, token, agent }))
+      },
+      () => this.#end(undefined),
+    )
+  }
+
+  async register(
+    request: Omit<Register, 'requestId'>,
+    isForPartner: boolean,
+    options: CallOptions,
+  ): Promise<Ring> {
+    this.#check()
+    const answer = await this.#results.call(
+      options,
+      requestId => {
+        this.#binding.set(requestId, isForPartner)
+        this.packer.control(encodeRegister({ ...request, requestId }))
+      },
+      late => {
+        // Nobody wants it any more; as nothing was sent from it there is nothing to wait for.
+        if (late instanceof Ring) late.close().catch(() => undefined)
+      },
+    )
+    if (answer instanceof Ring) return answer
+    throw V4vError.ofErrno(answer.errno, answer.detail)
+  }
+
+  async unregister(ring: Ring, options: CallOptions): Promise<void> {
+    if (this.#isOver || !this.#rings.delete(ring.handle)) return
+    this.#partnerRings.delete(ring)
+    await this.#results.call(options, id => this.packer.control(encodeUnregister(id, ring.handle)))
+  }
+
+  async notify(
+    entries: readonly NotifyEntry[],
+    sourcePort: number,
+    options: CallOptions,
+  ): Promise<NotifiedEntry[]> {
+    this.#check()
+    return this.#statuses.call(options, id =>
+      this.packer.control(encodeNotify(id, sourcePort, entries)),
+    )
+  }
+
+  /** A new reader of what happens to the session. */
+  feed(): StatusFeed {
+    const feed = new StatusFeed(done => this.#feeds.delete(done))
+    const { name, session } = this.welcome
+    feed.push({ kind: 'connected', domain: name, session, revision: this.#revision })
+    if (this.#isOver) feed.push({ kind: 'closed', error: undefined })
+    else this.#feeds.add(feed)
+    return feed
+  }
+
+  /** Waits until what was taken to be sent is decided, for so long at most, and ends. */
+  async close(timeoutMs: number): Promise<void> {
+    if (this.#isOver) return
+    const shut = new V4vError('ESHUTDOWN', 'the connection is closed')
+    for (const flow of this.targets.flows()) this.sender.failAbsent(flow, shut)
+    const rings = [...this.#rings.values()]
+    for (const ring of rings) ring.shut(shut)
+    const drained = Promise.all(rings.map(ring => ring.idle({ timeoutMs })))
+    await drained.catch(() => undefined) // what is left fails now
+    this.#end(undefined)
+    await withDeadline<void>({ timeoutMs: TRANSPORT_CLOSE_MS }, (resolve, reject) => {
+      this.#whenTransportClosed.then(resolve, reject)
+      return undefined
+    }).catch(() => this.#transport.destroy())
+  }
+
+  onBytes(source: FrameBytes, start: number, end: number): void {
+    if (this.#isOver) return
+    this.#silentIntervals = 0
+    const problem = this.#reader.push(source, start, end)
+    if (problem !== undefined && !this.#isOver) this.#end(new V4vError('EPROTO', problem))
+  }
+
+  onDrain(): void {
+    this.packer.drained()
+  }
+
+  onClose(error?: Error): void {
+    this.#transportClosed()
+    if (this.#isOver) return
+    const code = codeOfTransport(error, this.#welcome === undefined)
+    this.#end(
+      new V4vError(code, error?.message ?? 'the daemon closed the connection', { cause: error }),
+    )
+  }
+
+  /** Ends the session: by the client without a reason, or for one. */
+  #end(reason: V4vError | undefined): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    clearInterval(this.#pulse)
+    const error =
+      reason === undefined
+        ? new V4vError('ECONNRESET', 'the connection was closed before the daemon answered')
+        : new V4vError('ECONNRESET', `the session ended: ${reason.message}`, { cause: reason })
+    this.packer.bye()
+    this.#transport.close()
+    if (reason !== undefined) {
+      // Whoever fails a session may never read or close; what was sent in vain is not waited for.
+      setTimeout(() => this.#transport.destroy(), TRANSPORT_CLOSE_MS).unref()
+    }
+    this.sender.failAll(error, this.targets.flows())
+    this.#welcomes.failAll(reason ?? error)
+    this.#results.failAll(error)
+    this.#statuses.failAll(error)
+    for (const ring of this.#rings.values()) {
+      if (reason === undefined) ring.ended()
+      else ring.lost(error)
+    }
+    this.#rings.clear()
+    this.#tell({ kind: 'closed', error: reason === undefined ? undefined : error })
+    this.#resolveClosed(reason === undefined ? undefined : error)
+  }
+
+  #onFrame(source: FrameBytes, at: number, length: number): string | undefined {
+    const { view } = source
+    const type = frameType(view, at)
+    if (this.#isOver) return undefined
+    if (this.#welcome === undefined && type !== FRAME.WELCOME && type !== FRAME.CLOSING) {
+      return 'the daemon did not begin with WELCOME'
+    }
+    switch (type) {
+      case FRAME.RING_DATA: {
+        const ring = this.#rings.get(frameX(view, at))
+        const start = at + FRAME_HEADER_BYTES
+        // A ring that was unregistered meanwhile is nobody's any more.
+        return ring?.received(ringOffset(view, at), source.bytes, start, at + length)
+      }
+      case FRAME.SENT:
+        return this.sender.onSent(view, at)
+      case FRAME.EVENT:
+        this.#onEvent(decodeEvent(source, at))
+        return undefined
+      case FRAME.DOMAIN: {
+        const name = decodeName(source, at)
+        if (name === undefined) return 'DOMAIN is too short'
+        this.targets.learn(frameX(view, at), name)
+        return undefined
+      }
+      case FRAME.RESULT: {
+        const result = decodeResult(source, at)
+        if (typeof result === 'string') return result
+        this.#onResult(result)
+        return undefined
+      }
+      case FRAME.NOTIFIED: {
+        const entries = decodeNotified(source, at)
+        if (typeof entries === 'string') return entries
+        this.#statuses.answer(frameY(view, at), entries)
+        return undefined
+      }
+      case FRAME.PING:
+        this.packer.control(encodePing(FRAME.PONG, frameY(view, at), frameZ(view, at)))
+        return undefined
+      case FRAME.WELCOME:
+        return this.#onWelcome(decodeWelcome(source, at))
+      case FRAME.CLOSING: {
+        const closing = decodeClosing(source, at)
+        if (typeof closing === 'string') return closing
+        this.#end(V4vError.ofErrno(closing.errno, closing.reason))
+        return undefined
+      }
+      default:
+        return undefined // a later daemon may say more than this version knows
+    }
+  }
+
+  #onWelcome(welcome: Welcome | string): string | undefined {
+    if (typeof welcome === 'string') return welcome
+    if (this.#welcome !== undefined) return 'the daemon said WELCOME twice'
+    this.#welcome = welcome
+    this.#revision = welcome.revision
+    this.targets.learn(welcome.domain, welcome.name)
+    if (welcome.pingIntervalMs > 0) {
+      this.#pulse = setInterval(() => this.#onPulse(), welcome.pingIntervalMs).unref()
+    }
+    this.#welcomes.answer(1, welcome)
+    return undefined
+  }
+
+  #onPulse(): void {
+    this.#silentIntervals++
+    if (this.#silentIntervals <= SILENT_INTERVALS_MAX) return
+    this.#end(new V4vError('ETIMEDOUT', 'the daemon has not been heard of for too long'))
+  }
+
+  #onResult(result: Result): void {
+    const isForPartner = this.#binding.get(result.requestId)
+    this.#binding.delete(result.requestId)
+    if (isForPartner === undefined || result.errno !== 0) {
+      this.#results.answer(result.requestId, result)
+      return
+    }
+    // Made here and not by who waits: the ring's first bytes may be right behind this frame.
+    const ring = new Ring(this, result.ring, result.port, result.ringBytes)
+    this.#rings.set(ring.handle, ring)
+    if (isForPartner) this.#partnerRings.add(ring)
+    this.#results.answer(result.requestId, ring)
+  }
+
+  #onEvent(event: EventFrame | undefined): void {
+    if (event === undefined) return // of a kind that came later than this version
+    const { kind, target, port, value } = event
+    const domain = this.targets.nameOf(target)
+    switch (kind) {
+      case 'space':
+        for (const flow of this.targets.flowsAt(target, port)) this.sender.onSpace(flow, value)
+        return
+      case 'ring-up':
+        for (const flow of this.targets.flowsAt(target, port)) this.sender.onRingUp(flow)
+        this.#tell({ kind, domain, port })
+        return
+      case 'ring-down':
+        for (const flow of this.targets.flowsAt(target, port)) this.sender.onRingDown(flow)
+        if (domain === this.welcome.name) this.#loseRing(port)
+        this.#tell({ kind, domain, port })
+        return
+      case 'domain-down':
+        for (const flow of this.targets.flowsTo(target)) this.sender.onRingDown(flow)
+        this.#tell({ kind, domain })
+        return
+      case 'policy-changed':
+        this.#revision = value
+        this.#tell({ kind, revision: value })
+    }
+  }
+
+  /** A ring of this session went because the one domain that could send to it was removed. */
+  #loseRing(port: number): void {
+    for (const ring of this.#partnerRings) {
+      if (ring.port !== port) continue
+      this.#partnerRings.delete(ring)
+      this.#rings.delete(ring.handle)
+      ring.lost(new V4vError('ECONNRESET', 'the domain this ring was for is gone'))
+    }
+  }
+
+  #watchRing(flow: Flow, ring: Ring): void {
+    const { target, port } = flow
+    const entry = { target, port, spaceRequired: 0, wantRing: true }
+    this.notify([entry], ring.port, {}).then(
+      ([status]) => {
+        if (status === undefined || flow.absent.length === 0) return
+        if (status.errno === 0) {
+          this.sender.onRingUp(flow)
+          return
+        }
+        const error = V4vError.ofErrno(status.errno, '', { target: flow.key })
+        if (error.code === 'EBUSY') {
+          setTimeout(() => this.#watchRing(flow, ring), WATCH_AGAIN_MS).unref()
+        } else if (error.code !== 'ESRCH' && error.code !== 'ECONNREFUSED') {
+          this.sender.failAbsent(flow, error)
+        }
+      },
+      () => undefined, // the session is over, and so are the sends
+    )
+  }
+
+  #tell(status: Status): void {
+    for (const feed of this.#feeds) feed.push(status)
+  }
+
+  #check(): void {
+    if (this.#isOver) throw new V4vError('ECONNRESET', 'the session has ended')
+  }
+}
+
+/** The code of a transport that failed, or that never came to be. */
+function codeOfTransport(
+  error: Error | undefined,
+  isOpening: boolean,
+): 'EACCES' | 'ECONNREFUSED' | 'ECONNRESET' {
+  const code = error !== undefined && 'code' in error ? error.code : undefined
+  if (code === 'EACCES') return 'EACCES'
+  return isOpening && (code === 'ENOENT' || code === 'ECONNREFUSED') ? 'ECONNREFUSED' : 'ECONNRESET'
+}
