@@ -6,15 +6,17 @@ import type { FlowRecord } from './hypervisor/event.js'
 import { resolveConfig, type Config, type ConfigInput } from './config.js'
 import { buildApp } from './control/app.js'
 import { FlowLog } from './control/flow-log.js'
-import { ControlServer, isServedRequest } from './control/server.js'
+import { ControlServer, isServedRequest, localServer } from './control/server.js'
 import { createServices } from './control/services.js'
 import { firstStart, packagedPolicyDir, readPolicyDir } from './first-start.js'
 import { Hypervisor } from './hypervisor/hypervisor.js'
 import { PolicyTable } from './policy/policy-table.js'
+import { StoreError } from './store/store-error.js'
 import { DATABASE_FILE, openStore, type Store } from './store/store.js'
 import { DomainSockets } from './transport/domain-sockets.js'
 import { Hub, type Admission, type Log } from './transport/hub.js'
 import { attachMemory, type MemoryEnd } from './transport/memory.js'
+import { listenAtPath } from './transport/socket-path.js'
 import { UnixSocket } from './transport/unix-socket.js'
 import { serveWebSockets } from './transport/websocket.js'
 import type { Clock } from './util/clock.js'
@@ -73,7 +75,7 @@ async function start(
   const clock: Clock = { now: () => Date.now() }
   const log: Log = (level, fields, message) => logger[level](fields, message)
 
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+  makeStateDir(stateDir)
   const store = openStore(join(stateDir, DATABASE_FILE), {
     now: clock.now,
     randomBytes: count => randomBytes(count),
@@ -117,9 +119,20 @@ async function start(
   const shared = await UnixSocket.listen(socketPath, hub, { mode: 0o666 })
   undo.push(() => shared.close())
 
-  const app = buildApp(services, { logger, host: config.host })
+  // Requests are not logged, and that it listens is said below.
+  const failures = logger.child(
+    {},
+    { level: logger.isLevelEnabled('warn') ? 'warn' : logger.level },
+  )
+  const app = buildApp(services, { logger: failures, host: config.host })
   const server = await ControlServer.listen(app, config)
   undo.push(() => server.close())
+  const local = localServer(app)
+  await listenAtPath(local, join(stateDir, 'control.sock'), 0o600)
+  undo.push(() => {
+    local.close()
+    local.closeAllConnections()
+  })
   // Again, and first when closing: the server's end waits for its WebSocket clients to be gone.
   undo.push(() => hub.close())
   serveWebSockets(server.http, hub, request => isServedRequest(request, config.host))
@@ -149,13 +162,26 @@ function makeLogger(config: Config): Logger {
   return pino({ ...options, transport: { target: 'pino-pretty' } })
 }
 
+function makeStateDir(stateDir: string): void {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new StoreError(
+      'not-writable',
+      `the state folder ${stateDir} can't be made (${(error as Error).message}): choose another with --state or V4V_STATE`,
+      { cause: error },
+    )
+  }
+}
+
 /** Does what only the first start does, and sees to it that the admin's token lies where it belongs. */
 function prepareStore(store: Store, config: Config, adminTokenPath: string): void {
   if (store.rules.currentRevision() > 0) return
   const dir = config.policyDir ?? packagedPolicyDir
-  const token = firstStart(store, readPolicyDir(dir), dir)
-  if (existsSync(adminTokenPath)) chmodSync(adminTokenPath, 0o600)
-  writeFileSync(adminTokenPath, `${token}\n`, { mode: 0o600 })
+  firstStart(store, readPolicyDir(dir), dir, token => {
+    if (existsSync(adminTokenPath)) chmodSync(adminTokenPath, 0o600)
+    writeFileSync(adminTokenPath, `${token}\n`, { mode: 0o600 })
+  })
 }
 
 function makeHypervisor(

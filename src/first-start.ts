@@ -38,10 +38,16 @@ export function readPolicyDir(dir: string): readonly Rule[] {
 /**
  * Fills a store that has no revision yet: the admin's token and the first rules, together or not
  * at all.
- * @returns the admin's token, which is not kept anywhere else.
+ * @param keepToken writes down the admin's token, which is not kept anywhere else; when it throws,
+ *   nothing has happened and the next start is the first again.
  */
-export function firstStart(store: Store, rules: readonly Rule[], policyDir: string): string {
-  return store.transaction(() => {
+export function firstStart(
+  store: Store,
+  rules: readonly Rule[],
+  policyDir: string,
+  keepToken: (token: string) => void,
+): void {
+  store.transaction(() => {
     const change = { author: 'first start', reason: `policy read from ${policyDir}` }
     const outcome = store.rules.replaceAll(rules, change)
     if (!outcome.ok) throw new ConfigError(`the policy is refused: ${outcome.message}`)
@@ -56,6 +62,6 @@ export function firstStart(store: Store, rules: readonly Rule[], policyDir: stri
     })
     const issued = store.tokens.issueAdmin('root', { label: 'made at the first start' })
     if (!issued.ok) throw new ConfigError(`no admin token can be made: ${issued.message}`)
-    return issued.text
+    keepToken(issued.text)
   })
 }

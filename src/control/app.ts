@@ -39,9 +39,9 @@ export interface AppOptions {
   readonly logger?: FastifyBaseLogger | undefined
 }
 
-const HEADERS_TIMEOUT_MS = 5_000
-const REQUEST_TIMEOUT_MS = 30_000
-const HEADER_BYTES_MAX = 16 * 1024
+export const HEADERS_TIMEOUT_MS = 5_000
+export const REQUEST_TIMEOUT_MS = 30_000
+export const HEADER_BYTES_MAX = 16 * 1024
 /** Longer than any name or id, also when each character is written as %XX. */
 const PARAM_CHARS_MAX = 256
 

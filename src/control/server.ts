@@ -1,7 +1,8 @@
-import type { IncomingMessage, Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Limits } from '../abi/limits.js'
-import type { ControlApp } from './app.js'
+import { HEADER_BYTES_MAX, HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type ControlApp } from './app.js'
 import { hostProblem } from './host-guard.js'
+import { answerClientError } from './plugins/errors.js'
 
 export interface ListenOptions {
   readonly host: string
@@ -59,6 +60,20 @@ export class ControlServer {
       clearTimeout(timer)
     }
   }
+}
+
+/** A server of the same API for admins on this machine, to listen on a Unix socket. */
+export function localServer(app: ControlApp): Server {
+  const options = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    maxHeaderSize: HEADER_BYTES_MAX,
+  }
+  const server = createServer(options, (request, response) => app.routing(request, response))
+  server.maxHeadersCount = HEADERS_COUNT_MAX
+  server.maxConnections = ADMIN_CONNECTIONS_MAX
+  server.on('clientError', answerClientError)
+  return server
 }
 
 /** True when the Host and Origin of a request are ones that are served: see `hostProblem`. */

@@ -68,14 +68,7 @@ export class Exchange {
    * @returns the one RunOutcome of this object, overwritten by the next call.
    */
   sendRun(session: Session, run: Run, bytes: FrameBytes, start: number, end: number): RunOutcome {
-    const outcome = this.#outcome
-    outcome.accepted = 0
-    outcome.refused = 0
-    outcome.code = null
-    outcome.decisionId = 0
-    outcome.malformed = false
-    outcome.slotBytes = 0
-
+    const outcome = this.#newOutcome()
     if (end - start < SLOT_BYTES || (end - start) % SLOT_BYTES !== 0) {
       outcome.malformed = true
       return outcome
@@ -155,7 +148,7 @@ export class Exchange {
     if (payloadBytes > MESSAGE_BYTES_MAX) return this.#refused(session, 'EMSGSIZE')
 
     const run = { ...flow, count: 1, retry: true }
-    const outcome = this.#outcome
+    const outcome = this.#newOutcome()
     const gate = this.#gate
     const index = gate.decide(domain, flow.sourcePort, flow.target, flow.port, flow.type)
     const isNewFlow = gate.isNewFlow
@@ -171,13 +164,13 @@ export class Exchange {
       this.#refuseForGood(session, run, index, payloadBytes, 1, code)
       return { ok: false, code, decisionId: outcome.decisionId }
     }
+    this.#comeBack(session, ring)
     const size = messageSlotsBytes(payloadBytes)
     if (!ring.buffer.canEverFit(payloadBytes)) {
       this.#refuseForGood(session, run, index, payloadBytes, 1, 'EMSGSIZE')
       return { ok: false, code: 'EMSGSIZE', decisionId: outcome.decisionId }
     }
     const shareRoom = ring.share.room(domain.id, ring.waiters.domains, size)
-    this.#comeBack(session, ring)
     if (size > ring.buffer.roomBytes || size > shareRoom) {
       // Does not block the session: a caller who waits for each outcome has nothing in flight.
       return { ok: false, code: this.#refuseForSpace(session, run, ring, size), decisionId: 0 }
@@ -253,6 +246,17 @@ export class Exchange {
     }
     if (this.#wait(session, ring, size)) return status
     return { ...status, flags: status.flags | RING_FLAG.EBUSY }
+  }
+
+  #newOutcome(): RunOutcome {
+    const outcome = this.#outcome
+    outcome.accepted = 0
+    outcome.refused = 0
+    outcome.code = null
+    outcome.decisionId = 0
+    outcome.malformed = false
+    outcome.slotBytes = 0
+    return outcome
   }
 
   #delivered(

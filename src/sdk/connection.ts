@@ -9,9 +9,7 @@ import {
   encodeHello,
   encodeNotify,
   encodePing,
-  encodeRegister,
   encodeTarget,
-  encodeUnregister,
   FRAME,
   frameType,
   frameX,
@@ -24,7 +22,6 @@ import {
   type NotifiedEntry,
   type NotifyEntry,
   type Register,
-  type Result,
   type Welcome,
 } from '../abi/frame.js'
 import { FRAME_BYTES_MAX, FRAME_HEADER_BYTES } from '../abi/limits.js'
@@ -33,7 +30,8 @@ import { withDeadline, type CallOptions } from './deadline.js'
 import { V4vError } from './errors.js'
 import type { Flow } from './flow.js'
 import { Packer } from './packer.js'
-import { Ring } from './ring.js'
+import { RingTable } from './ring-table.js'
+import type { Ring } from './ring.js'
 import { Sender } from './sender.js'
 import { StatusFeed, type Status } from './status-feed.js'
 import { TargetTable } from './target-table.js'
@@ -53,17 +51,13 @@ export class Connection implements TransportReceiver {
   readonly sender: Sender
   readonly #transport: Transport
   readonly #reader: FrameReader
-  readonly #rings = new Map<number, Ring>()
-  /** Rings that only one domain may send to: they go when that domain does. */
-  readonly #partnerRings = new Set<Ring>()
-  readonly #results = new Calls<Ring | Result>()
-  readonly #binding = new Map<number, boolean>()
+  readonly #rings = new RingTable(this)
   readonly #statuses = new Calls<NotifiedEntry[]>()
   readonly #feeds = new Set<StatusFeed>()
-  readonly #welcomes = new Calls<Welcome>()
   readonly closed: Promise<V4vError | undefined>
   #resolveClosed!: (error: V4vError | undefined) => void
   #welcome: Welcome | undefined
+  #opening: ((outcome: Welcome | V4vError) => void) | undefined
   #revision = 0
   #isOver = false
   #transportClosed!: () => void
@@ -98,14 +92,16 @@ export class Connection implements TransportReceiver {
 
   /** Says who the client is and waits to be let in. */
   open(token: string, agent: string, options: CallOptions): Promise<Welcome> {
-    return this.#welcomes.call(
-      options,
-      () => {
-        this.#transport.start(this)
-        this.packer.control(encodeHello({ version: PROTOCOL_VERSION, token, agent }))
-      },
-      () => this.#end(undefined),
-    )
+    return withDeadline<Welcome>(options, (resolve, reject) => {
+      this.#opening = outcome => {
+        this.#opening = undefined
+        if (outcome instanceof V4vError) reject(outcome)
+        else resolve(outcome)
+      }
+      this.#transport.start(this)
+      this.packer.control(encodeHello({ version: PROTOCOL_VERSION, token, agent }))
+      return () => this.#end(undefined)
+    })
   }
 
   async register(
@@ -114,25 +110,11 @@ export class Connection implements TransportReceiver {
     options: CallOptions,
   ): Promise<Ring> {
     this.#check()
-    const answer = await this.#results.call(
-      options,
-      requestId => {
-        this.#binding.set(requestId, isForPartner)
-        this.packer.control(encodeRegister({ ...request, requestId }))
-      },
-      late => {
-        // Nobody wants it any more; as nothing was sent from it there is nothing to wait for.
-        if (late instanceof Ring) late.close().catch(() => undefined)
-      },
-    )
-    if (answer instanceof Ring) return answer
-    throw V4vError.ofErrno(answer.errno, answer.detail)
+    return this.#rings.register(request, isForPartner, options)
   }
 
   async unregister(ring: Ring, options: CallOptions): Promise<void> {
-    if (this.#isOver || !this.#rings.delete(ring.handle)) return
-    this.#partnerRings.delete(ring)
-    await this.#results.call(options, id => this.packer.control(encodeUnregister(id, ring.handle)))
+    if (!this.#isOver) await this.#rings.unregister(ring, options)
   }
 
   async notify(
@@ -161,7 +143,7 @@ export class Connection implements TransportReceiver {
     if (this.#isOver) return
     const shut = new V4vError('ESHUTDOWN', 'the connection is closed')
     for (const flow of this.targets.flows()) this.sender.failAbsent(flow, shut)
-    const rings = [...this.#rings.values()]
+    const rings = this.#rings.rings()
     for (const ring of rings) ring.shut(shut)
     const drained = Promise.all(rings.map(ring => ring.idle({ timeoutMs })))
     await drained.catch(() => undefined) // what is left fails now
@@ -208,14 +190,9 @@ export class Connection implements TransportReceiver {
       setTimeout(() => this.#transport.destroy(), TRANSPORT_CLOSE_MS).unref()
     }
     this.sender.failAll(error, this.targets.flows())
-    this.#welcomes.failAll(reason ?? error)
-    this.#results.failAll(error)
+    this.#opening?.(reason ?? error)
     this.#statuses.failAll(error)
-    for (const ring of this.#rings.values()) {
-      if (reason === undefined) ring.ended()
-      else ring.lost(error)
-    }
-    this.#rings.clear()
+    this.#rings.end(error, reason !== undefined)
     this.#tell({ kind: 'closed', error: reason === undefined ? undefined : error })
     this.#resolveClosed(reason === undefined ? undefined : error)
   }
@@ -229,7 +206,7 @@ export class Connection implements TransportReceiver {
     }
     switch (type) {
       case FRAME.RING_DATA: {
-        const ring = this.#rings.get(frameX(view, at))
+        const ring = this.#rings.ring(frameX(view, at))
         const start = at + FRAME_HEADER_BYTES
         // A ring that was unregistered meanwhile is nobody's any more.
         return ring?.received(ringOffset(view, at), source.bytes, start, at + length)
@@ -248,7 +225,7 @@ export class Connection implements TransportReceiver {
       case FRAME.RESULT: {
         const result = decodeResult(source, at)
         if (typeof result === 'string') return result
-        this.#onResult(result)
+        this.#rings.onResult(result)
         return undefined
       }
       case FRAME.NOTIFIED: {
@@ -282,7 +259,7 @@ export class Connection implements TransportReceiver {
     if (welcome.pingIntervalMs > 0) {
       this.#pulse = setInterval(() => this.#onPulse(), welcome.pingIntervalMs).unref()
     }
-    this.#welcomes.answer(1, welcome)
+    this.#opening?.(welcome)
     return undefined
   }
 
@@ -290,20 +267,6 @@ export class Connection implements TransportReceiver {
     this.#silentIntervals++
     if (this.#silentIntervals <= SILENT_INTERVALS_MAX) return
     this.#end(new V4vError('ETIMEDOUT', 'the daemon has not been heard of for too long'))
-  }
-
-  #onResult(result: Result): void {
-    const isForPartner = this.#binding.get(result.requestId)
-    this.#binding.delete(result.requestId)
-    if (isForPartner === undefined || result.errno !== 0) {
-      this.#results.answer(result.requestId, result)
-      return
-    }
-    // Made here and not by who waits: the ring's first bytes may be right behind this frame.
-    const ring = new Ring(this, result.ring, result.port, result.ringBytes)
-    this.#rings.set(ring.handle, ring)
-    if (isForPartner) this.#partnerRings.add(ring)
-    this.#results.answer(result.requestId, ring)
   }
 
   #onEvent(event: EventFrame | undefined): void {
@@ -320,7 +283,7 @@ export class Connection implements TransportReceiver {
         return
       case 'ring-down':
         for (const flow of this.targets.flowsAt(target, port)) this.sender.onRingDown(flow)
-        if (domain === this.welcome.name) this.#loseRing(port)
+        if (domain === this.welcome.name) this.#rings.losePartnerRings(port)
         this.#tell({ kind, domain, port })
         return
       case 'domain-down':
@@ -330,16 +293,6 @@ export class Connection implements TransportReceiver {
       case 'policy-changed':
         this.#revision = value
         this.#tell({ kind, revision: value })
-    }
-  }
-
-  /** A ring of this session went because the one domain that could send to it was removed. */
-  #loseRing(port: number): void {
-    for (const ring of this.#partnerRings) {
-      if (ring.port !== port) continue
-      this.#partnerRings.delete(ring)
-      this.#rings.delete(ring.handle)
-      ring.lost(new V4vError('ECONNRESET', 'the domain this ring was for is gone'))
     }
   }
 

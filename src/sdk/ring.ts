@@ -241,7 +241,7 @@ export class Ring extends EventEmitter<RingEvents> implements AsyncIterable<Data
     } finally {
       this.#receiver.end()
       await this.#connection.unregister(this, limit)
-      this.emit('close', undefined)
+      if (!this.#isLost) this.emit('close', undefined)
     }
   }
 

@@ -41,6 +41,7 @@ import { SessionOutput } from './session-output.js'
 
 /** Bytes that wait for a client that keeps sending before it is not listened to for a while. */
 const PAUSE_OUTPUT_BYTES = 256 * 1024
+const TOO_MUCH_WAITING = 'the client does not read what it is sent'
 
 /**
  * One client's conversation: frames in, operations on the hypervisor, frames out. It starts with
@@ -154,7 +155,7 @@ export class Connection implements SessionSink {
   // ---- what the hypervisor tells ----
 
   data(ring: Ring, source: Domain): void {
-    if (this.#names.mustTell(source.id)) this.#output.frame(encodeDomain(source.id, source.name))
+    if (this.#names.mustTell(source)) this.#output.frame(encodeDomain(source.id, source.name))
     this.#output.ring(ring)
     this.#queue()
   }
@@ -173,9 +174,9 @@ export class Connection implements SessionSink {
         value: event.kind === 'space' ? event.spaceBytes : 0,
       })
     }
-    if (this.#output.waitingBytes > this.#hub.hypervisor.limits.sessionOutputBytesMax) {
+    if (this.#hasTooMuchWaiting()) {
       // Not from in here: the hypervisor is in the middle of an operation.
-      this.#hub.later(() => this.fail('ENOSPC', 'the client does not read what it is sent'))
+      this.#hub.later(() => this.fail('ENOSPC', TOO_MUCH_WAITING))
     }
     this.#queue()
   }
@@ -188,6 +189,10 @@ export class Connection implements SessionSink {
 
   #onFrame(source: FrameBytes, at: number, length: number): string | undefined {
     if (this.#isClosing) return undefined
+    if (this.#hasTooMuchWaiting()) {
+      this.fail('ENOSPC', TOO_MUCH_WAITING)
+      return undefined
+    }
     const type = frameType(source.view, at)
     if (this.#session === undefined) {
       return type === FRAME.HELLO
@@ -419,6 +424,11 @@ export class Connection implements SessionSink {
       this.link.resume()
     }
     this.flush()
+  }
+
+  /** One chunk from the client may hold so many frames that their answers alone are too much. */
+  #hasTooMuchWaiting(): boolean {
+    return this.#output.waitingBytes > this.#hub.hypervisor.limits.sessionOutputBytesMax
   }
 
   #pause(): void {

@@ -47,6 +47,9 @@ export interface SessionInfo {
   readonly rings: number
 }
 
+/** What a client is told that `connect` does not take in. */
+export const TURNED_AWAY = 'too many clients that have not said who they are, or the daemon stops'
+
 /** How long a client that was told to go may take to be gone. */
 const END_TIMEOUT_MS = 1_000
 

@@ -13,7 +13,8 @@ export class NameTable {
   /** By handle less TARGET_HANDLE_MIN: a name's target, or a domain's number. */
   readonly #targets: (Target | DomainId | undefined)[] = []
   readonly #handles = new Map<string, number>()
-  readonly #toldIds = new Set<number>()
+  /** The name each number was told with: a number may come to be another domain's one day. */
+  readonly #toldNames = new Map<number, string>()
 
   constructor(hypervisor: Hypervisor) {
     this.#hypervisor = hypervisor
@@ -51,13 +52,13 @@ export class NameTable {
   numberOf(party: Party): { number: number; tell: boolean } {
     const handle = this.#handles.get(party.name)
     if (handle !== undefined) return { number: handle, tell: false }
-    return { number: party.id, tell: this.mustTell(party.id) }
+    return { number: party.id, tell: this.mustTell(party) }
   }
 
-  /** True once for each number: before anything mentions it the client is told its name. */
-  mustTell(id: number): boolean {
-    if (this.#toldIds.has(id)) return false
-    this.#toldIds.add(id)
+  /** True once for each domain: before anything mentions its number the client is told its name. */
+  mustTell({ id, name }: Party): boolean {
+    if (this.#toldNames.get(id) === name) return false
+    this.#toldNames.set(id, name)
     return true
   }
 

@@ -1,17 +1,11 @@
-import { chmodSync, existsSync, lstatSync, unlinkSync } from 'node:fs'
 import { createServer, type Server, type Socket } from 'node:net'
+import { errnoOf } from '../abi/errno.js'
+import { encodeClosing } from '../abi/frame.js'
 import type { Connection } from './connection.js'
-import type { Hub } from './hub.js'
+import { TURNED_AWAY, type Hub } from './hub.js'
+import { listenAtPath } from './socket-path.js'
 import { readShared } from './shared-read.js'
 import { SocketLink } from './socket-link.js'
-
-/** Longest path of a Unix socket on Linux, its closing zero left out (sun_path in unix(7)). */
-const SOCKET_PATH_BYTES_MAX = 107
-
-/** Why a socket could not be opened; the message is for a person. */
-export class SocketPathError extends Error {
-  override readonly name = 'SocketPathError'
-}
 
 export interface UnixSocketOptions {
   /** The domain whose own socket this is; whoever can open it is that domain. */
@@ -31,33 +25,14 @@ export class UnixSocket {
   }
 
   /**
-   * Listens on a path. What an earlier daemon left there is replaced: the caller holds the state
-   * folder, so no other daemon is using it.
-   * @throws SocketPathError when the path is too long or is something else than a socket.
+   * Listens on a path: see `listenAtPath`.
+   * @throws SocketPathError
    */
   static async listen(path: string, hub: Hub, options: UnixSocketOptions): Promise<UnixSocket> {
-    if (Buffer.byteLength(path) > SOCKET_PATH_BYTES_MAX) {
-      throw new SocketPathError(
-        `the socket path ${path} is longer than the ${SOCKET_PATH_BYTES_MAX} bytes the system allows: use a state folder with a shorter path`,
-      )
-    }
-    if (existsSync(path)) {
-      if (!lstatSync(path).isSocket()) {
-        throw new SocketPathError(`${path} is in the way and is not a socket: move it away`)
-      }
-      unlinkSync(path)
-    }
     const server = createServer({ pauseOnConnect: true }, socket =>
       attach(socket, hub, options.domain),
     )
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen({ path, backlog: 1024 }, () => {
-        server.removeListener('error', reject)
-        resolve()
-      })
-    })
-    chmodSync(path, options.mode)
+    await listenAtPath(server, path, options.mode)
     return new UnixSocket(path, server)
   }
 
@@ -74,5 +49,8 @@ function attach(accepted: Socket, hub: Hub, domain: string | undefined): void {
   socket.on('end', () => socket.destroy())
   socket.on('close', () => connection?.gone())
   connection = hub.connect(new SocketLink(socket), domain)
-  if (connection === undefined) socket.destroy()
+  if (connection === undefined) {
+    const closing = encodeClosing({ errno: errnoOf('ENOSPC'), reason: TURNED_AWAY })
+    socket.end(closing, () => socket.destroy())
+  }
 }

@@ -2,8 +2,10 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type RawData, type WebSocket } from 'ws'
 import { frameBytes } from '../abi/frame.js'
-import { FRAME_BYTES_MAX } from '../abi/limits.js'
-import type { Hub } from './hub.js'
+import { FRAME_BYTES_MAX, HELLO_BYTES_MAX } from '../abi/limits.js'
+import type { Domain } from '../hypervisor/domain.js'
+import type { Connection } from './connection.js'
+import { TURNED_AWAY, type Hub } from './hub.js'
 import type { Link } from './link.js'
 
 /** Where WebSocket clients attach. */
@@ -12,6 +14,8 @@ export const ATTACH_PATH = '/v1/attach'
 /** Fragments of one message, and chunks of it kept: see CVE-2026-48779 for why they are bounded. */
 const FRAGMENTS_MAX = 8
 const BUFFERED_CHUNKS_MAX = 1024
+/** What a client that has not said who it is may have sent of a message that is not whole. */
+const STRANGER_BYTES_MAX = HELLO_BYTES_MAX + 64
 /** A close reason has at most 123 bytes (RFC 6455 section 5.5). */
 const REASON_BYTES_MAX = 123
 
@@ -41,7 +45,7 @@ export function serveWebSockets(
     if (!isAllowed(request)) {
       return refuse(socket, '403 Forbidden', 'EPERM', 'this Host or Origin is not served here')
     }
-    sockets.handleUpgrade(request, socket, head, websocket => attach(websocket, hub))
+    sockets.handleUpgrade(request, socket, head, websocket => attach(websocket, socket, hub))
   })
 }
 
@@ -52,13 +56,21 @@ function refuse(socket: Duplex, status: string, code: string, message: string): 
   )
 }
 
-function attach(websocket: WebSocket, hub: Hub): void {
+function attach(websocket: WebSocket, socket: Duplex, hub: Hub): void {
   const connection = hub.connect(new WebSocketLink(websocket))
   if (connection === undefined) {
-    websocket.close(1013, 'too many clients that have not said who they are')
+    websocket.close(1013, TURNED_AWAY)
     return
   }
+  const partial = new PartialMessage(connection, hub)
+  socket.on('data', (chunk: Buffer) => {
+    const problem = partial.add(chunk.length)
+    if (problem === undefined) return
+    connection.fail('EPROTO', problem)
+    socket.pause() // what else comes of it is not kept
+  })
   websocket.on('message', (data: RawData, isBinary: boolean) => {
+    partial.end()
     if (!isBinary) {
       connection.fail('EPROTO', 'a text message came, and frames are binary')
       return
@@ -67,7 +79,57 @@ function attach(websocket: WebSocket, hub: Hub): void {
     connection.receive(frameBytes(bytes), 0, bytes.length, true)
   })
   websocket.on('error', error => connection.fail('EPROTO', error.message))
-  websocket.on('close', () => connection.gone())
+  websocket.on('close', () => {
+    partial.end()
+    connection.gone()
+  })
+}
+
+/**
+ * Counts the bytes of a message that is not whole, which the library keeps, against whom they are
+ * from. To be told of each chunk after the library had it: what is behind the end of a message in
+ * the same chunk is not counted.
+ */
+class PartialMessage {
+  readonly #connection: Connection
+  readonly #hub: Hub
+  #bytes = 0
+  #charged: { readonly domain: Domain; bytes: number } | undefined
+  #hasEnded = false
+
+  constructor(connection: Connection, hub: Hub) {
+    this.#connection = connection
+    this.#hub = hub
+  }
+
+  /** @returns nothing, or why no more may come. */
+  add(bytes: number): string | undefined {
+    if (this.#hasEnded) {
+      this.#hasEnded = false
+      return undefined
+    }
+    this.#bytes += bytes
+    const domain = this.#connection.session?.domain
+    if (domain === undefined) {
+      return this.#bytes > STRANGER_BYTES_MAX
+        ? 'the first message is longer than a HELLO'
+        : undefined
+    }
+    if (!this.#hub.chargePartial(domain, bytes))
+      return 'too many bytes of frames that are not whole'
+    this.#charged ??= { domain, bytes: 0 }
+    this.#charged.bytes += bytes
+    return undefined
+  }
+
+  end(): void {
+    this.#bytes = 0
+    this.#hasEnded = true
+    if (this.#charged !== undefined) {
+      this.#hub.chargePartial(this.#charged.domain, -this.#charged.bytes)
+      this.#charged = undefined
+    }
+  }
 }
 
 /** A link over WebSocket: each write is one binary message of whole frames. */
@@ -94,10 +156,17 @@ class WebSocketLink implements Link {
   }
 
   end(closeCode: number, reason: string): void {
-    this.#websocket.close(closeCode, Buffer.from(reason).subarray(0, REASON_BYTES_MAX).toString())
+    this.#websocket.close(closeCode, closeReason(reason))
   }
 
   destroy(): void {
     this.#websocket.terminate()
   }
+}
+
+/** As much of a reason as fits, ending with a whole character. */
+function closeReason(reason: string): Buffer {
+  const room = Buffer.alloc(REASON_BYTES_MAX)
+  const { written } = new TextEncoder().encodeInto(reason, room)
+  return room.subarray(0, written)
 }

@@ -1,0 +1,56 @@
+import { parseArgs } from 'node:util'
+import type { Parameters } from './results.js'
+
+/** Rules that are in front of the one that accepts the trial's datagrams. */
+const RULES = 100
+
+export const USAGE = `npm run bench -- [options]
+
+  --quick           short windows: all trials in less than two minutes
+  --only REGEX      only trials whose name matches, such as "unix.*/64B/throughput"
+  --seconds N       length of a window (2; quick: 0.3)
+  --repeats N       windows of each trial (5; quick: 3)
+  --profile DIR     each process writes a CPU profile (*.cpuprofile) to this folder
+  --list            print the names of the trials
+  --report          no trials: make the table in bench/README.md of the newest results
+`
+
+export interface Options {
+  readonly task: 'run' | 'list' | 'report' | 'help'
+  readonly parameters: Parameters
+  readonly only: RegExp
+  readonly profileDir: string | undefined
+}
+
+/** @throws Error with one sentence about what is wrong with the arguments. */
+export function readOptions(args: readonly string[]): Options {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      seconds: { type: 'string' },
+      repeats: { type: 'string' },
+      profile: { type: 'string' },
+      list: { type: 'boolean', default: false },
+      report: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  })
+  const { quick, only } = values
+  const seconds = numberOf('--seconds', values.seconds ?? (quick ? '0.3' : '2'), 0.05, 60)
+  const repeats = numberOf('--repeats', values.repeats ?? (quick ? '3' : '5'), 1, 100)
+  if (!Number.isInteger(repeats)) throw new Error('--repeats takes a whole number')
+  return {
+    task: values.help ? 'help' : values.list ? 'list' : values.report ? 'report' : 'run',
+    parameters: { seconds, repeats, warmUpSeconds: quick ? 0.5 : 1, rules: RULES, only, quick },
+    only: new RegExp(only ?? ''),
+    profileDir: values.profile,
+  }
+}
+
+function numberOf(flag: string, text: string, min: number, max: number): number {
+  const value = Number(text)
+  if (value >= min && value <= max) return value
+  throw new Error(`${flag} takes a number from ${min} to ${max}, not ${JSON.stringify(text)}`)
+}

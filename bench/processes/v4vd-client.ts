@@ -1,0 +1,8 @@
+import { hostParts } from '../parts/part.js'
+import { v4vdPart } from '../parts/v4vd.js'
+
+/** A client of a v4vd daemon. */
+await hostParts(async (job, fail) => {
+  const part = job.part!
+  return { parts: { [part]: await v4vdPart(part, job, job.connect!, fail) } }
+})

@@ -1,0 +1,64 @@
+/**
+ * What the harness and its processes say to each other over the channel of `child_process.fork`.
+ * A process hosts one part of a trial (or all of them, where everything runs in one process), says
+ * once that it is ready, and then answers requests.
+ */
+
+/** What takes part in a trial: `relay` is the daemon, or whatever stands in its place. */
+export const PARTS = ['relay', 'sink', 'source'] as const
+export type PartName = (typeof PARTS)[number]
+
+export type Measure = 'throughput' | 'round-trip'
+
+/** Where a client attaches to a relay. */
+export interface Door {
+  readonly url: string
+  readonly token?: string | undefined
+}
+
+/** Everything a process is told when it starts: JSON, as its only argument. */
+export interface Job {
+  readonly measure: Measure
+  readonly payloadBytes: number
+  /** A folder for this trial alone, which the harness removes. */
+  readonly scratchDir: string
+  readonly door: 'unix' | 'ws' | 'memory'
+  readonly receive: 'batches' | 'one-by-one'
+  /** Rules in front of the one that accepts the trial's datagrams. */
+  readonly rules: number
+  /** Which part a client plays, and where it attaches; not for relays. */
+  readonly part?: PartName
+  readonly connect?: Door
+}
+
+/** Round trips since the last snapshot, in microseconds. */
+export interface Latency {
+  readonly count: number
+  readonly min: number
+  readonly p50: number
+  readonly p99: number
+  readonly p999: number
+  readonly max: number
+}
+
+/** A part's counters at one moment, by its own clocks. */
+export interface Snapshot {
+  readonly atMs: number
+  /** CPU time of the whole process since it started. */
+  readonly cpuMs: number
+  /** Datagrams received (sink), sent (source) or sent and returned (source of round trips). */
+  readonly datagrams: number
+  readonly latency?: Latency | undefined
+}
+
+export interface Request {
+  readonly id: number
+  readonly part: PartName
+  /** `stop`: send nothing more, and then take the snapshot. */
+  readonly ask: 'snapshot' | 'stop'
+}
+
+export type Report =
+  | { readonly kind: 'ready'; readonly doors: Partial<Record<PartName, Door>> }
+  | { readonly kind: 'answer'; readonly id: number; readonly snapshot: Snapshot }
+  | { readonly kind: 'failed'; readonly reason: string }

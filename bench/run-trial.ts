@@ -1,0 +1,159 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Child } from './child.js'
+import type { Job, PartName, Snapshot } from './protocol.js'
+import type { Parameters, Repeat, TrialResult } from './results.js'
+import type { Trial } from './trials.js'
+
+/** What a trial may take besides its windows. */
+const EXTRA_MS_MAX = 30_000
+/** How long the last datagrams may stay away before they are taken for lost. */
+const SILENT_MS_MAX = 3_000
+const POLL_MS = 20
+
+/** A part and the process that hosts it. */
+type Cast = (part: PartName) => Child
+
+/**
+ * Runs a trial in processes of its own: warm-up, windows, and a count of what arrived against what
+ * was sent. It ends in bounded time and leaves nothing behind.
+ * @param profileDir where each process writes a CPU profile, if it should.
+ */
+export async function runTrial(
+  trial: Trial,
+  parameters: Parameters,
+  profileDir: string | undefined,
+): Promise<TrialResult> {
+  const { system, payloadBytes, measure } = trial
+  const scratchDir = mkdtempSync(join(tmpdir(), 'v4v-bench-'))
+  const removeScratch = (): void => rmSync(scratchDir, { recursive: true, force: true })
+  process.once('exit', removeScratch)
+  const children: Child[] = []
+  const repeats: Repeat[] = []
+  const bounded = new AbortController()
+  let failure: string | undefined
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const start = (script: string, job: Job): Child => {
+        const execArgv = profileDir === undefined ? [] : profileArgs(profileDir, trial, job)
+        const child = new Child(script, job, execArgv, reject)
+        children.push(child)
+        return child
+      }
+      const job: Job = {
+        measure,
+        payloadBytes,
+        scratchDir,
+        door: system.door,
+        receive: system.receive,
+        rules: parameters.rules,
+      }
+      castParts(trial, job, start)
+        .then(cast => measureRepeats(trial, cast, parameters, repeats))
+        .then(resolve, reject)
+      const { warmUpSeconds, seconds, repeats: count } = parameters
+      const boundMs = (warmUpSeconds + seconds * count) * 1000 + EXTRA_MS_MAX
+      void sleep(boundMs, undefined, { signal: bounded.signal }).then(
+        () => reject(new Error(`the trial was not over after ${boundMs / 1000} s`)),
+        () => undefined,
+      )
+    })
+  } catch (error) {
+    failure = (error as Error).message
+  }
+  bounded.abort()
+  await Promise.all(children.map(child => child.end()))
+  removeScratch()
+  process.off('exit', removeScratch)
+  return { system: system.name, payloadBytes, measure, repeats, failure }
+}
+
+/** Starts relay, sink and source, in this order, since each needs the one before. */
+async function castParts(
+  { system }: Trial,
+  job: Job,
+  start: (script: string, job: Job) => Child,
+): Promise<Cast> {
+  const relay = start(system.relay, job)
+  const doors = await relay.doors
+  if (system.client === undefined) return () => relay
+  const cast: Partial<Record<PartName, Child>> = { relay }
+  for (const part of ['sink', 'source'] as const) {
+    const child = start(system.client, { ...job, part, connect: doors[part]! })
+    await child.doors
+    cast[part] = child
+  }
+  return part => cast[part]!
+}
+
+async function measureRepeats(
+  { measure, payloadBytes }: Trial,
+  cast: Cast,
+  { warmUpSeconds, seconds, repeats: count }: Parameters,
+  repeats: Repeat[],
+): Promise<void> {
+  // What counts has arrived: at the sink, or back at the source.
+  const goal = measure === 'throughput' ? 'sink' : 'source'
+  const take = (): Promise<[Snapshot, Snapshot]> =>
+    Promise.all([cast(goal).ask(goal, 'snapshot'), cast('relay').ask('relay', 'snapshot')])
+  await sleep(warmUpSeconds * 1000)
+  let before = await take()
+  while (repeats.length < count) {
+    await sleep(seconds * 1000)
+    const after = await take()
+    repeats.push(repeatBetween(before, after, payloadBytes))
+    before = after
+  }
+  const { datagrams: sent } = await cast('source').ask('source', 'stop')
+  if (measure === 'throughput') await expectAll(cast('sink'), sent)
+}
+
+/** Rates are by the clock of the process they are counted in, so no message between adds to them. */
+function repeatBetween(
+  [goalBefore, relayBefore]: readonly [Snapshot, Snapshot],
+  [goalAfter, relayAfter]: readonly [Snapshot, Snapshot],
+  payloadBytes: number,
+): Repeat {
+  const seconds = (goalAfter.atMs - goalBefore.atMs) / 1000
+  const datagrams = goalAfter.datagrams - goalBefore.datagrams
+  if (datagrams === 0) throw new Error(`no datagram arrived in ${seconds.toFixed(1)} s`)
+  const datagramsPerSecond = datagrams / seconds
+  const deliveriesPerSecond =
+    goalAfter.latency === undefined ? datagramsPerSecond : datagramsPerSecond * 2
+  const relayCpu = (relayAfter.cpuMs - relayBefore.cpuMs) / (relayAfter.atMs - relayBefore.atMs)
+  return {
+    seconds,
+    datagrams,
+    datagramsPerSecond,
+    megabytesPerSecond: (datagramsPerSecond * payloadBytes) / 1e6,
+    relayCpuSecondsPerMillion: (relayCpu / deliveriesPerSecond) * 1e6,
+    latencyUs: goalAfter.latency,
+  }
+}
+
+/** Waits until the sink has all that was sent. */
+async function expectAll(sink: Child, sent: number): Promise<void> {
+  let datagrams = -1
+  let silentSinceMs = performance.now()
+  for (;;) {
+    const snapshot = await sink.ask('sink', 'snapshot')
+    if (snapshot.datagrams === sent) return
+    if (snapshot.datagrams > sent) {
+      throw new Error(`${sent} datagrams were sent and ${snapshot.datagrams} arrived`)
+    }
+    if (snapshot.datagrams > datagrams) {
+      datagrams = snapshot.datagrams
+      silentSinceMs = performance.now()
+    } else if (performance.now() - silentSinceMs > SILENT_MS_MAX) {
+      throw new Error(`${sent} datagrams were sent and only ${datagrams} arrived`)
+    }
+    await sleep(POLL_MS)
+  }
+}
+
+function profileArgs(dir: string, trial: Trial, job: Job): string[] {
+  const name = `${trial.name.replaceAll('/', '-')}-${job.part ?? 'relay'}.cpuprofile`
+  return ['--cpu-prof', `--cpu-prof-dir=${dir}`, `--cpu-prof-name=${name}`]
+}

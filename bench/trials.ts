@@ -1,0 +1,93 @@
+import type { Job, Measure } from './protocol.js'
+
+/** What is measured: a relay, clients, and the way they use each other. One row of the report. */
+export interface System {
+  readonly name: string
+  /** For people, in the report. */
+  readonly title: string
+  /** Scripts in processes/. Where there is no client script the relay's process hosts all parts. */
+  readonly relay: string
+  readonly client: string | undefined
+  readonly door: Job['door']
+  readonly receive: Job['receive']
+}
+
+/**
+ * The systems, in the order of the report. A peer that is to be compared is one more row here and
+ * its scripts in processes/.
+ */
+export const SYSTEMS: readonly System[] = [
+  {
+    name: 'v4vd-unix-batches',
+    title: 'v4vd, Unix socket, batches',
+    relay: 'v4vd-daemon',
+    client: 'v4vd-client',
+    door: 'unix',
+    receive: 'batches',
+  },
+  {
+    name: 'v4vd-unix-one-by-one',
+    title: 'v4vd, Unix socket, `trySend` and `for await` one by one',
+    relay: 'v4vd-daemon',
+    client: 'v4vd-client',
+    door: 'unix',
+    receive: 'one-by-one',
+  },
+  {
+    name: 'v4vd-ws-batches',
+    title: 'v4vd, WebSocket over TCP, batches',
+    relay: 'v4vd-daemon',
+    client: 'v4vd-client',
+    door: 'ws',
+    receive: 'batches',
+  },
+  {
+    name: 'v4vd-memory-batches',
+    title: 'v4vd, all in one process, batches',
+    relay: 'v4vd-embedded',
+    client: undefined,
+    door: 'memory',
+    receive: 'batches',
+  },
+  {
+    name: 'ws-relay',
+    title: 'plain `ws` relay over TCP, one message a frame',
+    relay: 'ws-relay',
+    client: 'ws-client',
+    door: 'ws',
+    receive: 'one-by-one',
+  },
+]
+
+/** The system that others are compared with. */
+export const BASELINE = 'ws-relay'
+
+export const PAYLOADS_BYTES: readonly number[] = [64, 1024, 16 * 1024, 64 * 1024]
+
+export const MEASURES: readonly Measure[] = ['throughput', 'round-trip']
+
+export interface Trial {
+  readonly name: string
+  readonly system: System
+  readonly payloadBytes: number
+  readonly measure: Measure
+}
+
+/** All trials; those to be compared are neighbours, so that they meet much the same machine. */
+export function trials(): Trial[] {
+  return MEASURES.flatMap(measure =>
+    PAYLOADS_BYTES.flatMap(payloadBytes =>
+      SYSTEMS.map(system => ({
+        name: `${system.name}/${bytesText(payloadBytes)}/${measure}`,
+        system,
+        payloadBytes,
+        measure,
+      })),
+    ),
+  )
+}
+
+/** `64B`, `16KiB` */
+export function bytesText(bytes: number): string {
+  return bytes < 1024 ? `${bytes}B` : `${bytes / 1024}KiB`
+}

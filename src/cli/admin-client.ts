@@ -1,0 +1,172 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DaemonOptions } from './command.js'
+import { askedUrl, noDaemon, readDaemonFile, runningDaemon, stateDirOf } from './daemon-place.js'
+import { errorCode, errorText, failed, refused, usage } from './fail.js'
+
+type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
+
+/** The shape of every refusal. */
+interface Refused {
+  readonly code: string
+  readonly message: string
+  readonly details?: unknown
+}
+
+/** Answers that mean "what you asked for is wrong" rather than "it did not work". */
+const REFUSED_STATUS = new Set([400, 409, 412, 413, 415, 422, 507])
+
+/** Speaks REST with one daemon, with the admin's token. */
+export class AdminClient {
+  readonly #base: URL
+  readonly #token: string
+
+  private constructor(base: URL, token: string) {
+    this.#base = base
+    this.#token = token
+  }
+
+  /**
+   * Finds the daemon and the admin token: `--url` or `$V4V_URL` with `$V4V_ADMIN_TOKEN`, else what
+   * the state folder of a local daemon says.
+   * @throws Failure with what to do, when either is missing.
+   */
+  static async open(options: DaemonOptions): Promise<AdminClient> {
+    const base = await adminUrl(options)
+    return new AdminClient(base, await adminToken(options, base))
+  }
+
+  get url(): string {
+    return this.#base.href
+  }
+
+  get<T>(path: string): Promise<T> {
+    return this.call<T>('GET', path)
+  }
+
+  /**
+   * One request.
+   * @param path below the daemon's address, such as `/v1/rules`.
+   * @param body sent as JSON, when there is one.
+   * @returns the answer's JSON; its shape is the daemon's promise.
+   * @throws Failure: exit code 3 when the daemon refuses what was asked for, else 1.
+   */
+  async call<T>(method: Method, path: string, body?: unknown): Promise<T> {
+    const response = await this.request(method, path, body)
+    const text = await response.text()
+    try {
+      return (text === '' ? undefined : JSON.parse(text)) as T
+    } catch (error) {
+      throw failed(
+        `${this.#base.origin} answered ${path} with no JSON`,
+        'is it a v4v daemon?',
+        error,
+      )
+    }
+  }
+
+  /** One request whose answer's body is read by the caller. */
+  async request(
+    method: Method,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Response> {
+    const init: RequestInit = {
+      method,
+      headers: {
+        authorization: `Bearer ${this.#token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    }
+    const response = await reach(new URL(path, this.#base), init)
+    if (response.ok) return response
+    throw await refusal(response)
+  }
+}
+
+/** Sends a request; no credentials of its own. */
+export async function reach(url: URL, init: RequestInit = {}): Promise<Response> {
+  try {
+    return await fetch(url, { redirect: 'error', ...init })
+  } catch (error) {
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+    throw failed(
+      `no daemon answers at ${url.origin}: ${errorText(cause)}`,
+      'start one with "v4v serve", or name another with --url',
+      error,
+    )
+  }
+}
+
+/** Where the daemon's REST interface is. */
+export async function adminUrl(options: DaemonOptions): Promise<URL> {
+  const asked = askedUrl(options)
+  // $V4V_URL may be meant for domains: a Unix socket has no REST interface.
+  const isOther = asked?.protocol === 'unix:' && options.url === undefined
+  if (asked === undefined || isOther) return new URL((await runningDaemon(options)).url)
+  switch (asked.protocol) {
+    case 'ws:':
+      return new URL(`http://${asked.host}`)
+    case 'wss:':
+      return new URL(`https://${asked.host}`)
+    case 'unix:':
+      throw usage('a unix: URL is for the datagrams of a domain', 'use http://host:8484 here')
+    default:
+      return asked
+  }
+}
+
+/**
+ * The token is only read from the state folder when the address is that daemon's own: a token
+ * must not go to whoever answers at some other URL.
+ */
+async function adminToken(options: DaemonOptions, base: URL): Promise<string> {
+  const given = process.env['V4V_ADMIN_TOKEN']
+  if (given !== undefined && given !== '') return given
+  const dir = await stateDirOf(options)
+  const daemon = await readDaemonFile(dir)
+  if (daemon === undefined || new URL(daemon.url).origin !== base.origin) {
+    throw failed(
+      `there is no admin token for ${base.origin}`,
+      'set V4V_ADMIN_TOKEN to the text in admin.token of that daemon',
+    )
+  }
+  const path = join(dir, 'admin.token')
+  try {
+    return (await readFile(path, 'utf8')).trim()
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') throw noDaemon(dir)
+    throw failed(
+      `${path} can't be read: ${errorCode(error)}`,
+      'run as the user the daemon runs as, or set V4V_ADMIN_TOKEN',
+      error,
+    )
+  }
+}
+
+async function refusal(response: Response): Promise<Error> {
+  const text = await response.text()
+  const body = parseRefused(text)
+  const what = body?.message ?? `the daemon answered ${response.status} ${response.statusText}`
+  const code = body === undefined ? '' : ` (${body.code})`
+  if (REFUSED_STATUS.has(response.status)) return refused(`${what}${code}`)
+  if (response.status === 401) {
+    return failed(`${what}${code}`, 'set V4V_ADMIN_TOKEN to the text in admin.token of the daemon')
+  }
+  return failed(`${what}${code}`)
+}
+
+function parseRefused(text: string): Refused | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value !== 'object' || value === null) return undefined
+    if (!('code' in value) || !('message' in value)) return undefined
+    const { code, message } = value
+    return typeof code === 'string' && typeof message === 'string' ? { code, message } : undefined
+  } catch {
+    return undefined
+  }
+}

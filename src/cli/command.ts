@@ -1,0 +1,70 @@
+import { Command, CommanderError, Option } from 'commander'
+import { FORMATS, type Format } from './output.js'
+
+/** Options of every command that speaks with a daemon. */
+export interface DaemonOptions {
+  readonly url?: string
+  readonly state?: string
+}
+
+/** Options of every command that prints a result. */
+export interface OutputOptions {
+  readonly output: Format
+}
+
+/**
+ * A command with its one-line description and, at the end of its help, examples. Its usage errors
+ * are thrown instead of printed, so that `main.ts` prints all errors the same way.
+ */
+export function command(name: string, description: string, examples: readonly string[]): Command {
+  const text = examples.map(example => `  $ ${example}`).join('\n')
+  return new Command(name)
+    .description(description)
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .addHelpText('after', `\n${examples.length === 1 ? 'Example' : 'Examples'}:\n${text}`)
+}
+
+/** A command that asks the daemon over REST and prints what it says. */
+export function adminCommand(
+  name: string,
+  description: string,
+  examples: readonly string[],
+): Command {
+  return withOutput(withDaemon(command(name, description, examples), 'http://host:8484'))
+}
+
+/** Adds `--url` and `--state`. */
+export function withDaemon(target: Command, exampleUrl: string): Command {
+  return target
+    .option('--url <url>', `where the daemon is, such as ${exampleUrl} (else $V4V_URL, else local)`)
+    .option('--state <dir>', "the local daemon's state folder (else $V4V_STATE, else the default)")
+}
+
+/** Adds `-o`. */
+export function withOutput(target: Command): Command {
+  return target.addOption(
+    new Option('-o, --output <format>', 'print a table or JSON').choices(FORMATS).default('table'),
+  )
+}
+
+/** A command that is only a name for others. */
+export function group(
+  name: string,
+  description: string,
+  examples: readonly string[],
+  commands: readonly Command[],
+): Command {
+  const parent = command(name, description, examples)
+  for (const child of commands) parent.addCommand(child)
+  return parent
+}
+
+/** What the user did wrong in words, or undefined when the help or the version was asked for. */
+export function usageProblem(error: CommanderError): string | undefined {
+  if (error.exitCode === 0) return undefined
+  if (error.code === 'commander.help') return 'a command is missing'
+  return error.message.replace(/^error: /, '')
+}

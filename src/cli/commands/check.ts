@@ -1,0 +1,56 @@
+import type { Command } from 'commander'
+import { adminUrl, reach } from '../admin-client.js'
+import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
+import { EXIT } from '../fail.js'
+import { colour, printJson, printLine } from '../output.js'
+import { printable } from '../printable.js'
+import type { Ready } from '../rest.js'
+
+interface Probe {
+  readonly name: string
+  readonly ok: boolean
+  readonly status: number
+  /** Undefined when it is no JSON. */
+  readonly answer: Ready | undefined
+}
+
+/** `v4v check`: is the daemon well? For people and for container health checks. */
+export function checkCommand(): Command {
+  return adminCommand(
+    'check',
+    'ask whether the daemon is alive and ready; exit code 0 when it is',
+    ['v4v check', 'v4v check --url http://127.0.0.1:8484 && echo well'],
+  ).action(async (options: DaemonOptions & OutputOptions) => {
+    const base = await adminUrl(options)
+    const probes = [await probe('alive', new URL('/livez', base))]
+    probes.push(await probe('ready', new URL('/readyz?verbose', base)))
+    if (options.output === 'json') printJson(probes)
+    else for (const line of probes.flatMap(lines)) printLine(line)
+    if (!probes.every(({ ok }) => ok)) process.exitCode = EXIT.failed
+  })
+}
+
+async function probe(name: string, url: URL): Promise<Probe> {
+  const response = await reach(url)
+  const text = await response.text()
+  return { name, ok: response.ok, status: response.status, answer: parsed(text) }
+}
+
+function lines({ name, ok, answer }: Probe): string[] {
+  const mark = ok ? colour('green', 'ok    ') : colour('red', 'failed')
+  const checks = answer?.checks ?? []
+  return [
+    `${mark}  ${name}`,
+    ...checks.map(check =>
+      printable(`        ${check.ok ? 'ok    ' : 'failed'}  ${check.name}: ${check.message}`),
+    ),
+  ]
+}
+
+function parsed(text: string): Ready | undefined {
+  try {
+    return JSON.parse(text) as Ready
+  } catch {
+    return undefined
+  }
+}

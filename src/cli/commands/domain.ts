@@ -1,0 +1,110 @@
+import type { Command } from 'commander'
+import { AdminClient } from '../admin-client.js'
+import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
+import { byteCount, column, printDone, printRows, printThing, time } from '../output.js'
+import type { DomainInfo, DomainKicked, DomainList } from '../rest.js'
+
+type Options = DaemonOptions & OutputOptions
+
+/** `v4v domain`: who may attach. */
+export function domainCommand(): Command {
+  return group(
+    'domain',
+    'add, list and remove domains: the parties that send and receive',
+    ['v4v domain add web --tag frontend', 'v4v domain ls'],
+    [add(), list(), show(), remove(), kick()],
+  )
+}
+
+function add(): Command {
+  return adminCommand('add', 'make a domain known', ['v4v domain add db --tag storage --tag prod'])
+    .argument('<name>', 'a-z 0-9 . _ - , such as web')
+    .option('--tag <tag>', 'a tag that rules can speak of; may be repeated', append, [])
+    .action(async (name: string, options: Options & { tag: string[] }) => {
+      const client = await AdminClient.open(options)
+      const answer = await client.call('POST', '/v1/domains', { name, tags: options.tag })
+      printDone(options.output, answer, `added domain ${name}`)
+    })
+}
+
+function list(): Command {
+  return adminCommand('ls', 'list the domains', ['v4v domain ls -o json']).action(
+    async (options: Options) => {
+      const client = await AdminClient.open(options)
+      const { domains } = await client.get<DomainList>('/v1/domains')
+      printRows(
+        options.output,
+        domains,
+        [
+          column('NAME', d => d.name),
+          column('ID', d => d.id, true),
+          column('TAGS', d => d.tags.join(',') || '-'),
+          column('SESSIONS', d => d.sessions, true),
+          column('RINGS', d => d.rings, true),
+          column('ADDED', d => time(d.createdAt)),
+        ],
+        'there are no domains; add one with: v4v domain add NAME',
+      )
+    },
+  )
+}
+
+function show(): Command {
+  return adminCommand('show', 'show one domain', ['v4v domain show web'])
+    .argument('<name>')
+    .action(async (name: string, options: Options) => {
+      const client = await AdminClient.open(options)
+      const domain = await client.get<DomainInfo>(domainPath(name))
+      printThing(options.output, domain, [
+        ['name', domain.name],
+        ['id', domain.id],
+        ['tags', domain.tags.join(', ') || '-'],
+        ['enabled', domain.enabled ? 'yes' : 'no'],
+        ['sessions', domain.sessions],
+        ['rings', `${domain.rings} of ${byteCount(domain.ringBytes)} in all`],
+        ['sent', amount(domain.counters.datagramsSent, domain.counters.bytesSent)],
+        ['received', amount(domain.counters.datagramsReceived, domain.counters.bytesReceived)],
+        ['refused', `${domain.counters.datagramsRefused} datagrams`],
+        ['dropped', `${domain.counters.datagramsDropped} datagrams`],
+        ['added', time(domain.createdAt)],
+      ])
+    })
+}
+
+function remove(): Command {
+  return adminCommand('rm', 'remove a domain, its tokens, sessions and rings', [
+    'v4v domain rm web',
+  ])
+    .argument('<name>')
+    .action(async (name: string, options: Options) => {
+      const client = await AdminClient.open(options)
+      const answer = await client.call('DELETE', domainPath(name))
+      printDone(options.output, answer, `removed domain ${name}`)
+    })
+}
+
+function kick(): Command {
+  return adminCommand('kick', 'end all sessions of a domain; it may attach again', [
+    'v4v domain kick web',
+  ])
+    .argument('<name>')
+    .action(async (name: string, options: Options) => {
+      const client = await AdminClient.open(options)
+      const answer = await client.call<DomainKicked>('POST', `${domainPath(name)}/kick`)
+      const sessions = `${answer.sessions} session${answer.sessions === 1 ? '' : 's'}`
+      printDone(options.output, answer, `ended ${sessions} of domain ${name}`)
+    })
+}
+
+/** The REST path of a domain. */
+export function domainPath(name: string): string {
+  return `/v1/domains/${encodeURIComponent(name)}`
+}
+
+function amount(datagrams: number, bytes: number): string {
+  return `${datagrams} datagrams, ${byteCount(bytes)}`
+}
+
+function append(value: string, previous: string[]): string[] {
+  return [...previous, value]
+}

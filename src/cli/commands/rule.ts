@@ -1,0 +1,131 @@
+import { Argument, Option, type Command } from 'commander'
+import { ACTIONS, RULE_TYPES } from '../../policy/rule.js'
+import { parseSelector } from '../../policy/selector.js'
+import { AdminClient } from '../admin-client.js'
+import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
+import { usage } from '../fail.js'
+import { column, note, printDone, printJson, printRows, time, type Column } from '../output.js'
+import { parseCount } from '../parse.js'
+import type { Changed, RuleChanged, RuleInfo, RuleList } from '../rest.js'
+
+type Options = DaemonOptions & OutputOptions
+
+interface AddOptions extends Options {
+  readonly at?: number
+  readonly type: string
+  readonly replies?: true
+  readonly comment?: string
+  readonly id?: string
+}
+
+/** `v4v rule`: the policy table, one rule at a time. */
+export function ruleCommand(): Command {
+  return group(
+    'rule',
+    'list and change the rules; the first that matches decides, none means reject',
+    ['v4v rule add accept web:* db:5432 --replies --comment "app to db"', 'v4v rule ls -v'],
+    [list(), add(), remove(), move()],
+  )
+}
+
+function list(): Command {
+  return adminCommand('ls', 'list the rules in the order in which they are asked', [
+    'v4v rule ls -v',
+  ])
+    .option('-v, --verbose', 'also bytes, last hit and comment')
+    .action(async (options: Options & { verbose?: true }) => {
+      const client = await AdminClient.open(options)
+      const list = await client.get<RuleList>('/v1/rules')
+      const columns: Column<RuleInfo>[] = [
+        column('#', r => r.position, true),
+        column('ID', r => r.id),
+        column('ACTION', r => r.action),
+        column('FROM', r => r.source),
+        column('TO', r => r.destination),
+        column('TYPE', r => r.type),
+        column('REPLIES', r => (r.replies ? 'yes' : '-')),
+        column('HITS', r => r.hits, true),
+      ]
+      if (options.verbose) {
+        columns.push(
+          column('BYTES', r => r.bytes, true),
+          column('LAST HIT', r => time(r.lastHit)),
+          column('COMMENT', r => r.comment),
+        )
+      }
+      if (options.output === 'json') {
+        printJson(list)
+        return
+      }
+      printRows('table', list.rules, columns, 'there are no rules: everything is rejected')
+      note(`revision ${list.revision}; ${list.default.hits} datagrams matched no rule: rejected`)
+    })
+}
+
+function add(): Command {
+  return adminCommand('add', 'add a rule, at the end or at a position', [
+    'v4v rule add accept web:* db:5432 --replies --comment "app to db"',
+    'v4v rule add --at 1 drop tag:guest:* "*:*"',
+  ])
+    .addArgument(new Argument('<action>', 'what to do').choices(ACTIONS))
+    .argument('<from>', 'NAME:PORT, tag:TAG:PORT or *:PORT; a port, 8000-8099 or *')
+    .argument('<to>', 'the same for the destination')
+    .option('--at <n>', 'position, counted from 1', parseCount)
+    .addOption(new Option('--type <type>', 'message type').choices(RULE_TYPES).default('any'))
+    .option('--replies', 'also accept the way back')
+    .option('--comment <text>', 'why the rule is there')
+    .option('--id <id>', 'a name for the rule instead of a number')
+    .action(async (action: string, from: string, to: string, options: AddOptions) => {
+      checkSelector(from)
+      checkSelector(to)
+      const { at, type, replies, comment, id } = options
+      const client = await AdminClient.open(options)
+      const answer = await client.call<RuleChanged>('POST', '/v1/rules', {
+        action,
+        source: from,
+        destination: to,
+        type,
+        replies: replies ?? false,
+        ...(at === undefined ? {} : { position: at }),
+        ...(comment === undefined ? {} : { comment }),
+        ...(id === undefined ? {} : { id }),
+      })
+      const said = `${action} ${from} -> ${to}`
+      printDone(options.output, answer, `added rule ${answer.rule.id}: ${said} ${now(answer)}`)
+    })
+}
+
+function remove(): Command {
+  return adminCommand('rm', 'remove a rule', ['v4v rule rm r7'])
+    .argument('<id>')
+    .action(async (id: string, options: Options) => {
+      const client = await AdminClient.open(options)
+      const answer = await client.call<Changed>('DELETE', rulePath(id))
+      printDone(options.output, answer, `removed rule ${id} ${now(answer)}`)
+    })
+}
+
+function move(): Command {
+  return adminCommand('move', 'move a rule to another position', ['v4v rule move r7 1'])
+    .argument('<id>')
+    .argument('<n>', 'position, counted from 1', parseCount)
+    .action(async (id: string, position: number, options: Options) => {
+      const client = await AdminClient.open(options)
+      const answer = await client.call<Changed>('PATCH', rulePath(id), { position })
+      printDone(options.output, answer, `moved rule ${id} to ${position} ${now(answer)}`)
+    })
+}
+
+/** The REST path of a rule. */
+export function rulePath(id: string): string {
+  return `/v1/rules/${encodeURIComponent(id)}`
+}
+
+function now(answer: Changed): string {
+  return `(revision ${answer.revision})`
+}
+
+function checkSelector(text: string): void {
+  const selector = parseSelector(text)
+  if (typeof selector === 'string') throw usage(selector)
+}

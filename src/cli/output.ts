@@ -1,0 +1,126 @@
+import { printable, printableJson } from './printable.js'
+
+/** How results are printed: for people, or as JSON for programs. */
+export const FORMATS = ['table', 'json'] as const
+export type Format = (typeof FORMATS)[number]
+
+/** A column: its heading, what it shows of a row, and on which side it is aligned. */
+export interface Column<Row> {
+  readonly title: string
+  readonly value: (row: Row) => string | number
+  /** Numbers stand to the right; so does text that means a number. */
+  readonly right?: boolean
+}
+
+/** A column; `right` for numbers. */
+export function column<Row>(
+  title: string,
+  value: (row: Row) => string | number,
+  right = false,
+): Column<Row> {
+  return { title, value, right }
+}
+
+/** Prints a line. Text from elsewhere in it must have gone through `printable`. */
+export function printLine(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** Prints a line about how things go; never part of the result. */
+export function note(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+/** Prints JSON, indented. */
+export function printJson(value: unknown): void {
+  printLine(printableJson(value, 2))
+}
+
+/** Prints rows, as a table or as a JSON array of `rows` themselves; `none` when there are none. */
+export function printRows<Row>(
+  format: Format,
+  rows: readonly Row[],
+  columns: readonly Column<Row>[],
+  none: string,
+): void {
+  if (format === 'json') printJson(rows)
+  else if (rows.length === 0) note(none)
+  else for (const line of tableLines(rows, columns)) printLine(line)
+}
+
+/** Prints one thing: `name: value` in lines for people, or the JSON of `value`. */
+export function printThing(
+  format: Format,
+  value: object,
+  fields: readonly (readonly [name: string, text: string | number])[],
+): void {
+  if (format === 'json') {
+    printJson(value)
+    return
+  }
+  const width = Math.max(...fields.map(([name]) => name.length))
+  for (const [name, text] of fields) {
+    printLine(`${bold(name.padEnd(width))}  ${printable(String(text))}`)
+  }
+}
+
+/** Prints what was done in one sentence, or the JSON of the daemon's answer. */
+export function printDone(format: Format, answer: unknown, sentence: string): void {
+  if (format === 'json') printJson(answer)
+  else printLine(printable(sentence))
+}
+
+/** A point in time, for people: ISO 8601 to the second, in UTC; `-` when there is none. */
+export function time(at: string | number | null | undefined): string {
+  if (at === null || at === undefined) return '-'
+  const date = new Date(at)
+  return Number.isNaN(date.getTime()) ? '-' : date.toISOString().replace(/\.\d{3}Z$/, 'Z')
+}
+
+/** A number of bytes, for people. */
+export function byteCount(bytes: number): string {
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+  let unit = 0
+  let value = bytes
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024
+    unit++
+  }
+  return `${unit === 0 || Number.isInteger(value) ? value : value.toFixed(1)} ${units[unit]!}`
+}
+
+type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
+const codes: Record<Colour, readonly [number, number]> = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  cyan: [36, 39],
+}
+
+/** Colours text where a terminal shows it and NO_COLOR (no-color.org) does not forbid it. */
+export function colour(name: Colour, text: string): string {
+  const { NO_COLOR: no, FORCE_COLOR: force } = process.env
+  const wanted = force !== undefined && force !== '0' ? true : process.stdout.isTTY
+  if (!wanted || (no !== undefined && no !== '')) return text
+  const [on, off] = codes[name]
+  return `\u001b[${on}m${text}\u001b[${off}m`
+}
+
+export function bold(text: string): string {
+  return colour('bold', text)
+}
+
+function tableLines<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string[] {
+  const cells = rows.map(row => columns.map(({ value }) => printable(String(value(row)))))
+  const widths = columns.map(({ title }, i) =>
+    cells.reduce((width, row) => Math.max(width, row[i]!.length), title.length),
+  )
+  const line = (texts: readonly string[]): string =>
+    texts
+      .map((text, i) => (columns[i]!.right ? text.padStart(widths[i]!) : text.padEnd(widths[i]!)))
+      .join('  ')
+      .trimEnd()
+  return [bold(line(columns.map(({ title }) => title))), ...cells.map(line)]
+}

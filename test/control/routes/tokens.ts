@@ -1,0 +1,66 @@
+import t from 'tap'
+import { buildTestApp } from '../fixtures/build-app.js'
+
+void t.test('a token is issued, works, is listed without its secret, and is revoked', async t => {
+  const ended: [number, string][] = []
+  const hub = {
+    sessions: () => [],
+    endToken: (id: number, code: string) => void ended.push([id, code]),
+  }
+  const { call, store } = buildTestApp(t, { hub })
+  await call('POST', '/v1/domains', { name: 'web' })
+  const expiresAt = Date.now() + 60_000
+  const issued = await call('POST', '/v1/domains/web/tokens', { label: 'ci', expiresAt })
+  t.equal(issued.status, 201)
+  t.match(issued.body, {
+    revision: 0,
+    token: { id: 2, kind: 'domain', domain: 'web', label: 'ci', expiresAt, revokedAt: null },
+  })
+  const text = String(issued.body['text'])
+  t.match(store.tokens.authenticate(text), { ok: true, domain: { name: 'web' } })
+  t.match((await call('POST', '/v1/domains/web/tokens')).body, {
+    token: { id: 3, expiresAt: null },
+  })
+
+  const listed = await call('GET', '/v1/domains/web/tokens')
+  t.match(listed.body, { tokens: [{ id: 2 }, { id: 3 }] })
+  t.notMatch(listed.text, text.split('_')[2])
+  t.notMatch((await call('GET', '/v1/audit')).text, text.split('_')[2])
+
+  t.match((await call('DELETE', '/v1/tokens/2')).body, { revision: 0, token: { id: 2 } })
+  t.match(store.tokens.authenticate(text), { ok: false, code: 'EKEYREVOKED' })
+  t.strictSame(ended, [[2, 'EKEYREVOKED']])
+})
+
+void t.test('an admin can revoke the token of another admin, but not the one in use', async t => {
+  const { call, store, tokenId } = buildTestApp(t)
+  const other = store.tokens.issueAdmin('root')
+  if (!other.ok) throw new Error(other.message)
+  t.match((await call('DELETE', `/v1/tokens/${other.token.id}`)).body, {
+    token: { kind: 'admin', domain: null },
+  })
+  const own = await call('DELETE', `/v1/tokens/${tokenId}`)
+  t.strictSame([own.status, own.body.code], [400, 'EINVAL'])
+  t.equal((await call('GET', '/v1/rules')).status, 200)
+})
+
+void t.test('what can not be is refused', async t => {
+  const { call, store } = buildTestApp(t)
+  await call('POST', '/v1/domains', { name: 'web' })
+  for (const [method, url, body, status, code] of [
+    ['POST', '/v1/domains/db/tokens', {}, 404, 'ENOENT'],
+    ['GET', '/v1/domains/db/tokens', undefined, 404, 'ENOENT'],
+    ['POST', '/v1/domains/web/tokens', { expiresAt: 1 }, 400, 'EINVAL'],
+    ['POST', '/v1/domains/web/tokens', { expiresAt: '2030' }, 400, 'EINVAL'],
+    ['POST', '/v1/domains/web/tokens', { label: 'x'.repeat(201) }, 400, 'EINVAL'],
+    ['POST', '/v1/domains/web/tokens', { secret: 'mine' }, 400, 'EINVAL'],
+    ['POST', '/v1/domains/web/tokens', [], 400, 'EINVAL'],
+    ['DELETE', '/v1/tokens/99', undefined, 404, 'ENOENT'],
+    ['DELETE', '/v1/tokens/abc', undefined, 400, 'EINVAL'],
+    ['DELETE', '/v1/tokens/0', undefined, 400, 'EINVAL'],
+  ] as const) {
+    const answer = await call(method, url, body)
+    t.strictSame([answer.status, answer.body.code], [status, code], `${method} ${url}`)
+  }
+  t.equal(store.audit.list(10).length, 1)
+})

@@ -1,0 +1,168 @@
+import t from 'tap'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { encodeBye, encodePing, encodeTarget, FRAME } from '../../src/abi/frame.js'
+import type { Link } from '../../src/transport/link.js'
+import { until } from '../fixtures/daemon.js'
+import { TestHub } from '../fixtures/hub.js'
+import { encodeSend, RawUnixClient, RawWsClient } from '../fixtures/raw-client.js'
+
+await t.test('a client that does not say who it is in time is ended and told', async t => {
+  const hub = new TestHub(t, { authenticationTimeoutMs: 100 })
+  const silent = new RawUnixClient(await hub.listen())
+  const half = new RawUnixClient(await hub.listen('web'))
+  half.write(Uint8Array.of(32, 0, 0, 0, 1))
+  const ws = await RawWsClient.open(`${await hub.listenWs()}/v1/attach`)
+  for (const client of [silent, half, ws]) {
+    const closing = await client.closed()
+    t.equal(closing?.errno, 110)
+    t.match(closing?.reason, /no HELLO within 100 ms/)
+  }
+  t.equal(ws.close?.code, 4110)
+  t.equal(hub.hub.strangerCount, 0)
+})
+
+await t.test('a client that said who it is in time is not', async t => {
+  const hub = new TestHub(t, { authenticationTimeoutMs: 200 })
+  const client = await RawUnixClient.attach(await hub.listen(), 'web')
+  await sleep(400)
+  client.write(encodePing(FRAME.PING, 1, 1))
+  await client.take(FRAME.PONG)
+  client.end()
+})
+
+await t.test('a client that answers no ping is ended; one that answers is not', async t => {
+  const hub = new TestHub(t, { pingIntervalMs: 50 })
+  const path = await hub.listen()
+  const dead = await RawUnixClient.attach(path, 'web')
+  const alive = await RawUnixClient.attach(path, 'db')
+  const answering = (async () => {
+    for (;;) {
+      const { y, z } = await alive.take(FRAME.PING)
+      alive.write(encodePing(FRAME.PONG, y, z))
+    }
+  })()
+  const closing = await dead.closed()
+  t.equal(closing?.errno, 110)
+  t.match(closing?.reason, /nothing was heard/)
+  t.equal(dead.frames.filter(frame => frame.type === FRAME.PING).length, 2, 'it was asked twice')
+  await sleep(300)
+  t.notOk(alive.isClosed)
+  alive.end()
+  await t.rejects(answering)
+})
+
+await t.test('a session ends when the token that let it in does', async t => {
+  const hub = new TestHub(t, { pingIntervalMs: 50 })
+  hub.expiresAt = Date.now() + 200
+  const client = await RawUnixClient.attach(await hub.listen(), 'web')
+  const closing = await client.closed()
+  t.ok(Date.now() >= hub.expiresAt)
+  t.equal(closing?.errno, 127)
+  t.match(closing?.reason, /expired/)
+})
+
+await t.test('a token that is withdrawn ends the sessions it let in, and no others', async t => {
+  const hub = new TestHub(t)
+  const path = await hub.listen()
+  const [first, second, other, own] = await Promise.all([
+    RawUnixClient.attach(path, 'web'),
+    RawUnixClient.attach(path, 'web'),
+    RawUnixClient.attach(path, 'db'),
+    RawUnixClient.attach(await hub.listen('web')),
+  ])
+  t.equal(hub.hub.endToken(1, 'EKEYREVOKED', 'the token was revoked'), 2)
+  for (const client of [first, second]) t.equal((await client.closed())?.errno, 128)
+  for (const client of [other, own]) {
+    client.write(encodePing(FRAME.PING, 1, 1))
+    await client.take(FRAME.PONG)
+    client.end()
+  }
+})
+
+await t.test('sessions are listed with their transport and what they call themselves', async t => {
+  const hub = new TestHub(t)
+  const unix = await RawUnixClient.attach(await hub.listen(), 'web')
+  await unix.register(80, 4096)
+  const ws = await RawWsClient.attach(`${await hub.listenWs()}/v1/attach`, 'db')
+  const stranger = new RawUnixClient(await hub.listen('db'))
+  await until(
+    () => hub.hub.strangerCount,
+    count => count === 1,
+  )
+  t.match(hub.hub.sessions(), [
+    { domain: 'web', transport: 'unix', agent: 'raw', rings: 1 },
+    { domain: 'db', transport: 'websocket', agent: 'raw', rings: 0 },
+  ])
+  t.equal(hub.hub.connectionCount, 3)
+  for (const client of [unix, ws, stranger]) client.end()
+})
+
+await t.test('a client that says goodbye is gone, without a reason', async t => {
+  const hub = new TestHub(t)
+  const client = await RawUnixClient.attach(await hub.listen(), 'web')
+  client.write(encodeBye())
+  t.equal(await client.closed(), undefined)
+  t.same(hub.hub.sessions(), [])
+  const ws = await RawWsClient.attach(`${await hub.listenWs()}/v1/attach`, 'db')
+  ws.write(encodeBye())
+  await ws.closed()
+  t.same(ws.close, { code: 1000, reason: 'goodbye' })
+})
+
+await t.test('when it closes every client is told, also one that does not read', async t => {
+  const hub = new TestHub(t, { ringBytesPerDomainMax: 16 * 1024 * 1024 })
+  const path = await hub.listen()
+  const reader = await RawUnixClient.attach(path, 'web')
+  const ring = await reader.register(80, 8 * 1024 * 1024)
+  const ws = await RawWsClient.attach(`${await hub.listenWs()}/v1/attach`, 'db')
+  reader.pause()
+  const sender = await RawUnixClient.attach(path, 'db')
+  await sender.register(1, 64)
+  sender.write(encodeTarget(0x8000, 'web'))
+  const payloads = Array.from({ length: 100 }, () => new Uint8Array(64 * 1024))
+  sender.write(
+    encodeSend({ target: 0x8000, port: ring.port, sourcePort: 1, firstSeq: 0 }, payloads),
+  )
+  await sender.take(FRAME.SENT)
+  await hub.hub.close()
+  t.equal((await ws.closed())?.errno, 108)
+  t.equal(ws.close?.code, 1001)
+  t.equal((await sender.closed())?.errno, 108)
+  reader.resume()
+  await reader.closed()
+  await until(
+    () => hub.hub.connectionCount,
+    count => count === 0,
+  )
+  t.equal(hub.hub.connect({} as Link), undefined, 'and nobody is taken in any more')
+})
+
+await t.test('what a turn leaves for a client is written once, at its end', async t => {
+  const hub = new TestHub(t)
+  const written: number[] = []
+  const link: Link = {
+    kind: 'memory',
+    write: (chunks, done) => {
+      written.push(chunks.length)
+      setImmediate(done)
+    },
+    pause: () => undefined,
+    resume: () => undefined,
+    end: () => undefined,
+    destroy: () => undefined,
+  }
+  const connection = hub.hub.connect(link, 'web')!
+  let sentInside = -1
+  hub.hub.turn(() => {
+    hub.hub.turn(() => connection.event({ kind: 'policy-changed', revision: 1 }))
+    connection.event({ kind: 'policy-changed', revision: 2 })
+    sentInside = written.length
+  })
+  t.equal(sentInside, 0)
+  t.same(written, [2])
+  connection.event({ kind: 'policy-changed', revision: 3 })
+  await new Promise(resolve => setImmediate(resolve))
+  await new Promise(resolve => setImmediate(resolve))
+  t.same(written, [2, 1], 'outside of a turn, soon')
+  connection.gone()
+})

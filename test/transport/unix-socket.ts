@@ -1,0 +1,126 @@
+import { once } from 'node:events'
+import { existsSync, statSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import t from 'tap'
+import { encodeHello, encodePing, FRAME, frameX, frameY } from '../../src/abi/frame.js'
+import { SocketPathError } from '../../src/transport/socket-path.js'
+import { UnixSocket } from '../../src/transport/unix-socket.js'
+import { until } from '../fixtures/daemon.js'
+import { TestHub } from '../fixtures/hub.js'
+import { RawUnixClient } from '../fixtures/raw-client.js'
+
+await t.test('a client with a token is let in and told who it is', async t => {
+  const hub = new TestHub(t)
+  const client = new RawUnixClient(await hub.listen())
+  const welcome = await client.hello('db')
+  t.equal(frameX(welcome.source.view, 0), 1, 'the protocol version')
+  t.equal(frameY(welcome.source.view, 0), 2, 'the number of db')
+  client.end()
+})
+
+await t.test("whoever opens a domain's own socket is that domain, without a token", async t => {
+  const hub = new TestHub(t)
+  const client = new RawUnixClient(await hub.listen('db'))
+  t.equal((await client.hello()).y, 2)
+  client.end()
+})
+
+await t.test('frames that arrive byte by byte are put together', async t => {
+  const hub = new TestHub(t)
+  const client = new RawUnixClient(await hub.listen())
+  for (const byte of encodeHello({ version: 1, token: 'web', agent: 'slow' })) {
+    client.write(Uint8Array.of(byte))
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  t.equal((await client.take(FRAME.WELCOME)).y, 1)
+  for (const byte of encodePing(FRAME.PING, 77, 88)) client.write(Uint8Array.of(byte))
+  const pong = await client.take(FRAME.PONG)
+  t.same([pong.y, pong.z], [77, 88])
+  client.end()
+})
+
+await t.test('frames that arrive in one piece are all answered', async t => {
+  const hub = new TestHub(t)
+  const client = new RawUnixClient(await hub.listen())
+  const hello = encodeHello({ version: 1, token: 'web', agent: '' })
+  const pings = Array.from({ length: 1000 }, (_, i) => encodePing(FRAME.PING, i, 0))
+  client.write(Buffer.concat([hello, ...pings]))
+  for (let i = 0; i < 1000; i++) {
+    const pong = await client.take(FRAME.PONG)
+    if (pong.y !== i) t.equal(pong.y, i)
+  }
+  client.end()
+})
+
+await t.test('a client that goes leaves nothing behind', async t => {
+  const hub = new TestHub(t)
+  const client = await RawUnixClient.attach(await hub.listen(), 'web')
+  await client.register(80, 4096)
+  t.equal(hub.hub.connectionCount, 1)
+  client.end()
+  await until(
+    () => hub.hub.connectionCount,
+    count => count === 0,
+  )
+  t.same([...hub.hypervisor.sessions()], [])
+  t.equal(hub.hypervisor.domainNamed('web')!.rings.size, 0)
+})
+
+await t.test('a client that is turned away is told so', async t => {
+  const hub = new TestHub(t, { connectionsUnauthenticatedMax: 1 })
+  const path = await hub.listen()
+  const first = new RawUnixClient(path)
+  await until(
+    () => hub.hub.strangerCount,
+    count => count === 1,
+  )
+  const second = new RawUnixClient(path)
+  const closing = await second.closed()
+  t.equal(closing?.errno, 28)
+  t.match(closing?.reason, /have not said who they are/)
+  await first.hello('web')
+  const third = await RawUnixClient.attach(path, 'web')
+  t.pass('there is room again when the first has said who it is')
+  first.end()
+  third.end()
+})
+
+await t.test('the file has the mode that was asked for', async t => {
+  const hub = new TestHub(t)
+  const path = join(hub.dir, 'mode.sock')
+  const socket = await UnixSocket.listen(path, hub.hub, { mode: 0o600 })
+  t.equal(statSync(path).mode & 0o777, 0o600)
+  socket.close()
+  t.notOk(existsSync(path), 'and goes when it is closed')
+})
+
+await t.test('a socket that a dead daemon left is replaced', async t => {
+  const hub = new TestHub(t)
+  const path = join(hub.dir, 'v4v.sock')
+  const old = createServer()
+  old.listen(path)
+  await once(old, 'listening')
+  const client = await RawUnixClient.attach(await hub.listen(), 'web')
+  client.end()
+  old.close()
+})
+
+await t.test('another file in the way stays, and is an error', async t => {
+  const hub = new TestHub(t)
+  const path = join(hub.dir, 'precious')
+  writeFileSync(path, 'data')
+  await t.rejects(UnixSocket.listen(path, hub.hub, { mode: 0o600 }), SocketPathError)
+  t.equal(statSync(path).size, 4)
+})
+
+await t.test('a path that the system can not bind is refused with its length', async t => {
+  const hub = new TestHub(t)
+  const path = join(hub.dir, 'x'.repeat(107))
+  await t.rejects(UnixSocket.listen(path, hub.hub, { mode: 0o600 }), {
+    message: /longer than the 107 bytes/,
+  })
+  const fits = join(hub.dir, 'x'.repeat(107 - hub.dir.length - 1))
+  const socket = await UnixSocket.listen(fits, hub.hub, { mode: 0o600 })
+  socket.close()
+})
