@@ -18,26 +18,26 @@ export class Child {
   readonly #answers = new Map<number, (snapshot: Snapshot) => void>()
   readonly #onFailed: (error: Error) => void
   readonly #exited: Promise<void>
-  /** Settles when the process has started its parts: where clients attach to them. */
-  readonly doors: Promise<Partial<Record<PartName, Door>>>
+  readonly #ready: Promise<Partial<Record<PartName, Door>>>
+  #part: PartName = 'relay'
   #nextId = 0
   #isEnding = false
 
   /**
-   * Starts a process.
+   * Starts a process, which loads its code and then waits for its job.
    * @param script of processes/.
    * @param onFailed told of whatever goes wrong in it, at any time. What is awaited of it then
    *   stays pending.
    */
-  constructor(script: string, job: Job, execArgv: string[], onFailed: (error: Error) => void) {
+  constructor(script: string, execArgv: string[], onFailed: (error: Error) => void) {
     const path = fileURLToPath(new URL(`processes/${script}.js`, import.meta.url))
-    const forked = fork(path, [JSON.stringify(job)], { execArgv })
+    const forked = fork(path, { execArgv })
     const fail = (reason: string): void => {
-      if (!this.#isEnding) onFailed(new Error(`${job.part ?? 'relay'} (${script}): ${reason}`))
+      if (!this.#isEnding) onFailed(new Error(`${script} ${this.#part}: ${reason}`))
     }
     this.#process = forked
     this.#onFailed = onFailed
-    this.doors = new Promise(resolve => {
+    this.#ready = new Promise(resolve => {
       forked.on('message', (report: Report) => {
         if (report.kind === 'ready') resolve(report.doors)
         else if (report.kind === 'failed') fail(report.reason)
@@ -55,14 +55,22 @@ export class Child {
     living.add(this)
   }
 
+  /**
+   * Has it start the parts of its job.
+   * @returns where clients attach, if it is a relay.
+   */
+  start(job: Job): Promise<Partial<Record<PartName, Door>>> {
+    this.#part = job.part ?? 'relay'
+    this.#send(job)
+    return this.#ready
+  }
+
   /** Asks a part for its counters. */
   ask(part: PartName, ask: Request['ask']): Promise<Snapshot> {
     const request: Request = { id: this.#nextId++, part, ask }
     return new Promise(resolve => {
       this.#answers.set(request.id, resolve)
-      this.#process.send(request, error => {
-        if (error !== null) this.#onFailed(error)
-      })
+      this.#send(request)
     })
   }
 
@@ -77,6 +85,12 @@ export class Child {
 
   kill(): void {
     this.#process.kill('SIGKILL')
+  }
+
+  #send(message: Job | Request): void {
+    this.#process.send(message, error => {
+      if (error !== null && !this.#isEnding) this.#onFailed(error)
+    })
   }
 
   #answered(id: number, snapshot: Snapshot): void {

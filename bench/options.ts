@@ -8,7 +8,7 @@ export const USAGE = `npm run bench -- [options]
 
   --quick           short windows: all trials in less than two minutes
   --only REGEX      only trials whose name matches, such as "unix.*/64B/throughput"
-  --seconds N       length of a window (2; quick: 0.3)
+  --seconds N       length of a window (2; quick: 0.25)
   --repeats N       windows of each trial (5; quick: 3)
   --profile DIR     each process writes a CPU profile (*.cpuprofile) to this folder
   --list            print the names of the trials
@@ -38,12 +38,12 @@ export function readOptions(args: readonly string[]): Options {
     },
   })
   const { quick, only } = values
-  const seconds = numberOf('--seconds', values.seconds ?? (quick ? '0.3' : '2'), 0.05, 60)
+  const seconds = numberOf('--seconds', values.seconds ?? (quick ? '0.25' : '2'), 0.05, 60)
   const repeats = numberOf('--repeats', values.repeats ?? (quick ? '3' : '5'), 1, 100)
   if (!Number.isInteger(repeats)) throw new Error('--repeats takes a whole number')
   return {
     task: values.help ? 'help' : values.list ? 'list' : values.report ? 'report' : 'run',
-    parameters: { seconds, repeats, warmUpSeconds: quick ? 0.5 : 1, rules: RULES, only, quick },
+    parameters: { seconds, repeats, warmUpSeconds: quick ? 0.3 : 1, rules: RULES, only, quick },
     only: new RegExp(only ?? ''),
     profileDir: values.profile,
   }

@@ -1,7 +1,7 @@
 /**
  * What the harness and its processes say to each other over the channel of `child_process.fork`.
- * A process hosts one part of a trial (or all of them, where everything runs in one process), says
- * once that it is ready, and then answers requests.
+ * A process is sent its job, starts one part of a trial (or all of them, where everything runs in one
+ * process), says that it is ready, and then answers requests.
  */
 
 /** What takes part in a trial: `relay` is the daemon, or whatever stands in its place. */
@@ -16,7 +16,7 @@ export interface Door {
   readonly token?: string | undefined
 }
 
-/** Everything a process is told when it starts: JSON, as its only argument. */
+/** The first message to a process. */
 export interface Job {
   readonly measure: Measure
   readonly payloadBytes: number

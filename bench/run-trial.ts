@@ -36,9 +36,9 @@ export async function runTrial(
   let failure: string | undefined
   try {
     await new Promise<void>((resolve, reject) => {
-      const start = (script: string, job: Job): Child => {
-        const execArgv = profileDir === undefined ? [] : profileArgs(profileDir, trial, job)
-        const child = new Child(script, job, execArgv, reject)
+      const fork = (script: string, part: PartName): Child => {
+        const execArgv = profileDir === undefined ? [] : profileArgs(profileDir, trial, part)
+        const child = new Child(script, execArgv, reject)
         children.push(child)
         return child
       }
@@ -50,7 +50,7 @@ export async function runTrial(
         receive: system.receive,
         rules: parameters.rules,
       }
-      castParts(trial, job, start)
+      castParts(trial, job, fork)
         .then(cast => measureRepeats(trial, cast, parameters, repeats))
         .then(resolve, reject)
       const { warmUpSeconds, seconds, repeats: count } = parameters
@@ -74,18 +74,19 @@ export async function runTrial(
 async function castParts(
   { system }: Trial,
   job: Job,
-  start: (script: string, job: Job) => Child,
+  fork: (script: string, part: PartName) => Child,
 ): Promise<Cast> {
-  const relay = start(system.relay, job)
-  const doors = await relay.doors
-  if (system.client === undefined) return () => relay
-  const cast: Partial<Record<PartName, Child>> = { relay }
-  for (const part of ['sink', 'source'] as const) {
-    const child = start(system.client, { ...job, part, connect: doors[part]! })
-    await child.doors
-    cast[part] = child
+  const relay = fork(system.relay, 'relay')
+  if (system.client === undefined) {
+    await relay.start(job)
+    return () => relay
   }
-  return part => cast[part]!
+  const sink = fork(system.client, 'sink')
+  const source = fork(system.client, 'source')
+  const doors = await relay.start(job)
+  await sink.start({ ...job, part: 'sink', connect: doors.sink! })
+  await source.start({ ...job, part: 'source', connect: doors.source! })
+  return part => ({ relay, sink, source })[part]
 }
 
 async function measureRepeats(
@@ -153,7 +154,7 @@ async function expectAll(sink: Child, sent: number): Promise<void> {
   }
 }
 
-function profileArgs(dir: string, trial: Trial, job: Job): string[] {
-  const name = `${trial.name.replaceAll('/', '-')}-${job.part ?? 'relay'}.cpuprofile`
+function profileArgs(dir: string, trial: Trial, part: PartName): string[] {
+  const name = `${trial.name.replaceAll('/', '-')}-${part}.cpuprofile`
   return ['--cpu-prof', `--cpu-prof-dir=${dir}`, `--cpu-prof-name=${name}`]
 }

@@ -129,7 +129,10 @@ function readFile(path: string): Values {
   if (limits !== undefined && (typeof limits !== 'object' || limits === null)) {
     throw new ConfigError(`${path}: limits is a mapping, such as "limits: { sessionsMax: 100 }"`)
   }
-  const listening = listen === undefined ? {} : parseListen(String(listen))
+  if (listen !== undefined && typeof listen !== 'string') {
+    throw new ConfigError(`${path}: listen is a text, such as "127.0.0.1:8484"`)
+  }
+  const listening = listen === undefined ? {} : parseListen(listen)
   return { ...rest, ...listening, ...prefixed((limits ?? {}) as Partial<Limits>) }
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { pino, type Logger } from 'pino'
 import type { FlowRecord } from './hypervisor/event.js'
 import { resolveConfig, type Config, type ConfigInput } from './config.js'
@@ -77,7 +77,7 @@ async function start(
 
   makeStateDir(stateDir)
   const store = openStore(join(stateDir, DATABASE_FILE), {
-    now: clock.now,
+    now: () => clock.now(),
     randomBytes: count => randomBytes(count),
   })
   undo.push(() => store.close())
@@ -164,13 +164,29 @@ function makeLogger(config: Config): Logger {
 
 function makeStateDir(stateDir: string): void {
   try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+    makeFolder(stateDir)
   } catch (error) {
     throw new StoreError(
       'not-writable',
       `the state folder ${stateDir} can't be made (${(error as Error).message}): choose another with --state or V4V_STATE`,
       { cause: error },
     )
+  }
+}
+
+/**
+ * Makes a folder and those above it. Not by `recursive`: where the file system makes no folders,
+ * such as in /proc, Node 20 then tries for ever.
+ */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && statSync(path).isDirectory()) return
+    if (code !== 'ENOENT' || dirname(path) === path) throw error
+    makeFolder(dirname(path))
+    mkdirSync(path, { mode: 0o700 })
   }
 }
 

@@ -88,6 +88,7 @@ async function main(args: readonly string[]): Promise<number> {
       `src/{${coveredFolders.join(',')}} is not covered completely: see the table above`,
     )
   }
+  rmSync(rawCoverageDir, { recursive: true, force: true })
   if (problems.length === 0 && passed + failed === 0) problems.push('no test ran')
 
   for (const problem of problems) console.log(`not ok: ${problem}`)

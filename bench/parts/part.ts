@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { Door, Job, Latency, PartName, Report, Request, Snapshot } from '../protocol.js'
 
 /** One of the parts of a trial, at work since it was made. */
@@ -27,7 +28,7 @@ export async function hostParts(start: (job: Job, fail: Fail) => Promise<Hosted>
   process.on('disconnect', () => process.exit())
   const fail: Fail = reason => tell({ kind: 'failed', reason })
   process.on('uncaughtException', error => fail(error.stack ?? String(error)))
-  const job = JSON.parse(process.argv[2]!) as Job
+  const [job] = (await once(process, 'message')) as [Job]
   const { parts, doors = {} } = await start(job, fail)
   process.on('message', ({ id, part: name, ask }: Request) => {
     const part = parts[name]

@@ -109,12 +109,6 @@ function isAbsent(error: unknown): boolean {
 }
 
 function hintOf(error: unknown): string | undefined {
-  switch (errorCode(error)) {
-    case 'EACCES':
-    case 'EKEYEXPIRED':
-    case 'EKEYREVOKED':
-      return 'get a new token with "v4v token issue NAME" and set V4V_TOKEN to it'
-    default:
-      return undefined
-  }
+  const isToken = ['EACCES', 'EKEYEXPIRED', 'EKEYREVOKED'].includes(errorCode(error) ?? '')
+  return isToken ? 'get a new token with "v4v token issue NAME" and set V4V_TOKEN to it' : undefined
 }

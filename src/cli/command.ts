@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from 'commander'
+import { Command, Option, type CommanderError } from 'commander'
 import { FORMATS, type Format } from './output.js'
 
 /** Options of every command that speaks with a daemon. */

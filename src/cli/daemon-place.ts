@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { DaemonOptions } from './command.js'
 import { errorCode, failed, usage } from './fail.js'
 
@@ -9,6 +10,9 @@ export interface RunningDaemon {
   readonly socket: string
   readonly pid: number
 }
+
+const READ_ATTEMPTS = 5
+const READ_AGAIN_MS = 50
 
 /** The state folder that a command means. */
 export async function stateDirOf(options: DaemonOptions): Promise<string> {
@@ -51,19 +55,26 @@ export function noDaemon(stateDir: string): Error {
 /** Reads `daemon.json`, if a daemon has left one that can be read. */
 export async function readDaemonFile(dir: string): Promise<RunningDaemon | undefined> {
   const path = join(dir, 'daemon.json')
-  let text
+  // A daemon that starts right now may be in the middle of writing it.
+  for (let attempt = 1; attempt <= READ_ATTEMPTS; attempt++) {
+    const text = await readText(path)
+    if (text === undefined) return undefined
+    const { url, socket, pid } = parseObject(text)
+    if (typeof url === 'string' && typeof socket === 'string' && typeof pid === 'number') {
+      return { url, socket, pid }
+    }
+    await sleep(READ_AGAIN_MS)
+  }
+  throw failed(`${path} is damaged`, 'restart the daemon, which writes it anew')
+}
+
+async function readText(path: string): Promise<string | undefined> {
   try {
-    text = await readFile(path, 'utf8')
+    return await readFile(path, 'utf8')
   } catch (error) {
     if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined
     throw failed(`${path} can't be read: ${errorCode(error)}`, 'run as the user the daemon runs as')
   }
-  const value = parseObject(text)
-  const { url, socket, pid } = value
-  if (typeof url === 'string' && typeof socket === 'string' && typeof pid === 'number') {
-    return { url, socket, pid }
-  }
-  throw failed(`${path} is damaged`, 'restart the daemon, which writes it anew')
 }
 
 function parseObject(text: string): Record<string, unknown> {

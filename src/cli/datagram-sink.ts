@@ -26,21 +26,21 @@ const NEWLINE = 0x0a
 /** How a datagram can be printed. */
 export const datagramFormats = {
   /** Source, number of bytes and text. */
-  readable(gather, batch, i) {
+  readable: (gather, batch, i) => {
     const data = batch.data(i)
     const source = `${batch.source(i)}:${batch.sourcePort(i)}`
     gather.addText(`${source} ${data.length} ${printableBytes(data)}\n`)
   },
-  json(gather, batch, i) {
+  json: (gather, batch, i) => {
     const arrival = arrivalOf(batch.source(i), batch.sourcePort(i), batch.data(i))
     gather.addText(`${printableJson(arrival)}\n`)
   },
   /** The payload and a newline. */
-  lines(gather, batch, i) {
+  lines: (gather, batch, i) => {
     gather.add(batch.data(i))
     gather.addByte(NEWLINE)
   },
-  raw(gather, batch, i) {
+  raw: (gather, batch, i) => {
     gather.add(batch.data(i))
   },
 } as const satisfies Record<string, DatagramFormat>

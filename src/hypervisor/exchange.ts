@@ -9,8 +9,9 @@ import {
   type Limits,
 } from '../abi/limits.js'
 import { messageSlotsBytes } from '../abi/message.js'
+import { RING_FLAG } from '../abi/ring-flag.js'
 import type { FlowRecord } from './event.js'
-import { noRing, RING_FLAG, ringStatus, type RingQuery, type RingStatus } from './notify.js'
+import { noRing, ringStatus, type RingQuery, type RingStatus } from './notify.js'
 import type { RunOutcome, SendOutcome } from './outcome.js'
 import type { PolicyGate } from './policy-gate.js'
 import { runCopy, sizeOfMessage } from './ring-buffer.js'

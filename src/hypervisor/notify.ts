@@ -1,23 +1,8 @@
+import { RING_FLAG } from '../abi/ring-flag.js'
 import type { ErrorCode } from '../abi/errno.js'
 import type { Port } from '../abi/addr.js'
 import type { Ring } from './ring.js'
 import type { Target } from './target.js'
-
-/** What notify says about a ring (Argo: XEN_ARGO_RING_*). */
-export const RING_FLAG = {
-  /** A ring matched. */
-  EXISTS: 0x01,
-  /** It is the wildcard one. */
-  SHARED: 0x02,
-  /** Nothing is in it. */
-  EMPTY: 0x04,
-  /** The space asked for is there now. */
-  SUFFICIENT: 0x08,
-  /** The space asked for never will be there. */
-  EMSGSIZE: 0x10,
-  /** The space is not there, and the table of waiters is full: no event will follow. */
-  EBUSY: 0x20,
-} as const
 
 /** Asks about the ring that a datagram to `target` and `port` would go to. */
 export interface RingQuery {

@@ -2,7 +2,7 @@ import type { Batch } from './batch.js'
 import type { Receiver } from './receiver.js'
 
 /** Reads a ring batch by batch; each step is done with the batch of the one before. */
-export class BatchIterator implements AsyncIterableIterator<Batch> {
+export class BatchIterator implements AsyncIterableIterator<Batch, undefined> {
   readonly #receiver: Receiver
   #state: 'new' | 'reading' | 'done' = 'new'
   #isHeld = false

@@ -27,22 +27,19 @@ import {
 import { FRAME_BYTES_MAX, FRAME_HEADER_BYTES } from '../abi/limits.js'
 import { Calls } from './calls.js'
 import { withDeadline, type CallOptions } from './deadline.js'
-import { V4vError } from './errors.js'
-import type { Flow } from './flow.js'
+import { transportError, V4vError } from './errors.js'
 import { Packer } from './packer.js'
+import { Pulse } from './pulse.js'
 import { RingTable } from './ring-table.js'
+import { watchRing } from './ring-watch.js'
 import type { Ring } from './ring.js'
 import { Sender } from './sender.js'
 import { StatusFeed, type Status } from './status-feed.js'
 import { TargetTable } from './target-table.js'
 import type { Transport, TransportReceiver } from './transport.js'
 
-/** A daemon that is not heard of in so many of its own ping intervals is taken for dead. */
-const SILENT_INTERVALS_MAX = 3
 /** A transport that does not close by itself within this time is ended. */
 const TRANSPORT_CLOSE_MS = 1_000
-/** Between two tries to be told of a ring, where the daemon has no room for another who waits. */
-const WATCH_AGAIN_MS = 100
 
 /** One session's conversation with the daemon: frames in, frames out, and who waits for what. */
 export class Connection implements TransportReceiver {
@@ -62,8 +59,7 @@ export class Connection implements TransportReceiver {
   #isOver = false
   #transportClosed!: () => void
   readonly #whenTransportClosed: Promise<void>
-  #silentIntervals = 0
-  #pulse: NodeJS.Timeout | undefined
+  #pulse: Pulse | undefined
 
   constructor(transport: Transport) {
     this.#transport = transport
@@ -71,7 +67,7 @@ export class Connection implements TransportReceiver {
     this.targets = new TargetTable((handle, name) =>
       this.packer.control(encodeTarget(handle, name)),
     )
-    this.sender = new Sender(this.packer, (flow, ring) => this.#watchRing(flow, ring))
+    this.sender = new Sender(this.packer, (flow, ring) => watchRing(this, flow, ring))
     this.#reader = new FrameReader(FRAME_BYTES_MAX, (source, at, length) =>
       this.#onFrame(source, at, length),
     )
@@ -156,7 +152,7 @@ export class Connection implements TransportReceiver {
 
   onBytes(source: FrameBytes, start: number, end: number): void {
     if (this.#isOver) return
-    this.#silentIntervals = 0
+    this.#pulse?.heard()
     const problem = this.#reader.push(source, start, end)
     if (problem !== undefined && !this.#isOver) this.#end(new V4vError('EPROTO', problem))
   }
@@ -168,17 +164,14 @@ export class Connection implements TransportReceiver {
   onClose(error?: Error): void {
     this.#transportClosed()
     if (this.#isOver) return
-    const code = codeOfTransport(error, this.#welcome === undefined)
-    this.#end(
-      new V4vError(code, error?.message ?? 'the daemon closed the connection', { cause: error }),
-    )
+    this.#end(transportError(error, this.#welcome === undefined))
   }
 
   /** Ends the session: by the client without a reason, or for one. */
   #end(reason: V4vError | undefined): void {
     if (this.#isOver) return
     this.#isOver = true
-    clearInterval(this.#pulse)
+    this.#pulse?.stop()
     const error =
       reason === undefined
         ? new V4vError('ECONNRESET', 'the connection was closed before the daemon answered')
@@ -256,17 +249,11 @@ export class Connection implements TransportReceiver {
     this.#welcome = welcome
     this.#revision = welcome.revision
     this.targets.learn(welcome.domain, welcome.name)
-    if (welcome.pingIntervalMs > 0) {
-      this.#pulse = setInterval(() => this.#onPulse(), welcome.pingIntervalMs).unref()
-    }
+    this.#pulse = new Pulse(welcome.pingIntervalMs, () =>
+      this.#end(new V4vError('ETIMEDOUT', 'the daemon has not been heard of for too long')),
+    )
     this.#opening?.(welcome)
     return undefined
-  }
-
-  #onPulse(): void {
-    this.#silentIntervals++
-    if (this.#silentIntervals <= SILENT_INTERVALS_MAX) return
-    this.#end(new V4vError('ETIMEDOUT', 'the daemon has not been heard of for too long'))
   }
 
   #onEvent(event: EventFrame | undefined): void {
@@ -296,27 +283,6 @@ export class Connection implements TransportReceiver {
     }
   }
 
-  #watchRing(flow: Flow, ring: Ring): void {
-    const { target, port } = flow
-    const entry = { target, port, spaceRequired: 0, wantRing: true }
-    this.notify([entry], ring.port, {}).then(
-      ([status]) => {
-        if (status === undefined || flow.absent.length === 0) return
-        if (status.errno === 0) {
-          this.sender.onRingUp(flow)
-          return
-        }
-        const error = V4vError.ofErrno(status.errno, '', { target: flow.key })
-        if (error.code === 'EBUSY') {
-          setTimeout(() => this.#watchRing(flow, ring), WATCH_AGAIN_MS).unref()
-        } else if (error.code !== 'ESRCH' && error.code !== 'ECONNREFUSED') {
-          this.sender.failAbsent(flow, error)
-        }
-      },
-      () => undefined, // the session is over, and so are the sends
-    )
-  }
-
   #tell(status: Status): void {
     for (const feed of this.#feeds) feed.push(status)
   }
@@ -324,14 +290,4 @@ export class Connection implements TransportReceiver {
   #check(): void {
     if (this.#isOver) throw new V4vError('ECONNRESET', 'the session has ended')
   }
-}
-
-/** The code of a transport that failed, or that never came to be. */
-function codeOfTransport(
-  error: Error | undefined,
-  isOpening: boolean,
-): 'EACCES' | 'ECONNREFUSED' | 'ECONNRESET' {
-  const code = error !== undefined && 'code' in error ? error.code : undefined
-  if (code === 'EACCES') return 'EACCES'
-  return isOpening && (code === 'ENOENT' || code === 'ECONNREFUSED') ? 'ECONNREFUSED' : 'ECONNRESET'
 }

@@ -4,7 +4,7 @@ import type { Receiver } from './receiver.js'
 import type { Ring } from './ring.js'
 
 /** Reads a ring datagram by datagram; each is a copy, and done with when it is handed over. */
-export class DatagramIterator implements AsyncIterableIterator<Datagram> {
+export class DatagramIterator implements AsyncIterableIterator<Datagram, undefined> {
   readonly #ring: Ring
   readonly #receiver: Receiver
   #state: 'new' | 'reading' | 'done' = 'new'

@@ -142,7 +142,7 @@ export class Domain {
    * Tells what happens to the session from now on, beginning with `connected` and ending with
    * `closed`. Of what is not read the last 256 entries are kept; `lost` tells of the others.
    */
-  status(): AsyncIterableIterator<Status> {
+  status(): AsyncIterableIterator<Status, undefined> {
     return this.#connection.feed()
   }
 

@@ -55,3 +55,12 @@ export class AbortError extends Error {
     super('The operation was aborted', { cause: reason })
   }
 }
+
+/** The error of a transport that failed, or that never came to be. */
+export function transportError(cause: Error | undefined, isOpening: boolean): V4vError {
+  const detail = cause?.message ?? 'the daemon closed the connection'
+  const reason = cause !== undefined && 'code' in cause ? cause.code : undefined
+  if (reason === 'EACCES') return new V4vError('EACCES', detail, { cause })
+  const isNobody = isOpening && (reason === 'ENOENT' || reason === 'ECONNREFUSED')
+  return new V4vError(isNobody ? 'ECONNREFUSED' : 'ECONNRESET', detail, { cause })
+}

@@ -1,14 +1,7 @@
 import { codeOfErrno, type ErrorCode } from '../abi/errno.js'
 import type { NotifiedEntry } from '../abi/frame.js'
+import { RING_FLAG } from '../abi/ring-flag.js'
 import type { Destination } from './target-table.js'
-
-/** Argo's XEN_ARGO_RING_* bits, as the daemon gives them. */
-const EXISTS = 0x01
-const SHARED = 0x02
-const EMPTY = 0x04
-const SUFFICIENT = 0x08
-const EMSGSIZE = 0x10
-const EBUSY = 0x20
 
 /** Asks about the ring that a datagram to an address would go to. */
 export interface RingQuery {
@@ -45,12 +38,12 @@ export interface RingStatus {
 export function ringStatusOf(entry: NotifiedEntry): RingStatus {
   const { flags, errno } = entry
   return {
-    exists: (flags & EXISTS) !== 0,
-    shared: (flags & SHARED) !== 0,
-    empty: (flags & EMPTY) !== 0,
-    sufficient: (flags & SUFFICIENT) !== 0,
-    tooLarge: (flags & EMSGSIZE) !== 0,
-    busy: (flags & EBUSY) !== 0,
+    exists: (flags & RING_FLAG.EXISTS) !== 0,
+    shared: (flags & RING_FLAG.SHARED) !== 0,
+    empty: (flags & RING_FLAG.EMPTY) !== 0,
+    sufficient: (flags & RING_FLAG.SUFFICIENT) !== 0,
+    tooLarge: (flags & RING_FLAG.EMSGSIZE) !== 0,
+    busy: (flags & RING_FLAG.EBUSY) !== 0,
     maxMessageBytes: entry.maxMessageBytes,
     spaceBytes: entry.spaceBytes,
     code: errno === 0 ? undefined : codeOfErrno(errno),

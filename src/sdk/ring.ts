@@ -117,12 +117,12 @@ export class Ring extends EventEmitter<RingEvents> implements AsyncIterable<Data
    * senders wait. A ring is read by one consumer at a time.
    * @throws V4vError ECONNRESET from the iteration when the ring is lost.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Datagram> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<Datagram, undefined> {
     return new DatagramIterator(this, this.#receiver)
   }
 
   /** Reads many datagrams at a step, without an object for each: the fast way to receive. */
-  batches(): AsyncIterableIterator<Batch> {
+  batches(): AsyncIterableIterator<Batch, undefined> {
     return new BatchIterator(this.#receiver)
   }
 

@@ -23,7 +23,7 @@ export type Status =
 const ENTRIES_MAX = 256
 
 /** One reader's view of what happens to a session; the oldest entries give way to new ones. */
-export class StatusFeed implements AsyncIterableIterator<Status> {
+export class StatusFeed implements AsyncIterableIterator<Status, undefined> {
   readonly #onReturn: (feed: StatusFeed) => void
   #entries: Status[] = []
   #lost = 0

@@ -15,6 +15,9 @@ export interface StateLock {
   release(): void
 }
 
+/** Referred to until they are released: a connection that is collected lets go of its lock. */
+const held = new Set<Sqlite.Database>()
+
 /**
  * Holds a state folder for this process alone. The lock is SQLite's on an empty database, thus
  * the kernel's: it ends with the process however that ends, and no stale file can block a start.
@@ -40,6 +43,12 @@ export function lockState(folder: string): StateLock {
       { cause: error },
     )
   }
-  const held = sqlite
-  return { release: () => void held.close() }
+  const connection = sqlite
+  held.add(connection)
+  return {
+    release() {
+      held.delete(connection)
+      connection.close()
+    },
+  }
 }

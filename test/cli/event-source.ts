@@ -6,7 +6,7 @@ async function* pieces(text: string, bytes: number): AsyncGenerator<Uint8Array> 
   for (let at = 0; at < all.length; at += bytes) yield all.subarray(at, at + bytes)
 }
 
-t.test('events are read however the stream is cut, heartbeats left out', async t => {
+await t.test('events are read however the stream is cut, heartbeats left out', async t => {
   const text = ': hello\n\nevent: flow\nid: 1\ndata: {"ä":1}\n\n:\n\ndata: a\ndata: b\n\n'
   for (const size of [1, 2, 7, 1000]) {
     const events = []

@@ -9,23 +9,23 @@ function split(chunks: readonly Uint8Array[], keepNewline = false): string[] {
   return [...lines, ...splitter.end()].map(line => Buffer.from(line).toString('latin1'))
 }
 
-t.test('lines come without their newline, empty ones too', async t => {
+await t.test('lines come without their newline, empty ones too', async t => {
   t.same(split([Buffer.from('a\n\nb\n')]), ['a', '', 'b'])
 })
 
-t.test('a last line without newline is a line', async t => {
+await t.test('a last line without newline is a line', async t => {
   t.same(split([Buffer.from('a\nb')]), ['a', 'b'])
 })
 
-t.test('an empty stream has no line', async t => {
+await t.test('an empty stream has no line', async t => {
   t.same(split([]), [])
 })
 
-t.test('lines can keep the newline that ends them', async t => {
+await t.test('lines can keep the newline that ends them', async t => {
   t.same(split([Buffer.from('a\n\nb')], true), ['a\n', '\n', 'b'])
 })
 
-t.test('however the stream is cut, the lines are the same', async t => {
+await t.test('however the stream is cut, the lines are the same', async t => {
   fc.assert(
     fc.property(
       fc.array(fc.constantFrom(10, 13, 65, 255), { maxLength: 60 }),
@@ -47,7 +47,7 @@ t.test('however the stream is cut, the lines are the same', async t => {
   )
 })
 
-t.test('a line that no datagram can hold is refused before more of it is kept', async t => {
+await t.test('a line that no datagram can hold is refused before more of it is kept', async t => {
   const splitter = new LineSplitter()
   t.same([...splitter.push(Buffer.from('short\n'))].length, 1)
   const chunk = new Uint8Array(1024 * 1024).fill(65)

@@ -7,12 +7,12 @@ import {
   parsePortArgument,
 } from '../../src/cli/parse.js'
 
-t.test('a count is a whole number from 1 up', async t => {
+await t.test('a count is a whole number from 1 up', async t => {
   t.equal(parseCount('12'), 12)
   for (const text of ['0', '-1', '1.5', '', 'x', '1e3']) t.throws(() => parseCount(text))
 })
 
-t.test('a number of bytes may have a unit', async t => {
+await t.test('a number of bytes may have a unit', async t => {
   t.equal(parseBytes('65536'), 65536)
   t.equal(parseBytes('64KiB'), 65536)
   t.equal(parseBytes('1MiB'), 1024 * 1024)
@@ -20,14 +20,14 @@ t.test('a number of bytes may have a unit', async t => {
   for (const text of ['', 'MiB', '1GiBs', '-1', '1.5MiB', '1xyz']) t.throws(() => parseBytes(text))
 })
 
-t.test('a duration has a unit', async t => {
+await t.test('a duration has a unit', async t => {
   t.equal(parseDuration('500ms'), 500)
   t.equal(parseDuration('1.5s'), 1500)
   t.equal(parseDuration('2m'), 120_000)
   for (const text of ['5', 's', '-1s', '1h']) t.throws(() => parseDuration(text))
 })
 
-t.test('a port and an address are checked before a daemon is asked', async t => {
+await t.test('a port and an address are checked before a daemon is asked', async t => {
   t.equal(parsePortArgument('514'), 514)
   t.throws(() => parsePortArgument('4294967295'))
   t.same(endpointOf('web:80'), { domain: 'web', port: 80 })

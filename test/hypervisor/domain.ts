@@ -3,7 +3,7 @@ import type { DomainId, Port } from '../../src/abi/addr.js'
 import { Domain } from '../../src/hypervisor/domain.js'
 import { Machine } from './fixtures/machine.js'
 
-t.test('the ring made for a sender matches before the wildcard one', async t => {
+await t.test('the ring made for a sender matches before the wildcard one', async t => {
   const machine = new Machine()
   const web = machine.client('web')
   const [a, b] = [machine.domain('a'), machine.domain('b')]
@@ -18,7 +18,7 @@ t.test('the ring made for a sender matches before the wildcard one', async t => 
   t.equal(domain.matchRing(81 as Port, a.id), undefined)
 })
 
-t.test('no two ports and partners have the same key', async t => {
+await t.test('no two ports and partners have the same key', async t => {
   const machine = new Machine()
   const web = machine.client('web')
   const rings = [0x7ffffffe, 0xfffffffe, 1, 0x10000].map(port => web.ring(port, 48))
@@ -27,6 +27,6 @@ t.test('no two ports and partners have the same key', async t => {
   }
 })
 
-t.test('a party is what events name', async t => {
+await t.test('a party is what events name', async t => {
   t.same(new Domain(7 as DomainId, 'web', ['x']).party, { name: 'web', id: 7 })
 })

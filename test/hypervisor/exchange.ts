@@ -16,7 +16,11 @@ import {
 } from './fixtures/machine.js'
 
 /** A receiver with a ring at 80 and a sender that has port 1. */
-function pair(length = 4096, rules?: string[], limits = {}): { machine: Machine; web: Client; db: Client; ring: Ring } {
+function pair(
+  length = 4096,
+  rules?: string[],
+  limits = {},
+): { machine: Machine; web: Client; db: Client; ring: Ring } {
   const machine = new Machine(rules, limits)
   const web = machine.client('web')
   const db = machine.client('db')
@@ -26,7 +30,7 @@ function pair(length = 4096, rules?: string[], limits = {}): { machine: Machine;
 
 const refusedRun = { accepted: 0, decisionId: 0, malformed: false, slotBytes: 0 }
 
-t.test('what is sent arrives whole, in order, from its true source', async t => {
+await t.test('what is sent arrives whole, in order, from its true source', async t => {
   const { web, db, ring } = pair()
   const messages = [payload(0), payload(1), payload(16), payload(100)]
   t.same(db.run('web:80', messages), {
@@ -39,15 +43,18 @@ t.test('what is sent arrives whole, in order, from its true source', async t => 
   })
   t.equal(db.send('web:80', [payload(3), payload(0), payload(5)], { type: STREAM }), 'ok')
   const source = { domain: db.session.domain.id, port: 1 }
-  t.strictSame(web.drain(ring), [
-    ...messages.map(data => ({ source, type: DGRAM, data })),
-    { source, type: STREAM, data: Buffer.concat([payload(3), payload(5)]).subarray() },
-  ].map(message => ({ ...message, data: Uint8Array.from(message.data) })))
+  t.strictSame(
+    web.drain(ring),
+    [
+      ...messages.map(data => ({ source, type: DGRAM, data })),
+      { source, type: STREAM, data: Buffer.concat([payload(3), payload(5)]).subarray() },
+    ].map(message => ({ ...message, data: Uint8Array.from(message.data) })),
+  )
   t.equal(web.sink.dataCalls, 2, 'once for each call')
   t.equal(ring.datagrams, 5)
 })
 
-t.test('a type that is none is EINVAL, for each message', async t => {
+await t.test('a type that is none is EINVAL, for each message', async t => {
   const { db } = pair()
   t.same(db.run('web:80', [payload(1), payload(2)], { type: 1 }), {
     ...refusedRun,
@@ -57,16 +64,19 @@ t.test('a type that is none is EINVAL, for each message', async t => {
   t.equal(db.send('web:80', payload(1), { type: 1 }), 'EINVAL')
 })
 
-t.test('more than 8 buffers are EINVAL, and 8 are not', async t => {
+await t.test('more than 8 buffers are EINVAL, and 8 are not', async t => {
   const { web, db, ring } = pair()
   const iovs = Array.from({ length: 9 }, (_, i) => payload(i))
   t.equal(db.send('web:80', iovs), 'EINVAL')
   t.equal(db.send('web:80', iovs.slice(1)), 'ok')
   t.equal(db.send('web:80', []), 'ok')
-  t.same(web.drain(ring).map(({ data }) => data.length), [36, 0])
+  t.same(
+    web.drain(ring).map(({ data }) => data.length),
+    [36, 0],
+  )
 })
 
-t.test('a source port that is not bound is EADDRNOTAVAIL, whatever policy says', async t => {
+await t.test('a source port that is not bound is EADDRNOTAVAIL, whatever policy says', async t => {
   const { machine, db } = pair(4096, ['reject *:* -> web:*', 'drop *:* -> *:*'])
   for (const to of ['web:80', 'ghost:80']) {
     t.same(db.run(to, [payload(1)], { from: 2 }), {
@@ -80,13 +90,13 @@ t.test('a source port that is not bound is EADDRNOTAVAIL, whatever policy says',
   t.same(machine.hypervisor.ruleCounter('r1').hits, 0)
 })
 
-t.test('a port that another session of the domain has is not bound by this one', async t => {
+await t.test('a port that another session of the domain has is not bound by this one', async t => {
   const { machine, db } = pair()
   machine.client('db').ring(2)
   t.equal(db.send('web:80', payload(1), { from: 2 }), 'EADDRNOTAVAIL')
 })
 
-t.test('what policy rejects is EPERM, and looks the same whatever is there', async t => {
+await t.test('what policy rejects is EPERM, and looks the same whatever is there', async t => {
   const { machine, web, db } = pair(64, ['accept *:* -> web:80 type stream'])
   web.ring(81, 48)
   const shapes = ['web:80', 'web:81', 'web:82', 'ghost:80'].map(to => {
@@ -105,7 +115,7 @@ t.test('what policy rejects is EPERM, and looks the same whatever is there', asy
   t.equal(web.sink.dataCalls, 0)
 })
 
-t.test('ESRCH and ECONNREFUSED are said only where policy allows', async t => {
+await t.test('ESRCH and ECONNREFUSED are said only where policy allows', async t => {
   const { machine, db } = pair(64, ['reject *:* -> *:99', ACCEPT_ALL])
   t.match(db.run('ghost:80', [payload(1), payload(2)]), { accepted: 0, refused: 2, code: 'ESRCH' })
   t.match(db.run('web:81', [payload(1)]), { accepted: 0, refused: 1, code: 'ECONNREFUSED' })
@@ -124,10 +134,13 @@ t.test('ESRCH and ECONNREFUSED are said only where policy allows', async t => {
       ['EPERM', 'web', 1, 1],
     ],
   )
-  t.same(machine.flows.map(flow => flow.decisionId), [1, 2, 3, 4, 5, 6])
+  t.same(
+    machine.flows.map(flow => flow.decisionId),
+    [1, 2, 3, 4, 5, 6],
+  )
 })
 
-t.test('a drop looks like success, delivers nothing, and is counted', async t => {
+await t.test('a drop looks like success, delivers nothing, and is counted', async t => {
   const { machine, web, db, ring } = pair(64, ['drop *:* -> *:*'])
   for (const to of ['web:80', 'web:81', 'ghost:80']) {
     t.same(db.run(to, [payload(1), payload(600)]), {
@@ -142,38 +155,56 @@ t.test('a drop looks like success, delivers nothing, and is counted', async t =>
   }
   t.equal(ring.buffer.txOffset, 0)
   t.equal(web.sink.dataCalls, 0)
-  t.match(db.session.domain.counters, { datagramsDropped: 9, datagramsSent: 0, datagramsRefused: 0 })
+  t.match(db.session.domain.counters, {
+    datagramsDropped: 9,
+    datagramsSent: 0,
+    datagramsRefused: 0,
+  })
   t.same(machine.hypervisor.ruleCounter('r1'), { hits: 9, bytes: 3 * 1201, lastHit: 1000 })
   t.same(
     machine.flows.map(flow => [flow.code, flow.verdict.action, flow.destination.port]),
-    [[null, 'drop', 80], [null, 'drop', 81], [null, 'drop', 80], [null, 'drop', 80]],
+    [
+      [null, 'drop', 80],
+      [null, 'drop', 81],
+      [null, 'drop', 80],
+      [null, 'drop', 80],
+    ],
     'a flow once, a name without a domain each time',
   )
 })
 
-t.test('the ring made for the sender is taken before the wildcard one, also when full', async t => {
-  const { web, db, ring } = pair()
-  const exact = web.ring(80, 48, { partner: db.session.domain.id })
-  t.equal(db.send('web:80', payload(16)), 'ok')
-  t.equal(db.send('web:80', payload(16)), 'EAGAIN')
-  t.same([ring.datagrams, exact.datagrams], [0, 1])
-})
+await t.test(
+  'the ring made for the sender is taken before the wildcard one, also when full',
+  async t => {
+    const { web, db, ring } = pair()
+    const exact = web.ring(80, 48, { partner: db.session.domain.id })
+    t.equal(db.send('web:80', payload(16)), 'ok')
+    t.equal(db.send('web:80', payload(16)), 'EAGAIN')
+    t.same([ring.datagrams, exact.datagrams], [0, 1])
+  },
+)
 
-t.test('of a message that never fits only that one is refused, and the rest goes on', async t => {
-  const { machine, web, db, ring } = pair(128)
-  const messages = [payload(16), payload(97), payload(8)]
-  const first = db.run('web:80', messages)
-  t.match(first, { accepted: 1, refused: 1, code: 'EMSGSIZE', slotBytes: 32, malformed: false })
-  t.equal(first.decisionId, machine.flows.at(-1)!.decisionId)
-  t.match(machine.flows.at(-1)!, { code: 'EMSGSIZE', datagrams: 1, bytes: 97 })
-  t.match(db.run('web:80', messages.slice(2)), { accepted: 1, refused: 0, code: null })
-  t.equal(db.send('web:80', payload(97)), 'EMSGSIZE')
-  t.equal(ring.waiters.size, 0)
-  t.same(web.drain(ring).map(({ data }) => data.length), [16, 8])
-  t.match(machine.hypervisor.ruleCounter('r1'), { hits: 4, bytes: 16 + 97 + 8 + 97 })
-})
+await t.test(
+  'of a message that never fits only that one is refused, and the rest goes on',
+  async t => {
+    const { machine, web, db, ring } = pair(128)
+    const messages = [payload(16), payload(97), payload(8)]
+    const first = db.run('web:80', messages)
+    t.match(first, { accepted: 1, refused: 1, code: 'EMSGSIZE', slotBytes: 32, malformed: false })
+    t.equal(first.decisionId, machine.flows.at(-1)!.decisionId)
+    t.match(machine.flows.at(-1)!, { code: 'EMSGSIZE', datagrams: 1, bytes: 97 })
+    t.match(db.run('web:80', messages.slice(2)), { accepted: 1, refused: 0, code: null })
+    t.equal(db.send('web:80', payload(97)), 'EMSGSIZE')
+    t.equal(ring.waiters.size, 0)
+    t.same(
+      web.drain(ring).map(({ data }) => data.length),
+      [16, 8],
+    )
+    t.match(machine.hypervisor.ruleCounter('r1'), { hits: 4, bytes: 16 + 97 + 8 + 97 })
+  },
+)
 
-t.test('a message larger than any ring is EMSGSIZE before policy is asked', async t => {
+await t.test('a message larger than any ring is EMSGSIZE before policy is asked', async t => {
   const { machine, db } = pair(64, [])
   const half = new Uint8Array(MESSAGE_BYTES_MAX / 2)
   t.equal(db.send('web:80', [half, half, payload(1)]), 'EMSGSIZE')
@@ -181,52 +212,74 @@ t.test('a message larger than any ring is EMSGSIZE before policy is asked', asyn
   t.equal(machine.flows.length, 1)
 })
 
-t.test('the largest message arrives', async t => {
+await t.test('the largest message arrives', async t => {
   const { web, db, ring } = pair(RING_BYTES_MAX)
   const data = payload(MESSAGE_BYTES_MAX)
   t.match(db.run('web:80', [data]), { accepted: 1, code: null })
   t.ok(Buffer.from(web.drain(ring)[0]!.data).equals(data))
 })
 
-t.test('a burst that does not fit is accepted as a prefix, until it is gone back to', async t => {
-  const { web, db, ring } = pair(128)
-  t.match(db.run('web:80', [1, 2, 3, 4, 5].map(() => payload(16))), {
-    accepted: 3,
-    refused: 2,
-    code: 'EAGAIN',
-    slotBytes: 96,
-    decisionId: 0,
-  })
-  t.equal(db.run('web:80', [payload(0)]).code, 'EAGAIN', 'was under way')
-  web.drain(ring)
-  t.same(db.sink.take(), ['space web:80 96'])
-  t.match(db.run('web:80', [payload(0), payload(0)]), { refused: 2, code: 'EAGAIN' }, 'and still is')
-  t.same(db.sink.take(), [])
-  t.match(db.run('web:80', [payload(16), payload(16)], { retry: true }), { accepted: 2, code: null })
-  t.equal(db.run('web:80', [payload(0)]).code, null)
-  t.same(web.drain(ring).map(({ data }) => data.length), [16, 16, 0])
-  t.equal(db.session.waitingFor.size, 0)
-  t.equal(db.session.blockedOn.size, 0)
-})
+await t.test(
+  'a burst that does not fit is accepted as a prefix, until it is gone back to',
+  async t => {
+    const { web, db, ring } = pair(128)
+    t.match(
+      db.run(
+        'web:80',
+        [1, 2, 3, 4, 5].map(() => payload(16)),
+      ),
+      {
+        accepted: 3,
+        refused: 2,
+        code: 'EAGAIN',
+        slotBytes: 96,
+        decisionId: 0,
+      },
+    )
+    t.equal(db.run('web:80', [payload(0)]).code, 'EAGAIN', 'was under way')
+    web.drain(ring)
+    t.same(db.sink.take(), ['space web:80 96'])
+    t.match(
+      db.run('web:80', [payload(0), payload(0)]),
+      { refused: 2, code: 'EAGAIN' },
+      'and still is',
+    )
+    t.same(db.sink.take(), [])
+    t.match(db.run('web:80', [payload(16), payload(16)], { retry: true }), {
+      accepted: 2,
+      code: null,
+    })
+    t.equal(db.run('web:80', [payload(0)]).code, null)
+    t.same(
+      web.drain(ring).map(({ data }) => data.length),
+      [16, 16, 0],
+    )
+    t.equal(db.session.waitingFor.size, 0)
+    t.equal(db.session.blockedOn.size, 0)
+  },
+)
 
-t.test('other rings of a session are not held up', async t => {
+await t.test('other rings of a session are not held up', async t => {
   const { web, db } = pair(48)
   web.ring(81, 48)
   db.run('web:80', [payload(16), payload(16)])
   t.equal(db.run('web:81', [payload(16)]).code, null)
 })
 
-t.test('a datagram with an outcome of its own neither waits behind a burst nor lets it in', async t => {
-  const { web, db, ring } = pair(64)
-  t.equal(db.run('web:80', [payload(16), payload(16)]).code, 'EAGAIN')
-  t.equal(db.send('web:80', payload(0)), 'ok')
-  t.equal(db.send('web:80', payload(0)), 'EAGAIN')
-  web.drain(ring)
-  t.equal(db.run('web:80', [payload(0)]).code, 'EAGAIN', 'still held up')
-  t.equal(db.send('web:80', payload(0)), 'ok')
-})
+await t.test(
+  'a datagram with an outcome of its own neither waits behind a burst nor lets it in',
+  async t => {
+    const { web, db, ring } = pair(64)
+    t.equal(db.run('web:80', [payload(16), payload(16)]).code, 'EAGAIN')
+    t.equal(db.send('web:80', payload(0)), 'ok')
+    t.equal(db.send('web:80', payload(0)), 'EAGAIN')
+    web.drain(ring)
+    t.equal(db.run('web:80', [payload(0)]).code, 'EAGAIN', 'still held up')
+    t.equal(db.send('web:80', payload(0)), 'ok')
+  },
+)
 
-t.test('a table of waiters that is full is EBUSY, and no event follows', async t => {
+await t.test('a table of waiters that is full is EBUSY, and no event follows', async t => {
   const { machine, web, db, ring } = pair(48, undefined, { waitersPerRingMax: 1 })
   const other = machine.client('other')
   other.ring(1)
@@ -240,7 +293,7 @@ t.test('a table of waiters that is full is EBUSY, and no event follows', async t
   t.match(other.run('web:80', [payload(16)], { retry: true }), { accepted: 1 })
 })
 
-t.test('a share that is used up is EDQUOT', async t => {
+await t.test('a share that is used up is EDQUOT', async t => {
   const { machine, web, db, ring } = pair(32 * 4 + 16)
   const other = machine.client('other')
   other.ring(1)
@@ -260,12 +313,18 @@ t.test('a share that is used up is EDQUOT', async t => {
   t.equal(db.run('web:80', [payload(16)], { retry: true }).code, null)
 })
 
-t.test('who was told of space has a share until it comes back', async t => {
+await t.test('who was told of space has a share until it comes back', async t => {
   const { machine, web, db, ring } = pair(32 * 4 + 16)
   const flood = machine.client('flood')
   flood.ring(1)
   const message = payload(16)
-  t.equal(flood.run('web:80', Array.from({ length: 5 }, () => message)).accepted, 4)
+  t.equal(
+    flood.run(
+      'web:80',
+      Array.from({ length: 5 }, () => message),
+    ).accepted,
+    4,
+  )
   t.equal(db.run('web:80', [message]).code, 'EAGAIN')
   web.consume(ring, 32)
   t.same(db.sink.take(), ['space web:80 16'])
@@ -274,18 +333,21 @@ t.test('who was told of space has a share until it comes back', async t => {
   t.equal(db.session.waitingFor.size, 0)
 })
 
-t.test('an empty ring calls all who wait, for one that was called may never come back', async t => {
-  const { machine, web, db, ring } = pair(64)
-  const other = machine.client('other')
-  other.ring(1)
-  db.send('web:80', payload(16))
-  t.equal(db.send('web:80', payload(32)), 'EAGAIN')
-  t.equal(other.send('web:80', payload(32)), 'EAGAIN')
-  web.drain(ring)
-  t.same([db.sink.take(), other.sink.take()], [['space web:80 32'], ['space web:80 32']])
-})
+await t.test(
+  'an empty ring calls all who wait, for one that was called may never come back',
+  async t => {
+    const { machine, web, db, ring } = pair(64)
+    const other = machine.client('other')
+    other.ring(1)
+    db.send('web:80', payload(16))
+    t.equal(db.send('web:80', payload(32)), 'EAGAIN')
+    t.equal(other.send('web:80', payload(32)), 'EAGAIN')
+    web.drain(ring)
+    t.same([db.sink.take(), other.sink.take()], [['space web:80 32'], ['space web:80 32']])
+  },
+)
 
-t.test('what was promised a space event gets it, whatever it sends meanwhile', async t => {
+await t.test('what was promised a space event gets it, whatever it sends meanwhile', async t => {
   const { web, db, ring } = pair(128)
   db.send('web:80', payload(40))
   t.equal(db.send('web:80', payload(60)), 'EAGAIN')
@@ -294,51 +356,78 @@ t.test('what was promised a space event gets it, whatever it sends meanwhile', a
   t.same(db.sink.take(), ['space web:80 96'])
 })
 
-t.test('bytes that are no messages are malformed, whatever else is wrong with them', async t => {
-  const { machine, web, db, ring } = pair(128, ['reject *:* -> *:1', 'drop *:* -> *:2', ACCEPT_ALL])
-  const malformed = { ...refusedRun, refused: 0, code: null, malformed: true }
-  const blocker = machine.client('blocker')
-  blocker.ring(1)
-  web.ring(90, 48)
-  blocker.run('web:90', [payload(16), payload(16)])
-  const cases: [Client, string, number][] = [
-    [db, 'web:80', 1],
-    [db, 'web:81', 1],
-    [db, 'web:1', 1],
-    [db, 'web:2', 1],
-    [db, 'ghost:80', 1],
-    [db, 'web:80', 7],
-    [blocker, 'web:90', 1],
-  ]
-  for (const [client, to, from] of cases) {
-    const what = `${to} from ${from}`
-    t.same(client.run(to, [payload(16)], { from, count: 2 }), malformed, `${what}: too few`)
-    t.same(client.run(to, [payload(16)], { from, count: 0 }), malformed, `${what}: none`)
-    t.same(client.run(to, [payload(0), payload(0)], { from, count: 1 }), malformed, `${what}: too many`)
-    const run = { sourcePort: from as Port, target: machine.target(to.split(':')[0]!), port: Number(to.split(':')[1]) as Port, type: DGRAM, count: 2, retry: false }
-    const bytes = runOf([payload(16), payload(16)])
-    const send = (end: number) => ({ ...machine.hypervisor.sendRun(client.session, run, bytes, 0, end) })
-    for (const end of [0, 8, 20]) t.same(send(end), malformed, `${what}: ${end} bytes`)
-    for (const length of [0, 15, 100, 0xffffffff]) {
-      bytes.view.setUint32(32, length, true)
-      t.same(send(64), malformed, `${what}: a length of ${length}`)
+await t.test(
+  'bytes that are no messages are malformed, whatever else is wrong with them',
+  async t => {
+    const { machine, web, db, ring } = pair(128, [
+      'reject *:* -> *:1',
+      'drop *:* -> *:2',
+      ACCEPT_ALL,
+    ])
+    const malformed = { ...refusedRun, refused: 0, code: null, malformed: true }
+    const blocker = machine.client('blocker')
+    blocker.ring(1)
+    web.ring(90, 48)
+    blocker.run('web:90', [payload(16), payload(16)])
+    const cases: [Client, string, number][] = [
+      [db, 'web:80', 1],
+      [db, 'web:81', 1],
+      [db, 'web:1', 1],
+      [db, 'web:2', 1],
+      [db, 'ghost:80', 1],
+      [db, 'web:80', 7],
+      [blocker, 'web:90', 1],
+    ]
+    for (const [client, to, from] of cases) {
+      const what = `${to} from ${from}`
+      t.same(client.run(to, [payload(16)], { from, count: 2 }), malformed, `${what}: too few`)
+      t.same(client.run(to, [payload(16)], { from, count: 0 }), malformed, `${what}: none`)
+      t.same(
+        client.run(to, [payload(0), payload(0)], { from, count: 1 }),
+        malformed,
+        `${what}: too many`,
+      )
+      const run = {
+        sourcePort: from as Port,
+        target: machine.target(to.split(':')[0]!),
+        port: Number(to.split(':')[1]) as Port,
+        type: DGRAM,
+        count: 2,
+        retry: false,
+      }
+      const bytes = runOf([payload(16), payload(16)])
+      const send = (end: number) => ({
+        ...machine.hypervisor.sendRun(client.session, run, bytes, 0, end),
+      })
+      for (const end of [0, 8, 20]) t.same(send(end), malformed, `${what}: ${end} bytes`)
+      for (const length of [0, 15, 100, 0xffffffff]) {
+        bytes.view.setUint32(32, length, true)
+        t.same(send(64), malformed, `${what}: a length of ${length}`)
+      }
     }
-  }
-  const { counters } = db.session.domain
-  t.same([ring.buffer.txOffset, counters.datagramsRefused, counters.datagramsDropped], [0, 0, 0])
-  t.equal(machine.flows.length, 1, 'only what the blocker got in')
-})
+    const { counters } = db.session.domain
+    t.same([ring.buffer.txOffset, counters.datagramsRefused, counters.datagramsDropped], [0, 0, 0])
+    t.equal(machine.flows.length, 1, 'only what the blocker got in')
+  },
+)
 
-t.test('a run is read from where it lies in its buffer', async t => {
+await t.test('a run is read from where it lies in its buffer', async t => {
   const { machine, web, db, ring } = pair()
   const inner = runOf([payload(20)]).bytes
   const bytes = frameBytes(Buffer.concat([payload(7), inner, payload(5)]))
-  const run = { sourcePort: 1 as Port, target: machine.target('web'), port: 80 as Port, type: DGRAM, count: 1, retry: false }
+  const run = {
+    sourcePort: 1 as Port,
+    target: machine.target('web'),
+    port: 80 as Port,
+    type: DGRAM,
+    count: 1,
+    retry: false,
+  }
   t.match(machine.hypervisor.sendRun(db.session, run, bytes, 7, 7 + inner.length), { accepted: 1 })
   t.strictSame(web.drain(ring)[0]!.data, payload(20))
 })
 
-t.test('counters are exact', async t => {
+await t.test('counters are exact', async t => {
   const { machine, web, db, ring } = pair(128, ['drop *:* -> *:2', 'accept *:* -> *:80'])
   db.run('web:80', [payload(10), payload(20)])
   db.send('web:80', payload(3))
@@ -354,46 +443,60 @@ t.test('counters are exact', async t => {
     datagramsRefused: 3,
     datagramsDropped: 2,
   })
-  t.match(web.session.domain.counters, { datagramsReceived: 3, bytesReceived: 33, datagramsSent: 0 })
+  t.match(web.session.domain.counters, {
+    datagramsReceived: 3,
+    bytesReceived: 33,
+    datagramsSent: 0,
+  })
   t.equal(ring.datagrams, 3)
   const hits = (id: string) => {
     const { hits, bytes } = machine.hypervisor.ruleCounter(id)
     return [hits, bytes]
   }
-  t.same([hits('r1'), hits('r2'), hits(DEFAULT_ID)], [[2, 11], [3, 33], [1, 7]])
+  t.same(
+    [hits('r1'), hits('r2'), hits(DEFAULT_ID)],
+    [
+      [2, 11],
+      [3, 33],
+      [1, 7],
+    ],
+  )
 })
 
-t.test('a flow is recorded when its first datagram passes, however often it was refused', async t => {
-  const { machine, web, db, ring } = pair(48)
-  const passed = () => machine.flows.filter(flow => flow.code === null).length
-  const target = machine.target('web')
-  const query = { target, port: 80 as Port, spaceRequired: 0, wantRing: false }
-  machine.hypervisor.notify(db.session, 1 as Port, [query], DGRAM)
-  db.send('web:80', payload(17))
-  t.equal(passed(), 0)
-  db.run('web:80', [payload(16)])
-  t.match(machine.flows.at(-1)!, {
-    code: null,
-    source: { domain: 'db', port: 1 },
-    destination: { domain: 'web', port: 80 },
-    type: DGRAM,
-    datagrams: 1,
-    bytes: 16,
-    verdict: { action: 'accept', position: 1, revision: 1 },
-  })
-  web.drain(ring)
-  db.send('web:80', payload(1))
-  t.equal(passed(), 1)
-  web.drain(ring)
-  db.send('web:80', payload(1), { type: STREAM })
-  t.equal(passed(), 2)
-  machine.hypervisor.setPolicy(policyOf(2, ACCEPT_ALL))
-  web.drain(ring)
-  db.send('web:80', payload(1))
-  t.equal(passed(), 3)
-})
+await t.test(
+  'a flow is recorded when its first datagram passes, however often it was refused',
+  async t => {
+    const { machine, web, db, ring } = pair(48)
+    const passed = () => machine.flows.filter(flow => flow.code === null).length
+    const target = machine.target('web')
+    const query = { target, port: 80 as Port, spaceRequired: 0, wantRing: false }
+    machine.hypervisor.notify(db.session, 1 as Port, [query], DGRAM)
+    db.send('web:80', payload(17))
+    t.equal(passed(), 0)
+    db.run('web:80', [payload(16)])
+    t.match(machine.flows.at(-1)!, {
+      code: null,
+      source: { domain: 'db', port: 1 },
+      destination: { domain: 'web', port: 80 },
+      type: DGRAM,
+      datagrams: 1,
+      bytes: 16,
+      verdict: { action: 'accept', position: 1, revision: 1 },
+    })
+    web.drain(ring)
+    db.send('web:80', payload(1))
+    t.equal(passed(), 1)
+    web.drain(ring)
+    db.send('web:80', payload(1), { type: STREAM })
+    t.equal(passed(), 2)
+    machine.hypervisor.setPolicy(policyOf(2, ACCEPT_ALL))
+    web.drain(ring)
+    db.send('web:80', payload(1))
+    t.equal(passed(), 3)
+  },
+)
 
-t.test('an owner frees only what it was given', async t => {
+await t.test('an owner frees only what it was given', async t => {
   const { machine, db, ring } = pair(128)
   db.send('web:80', payload(16))
   t.equal(machine.hypervisor.consume(ring, 32), false)
@@ -406,14 +509,14 @@ t.test('an owner frees only what it was given', async t => {
   t.equal(ring.share.heldBytes(db.session.domain.id), 0)
 })
 
-t.test('who has ended is told ECONNRESET', async t => {
+await t.test('who has ended is told ECONNRESET', async t => {
   const { db } = pair()
   db.end()
   t.match(db.run('web:80', [payload(1)]), { refused: 1, code: 'ECONNRESET' })
   t.equal(db.send('web:80', payload(1)), 'ECONNRESET')
 })
 
-t.test('a domain may send to itself', async t => {
+await t.test('a domain may send to itself', async t => {
   const machine = new Machine()
   const web = machine.client('web')
   const ring = web.ring(80)

@@ -1,11 +1,19 @@
 import t from 'tap'
 import type { DomainId, Port } from '../../src/abi/addr.js'
 import { Hypervisor } from '../../src/hypervisor/index.js'
-import { ACCEPT_ALL, DGRAM, Machine, payload, policyOf, Recorder, STREAM } from './fixtures/machine.js'
+import {
+  ACCEPT_ALL,
+  DGRAM,
+  Machine,
+  payload,
+  policyOf,
+  Recorder,
+  STREAM,
+} from './fixtures/machine.js'
 
 const clock = { now: () => 0 }
 
-t.test('it is made of a policy and a clock; limits and the rest have defaults', async t => {
+await t.test('it is made of a policy and a clock; limits and the rest have defaults', async t => {
   const hypervisor = new Hypervisor({ policy: policyOf(3), clock })
   t.equal(hypervisor.limits.ringsPerDomainMax, 128)
   t.equal(hypervisor.policy.revision, 3)
@@ -13,25 +21,45 @@ t.test('it is made of a policy and a clock; limits and the rest have defaults', 
   const outcome = hypervisor.openSession(domain, new Recorder())
   t.equal(outcome.ok, true)
   if (!outcome.ok) return
-  const ring = hypervisor.registerRing(outcome.session, { port: 1, partner: 0x7ff4 as DomainId, length: 48, failExist: true })
+  const ring = hypervisor.registerRing(outcome.session, {
+    port: 1,
+    partner: 0x7ff4 as DomainId,
+    length: 48,
+    failExist: true,
+  })
   t.equal(ring.ok, true)
   const target = hypervisor.holdTarget('web')
   const flow = { sourcePort: 1 as Port, target, port: 1 as Port, type: DGRAM }
   t.match(hypervisor.sendv(outcome.session, flow, []), { ok: false, code: 'EPERM', decisionId: 1 })
 })
 
-t.test('decision ids count up from where they are told to', async t => {
-  const hypervisor = new Hypervisor({ policy: policyOf(1), clock, decisionIdBase: 1000, limits: { sessionsMax: 3 } })
+await t.test('decision ids count up from where they are told to', async t => {
+  const hypervisor = new Hypervisor({
+    policy: policyOf(1),
+    clock,
+    decisionIdBase: 1000,
+    limits: { sessionsMax: 3 },
+  })
   t.equal(hypervisor.limits.sessionsMax, 3)
   const machine = hypervisor.createDomain(1 as DomainId, 'web')
   const outcome = hypervisor.openSession(machine, new Recorder())
   if (!outcome.ok) throw new Error(outcome.code)
-  hypervisor.registerRing(outcome.session, { port: 1, partner: 0x7ff4 as DomainId, length: 48, failExist: true })
-  const flow = { sourcePort: 1 as Port, target: hypervisor.holdTarget('x'), port: 1 as Port, type: STREAM }
+  hypervisor.registerRing(outcome.session, {
+    port: 1,
+    partner: 0x7ff4 as DomainId,
+    length: 48,
+    failExist: true,
+  })
+  const flow = {
+    sourcePort: 1 as Port,
+    target: hypervisor.holdTarget('x'),
+    port: 1 as Port,
+    type: STREAM,
+  }
   t.match(hypervisor.sendv(outcome.session, flow, []), { decisionId: 1001 })
 })
 
-t.test('domains are found by number and by name while they are there', async t => {
+await t.test('domains are found by number and by name while they are there', async t => {
   const machine = new Machine()
   const { hypervisor } = machine
   const web = machine.domain('web', ['front'])
@@ -48,19 +76,31 @@ t.test('domains are found by number and by name while they are there', async t =
   t.same(hypervisor.targetOfId(web.id).party, { name: '1', id: 0 })
 })
 
-t.test('a domain that can not be is a bug of the caller', async t => {
+await t.test('a domain that can not be is a bug of the caller', async t => {
   const machine = new Machine()
   const web = machine.domain('web')
   const { hypervisor } = machine
-  const bad: [number, string][] = [[1, 'x'], [0, 'x'], [0x7ff0, 'x'], [9, 'web'], [9, 'Web'], [9, 'control'], [9, '7']]
+  const bad: [number, string][] = [
+    [1, 'x'],
+    [0, 'x'],
+    [0x7ff0, 'x'],
+    [9, 'web'],
+    [9, 'Web'],
+    [9, 'control'],
+    [9, '7'],
+  ]
   for (const [id, name] of bad) {
-    t.throws(() => hypervisor.createDomain(id as DomainId, name), { name: 'AssertionError' }, `${id} ${name}`)
+    t.throws(
+      () => hypervisor.createDomain(id as DomainId, name),
+      { name: 'AssertionError' },
+      `${id} ${name}`,
+    )
   }
   hypervisor.destroyDomain(web)
   t.throws(() => hypervisor.openSession(web, new Recorder()), { name: 'AssertionError' })
 })
 
-t.test('a domain and the daemon have so many sessions at most', async t => {
+await t.test('a domain and the daemon have so many sessions at most', async t => {
   const machine = new Machine(undefined, { sessionsPerDomainMax: 2, sessionsMax: 3 })
   const { hypervisor } = machine
   const first = machine.client('web')
@@ -73,40 +113,45 @@ t.test('a domain and the daemon have so many sessions at most', async t => {
   t.not(machine.client('x').session.id, first.session.id)
 })
 
-t.test('whoever a session has to do with hears of its end once, and of the end of its domain', async t => {
-  const machine = new Machine()
-  const web = machine.client('web')
-  const second = machine.client('web')
-  const [from, to, waits, other] = ['from', 'to', 'waits', 'other'].map(name => machine.client(name))
-  const ring = web.ring(80, 128)
-  web.ring(81)
-  const toRing = to!.ring(1)
-  for (const client of [from!, waits!, other!]) client.ring(1)
-  from!.send('web:80', payload(40))
-  web.send('from:1', payload(1), { from: 80 })
-  web.send('to:1', payload(1), { from: 81 })
-  t.equal(waits!.send('web:80', payload(90)), 'EAGAIN')
-  web.end()
-  web.end()
-  t.same(from!.sink.take(), ['ring-down web:80'])
-  t.same(to!.sink.take(), ['ring-down web:81'])
-  t.same(waits!.sink.take(), ['ring-down web:80'])
-  t.same(other!.sink.take(), [])
-  t.same([web.sink.events, web.sink.endings], [[], []])
-  t.same([ring.senders.size, ring.waiters.size, toRing.senders.size], [0, 0, 0])
-  t.equal(web.session.domain.ringBytes, 0)
+await t.test(
+  'whoever a session has to do with hears of its end once, and of the end of its domain',
+  async t => {
+    const machine = new Machine()
+    const web = machine.client('web')
+    const second = machine.client('web')
+    const [from, to, waits, other] = ['from', 'to', 'waits', 'other'].map(name =>
+      machine.client(name),
+    )
+    const ring = web.ring(80, 128)
+    web.ring(81)
+    const toRing = to!.ring(1)
+    for (const client of [from!, waits!, other!]) client.ring(1)
+    from!.send('web:80', payload(40))
+    web.send('from:1', payload(1), { from: 80 })
+    web.send('to:1', payload(1), { from: 81 })
+    t.equal(waits!.send('web:80', payload(90)), 'EAGAIN')
+    web.end()
+    web.end()
+    t.same(from!.sink.take(), ['ring-down web:80'])
+    t.same(to!.sink.take(), ['ring-down web:81'])
+    t.same(waits!.sink.take(), ['ring-down web:80'])
+    t.same(other!.sink.take(), [])
+    t.same([web.sink.events, web.sink.endings], [[], []])
+    t.same([ring.senders.size, ring.waiters.size, toRing.senders.size], [0, 0, 0])
+    t.equal(web.session.domain.ringBytes, 0)
 
-  const again = second.ring(80)
-  second.send('to:1', payload(1), { from: 80 })
-  from!.send('web:80', payload(1))
-  second.drain(again)
-  second.end()
-  t.same(from!.sink.take(), ['ring-down web:80', 'domain-down web'])
-  t.same(to!.sink.take(), ['ring-down web:80', 'domain-down web'])
-  t.same([...machine.hypervisor.sessions()].length, 4)
-})
+    const again = second.ring(80)
+    second.send('to:1', payload(1), { from: 80 })
+    from!.send('web:80', payload(1))
+    second.drain(again)
+    second.end()
+    t.same(from!.sink.take(), ['ring-down web:80', 'domain-down web'])
+    t.same(to!.sink.take(), ['ring-down web:80', 'domain-down web'])
+    t.same([...machine.hypervisor.sessions()].length, 4)
+  },
+)
 
-t.test('a session that ends makes way for those that waited behind it', async t => {
+await t.test('a session that ends makes way for those that waited behind it', async t => {
   const machine = new Machine()
   const web = machine.client('web')
   const ring = web.ring(80, 160)
@@ -124,52 +169,61 @@ t.test('a session that ends makes way for those that waited behind it', async t 
   t.same([ring.waiters.sessions(), ring.blocked.size, ring.waiters.domains.size], [[], 0, 0])
 })
 
-t.test('kicking a domain ends its sessions, and each is told why', async t => {
+await t.test('kicking a domain ends its sessions, and each is told why', async t => {
   const machine = new Machine()
   const [a, b] = [machine.client('web'), machine.client('web')]
   t.equal(machine.hypervisor.kick(a.session.domain, 'ECONNRESET', 'an admin says so'), 2)
-  t.same([a.sink.endings, b.sink.endings], [['ECONNRESET: an admin says so'], ['ECONNRESET: an admin says so']])
+  t.same(
+    [a.sink.endings, b.sink.endings],
+    [['ECONNRESET: an admin says so'], ['ECONNRESET: an admin says so']],
+  )
   t.same([a.session.ended, b.session.ended], [true, true])
   t.equal(machine.hypervisor.kick(a.session.domain, 'ECONNRESET', ''), 0)
 })
 
-t.test('destroying a domain takes its rings, and those made for it alone, and tells everyone', async t => {
-  const machine = new Machine()
-  const web = machine.client('web')
-  const db = machine.client('db')
-  const other = machine.client('other')
-  const forWeb = db.ring(5, 48, { partner: web.session.domain.id })
-  const open = db.ring(6, 48)
-  web.ring(80)
-  other.ring(1)
-  web.send('db:5', payload(3), { from: 80 })
-  web.send('db:6', payload(3), { from: 80 })
-  other.send('web:80', payload(3))
-  machine.hypervisor.destroyDomain(web.session.domain)
-  t.same(web.sink.endings, ['ECONNRESET: domain web was removed'])
-  t.same(db.sink.take(), ['ring-down web:80', 'domain-down web', 'ring-down db:5'])
-  t.same(other.sink.take(), ['ring-down web:80', 'domain-down web'])
-  t.same([...db.session.rings.values()], [open])
-  t.match(machine.hypervisor.unregisterRing(db.session, forWeb.handle), { code: 'ENOENT' })
-  t.equal(other.send('web:80', payload(3)), 'ESRCH')
-  t.equal(db.drain(open).length, 1, 'what had arrived is still there')
-})
+await t.test(
+  'destroying a domain takes its rings, and those made for it alone, and tells everyone',
+  async t => {
+    const machine = new Machine()
+    const web = machine.client('web')
+    const db = machine.client('db')
+    const other = machine.client('other')
+    const forWeb = db.ring(5, 48, { partner: web.session.domain.id })
+    const open = db.ring(6, 48)
+    web.ring(80)
+    other.ring(1)
+    web.send('db:5', payload(3), { from: 80 })
+    web.send('db:6', payload(3), { from: 80 })
+    other.send('web:80', payload(3))
+    machine.hypervisor.destroyDomain(web.session.domain)
+    t.same(web.sink.endings, ['ECONNRESET: domain web was removed'])
+    t.same(db.sink.take(), ['ring-down web:80', 'domain-down web', 'ring-down db:5'])
+    t.same(other.sink.take(), ['ring-down web:80', 'domain-down web'])
+    t.same([...db.session.rings.values()], [open])
+    t.match(machine.hypervisor.unregisterRing(db.session, forWeb.handle), { code: 'ENOENT' })
+    t.equal(other.send('web:80', payload(3)), 'ESRCH')
+    t.equal(db.drain(open).length, 1, 'what had arrived is still there')
+  },
+)
 
-t.test('a name whose domain is made again is another domain to send to, under the same target', async t => {
-  const machine = new Machine(['accept tag:old:* -> *:*', 'accept *:* -> tag:new:*'])
-  const db = machine.client('db')
-  db.ring(1)
-  const web = machine.domain('web', ['old'])
-  t.equal(db.send('web:80', payload(1)), 'EPERM')
-  machine.hypervisor.destroyDomain(web)
-  t.equal(db.send('web:80', payload(1)), 'EPERM', 'a name alone has no tags')
-  const again = machine.hypervisor.createDomain(web.id, 'web', ['new'])
-  t.equal(db.send('web:80', payload(1)), 'ECONNREFUSED', 'nothing of the old one is remembered')
-  machine.hypervisor.setTags(again, [])
-  t.equal(db.send('web:80', payload(1)), 'EPERM')
-})
+await t.test(
+  'a name whose domain is made again is another domain to send to, under the same target',
+  async t => {
+    const machine = new Machine(['accept tag:old:* -> *:*', 'accept *:* -> tag:new:*'])
+    const db = machine.client('db')
+    db.ring(1)
+    const web = machine.domain('web', ['old'])
+    t.equal(db.send('web:80', payload(1)), 'EPERM')
+    machine.hypervisor.destroyDomain(web)
+    t.equal(db.send('web:80', payload(1)), 'EPERM', 'a name alone has no tags')
+    const again = machine.hypervisor.createDomain(web.id, 'web', ['new'])
+    t.equal(db.send('web:80', payload(1)), 'ECONNREFUSED', 'nothing of the old one is remembered')
+    machine.hypervisor.setTags(again, [])
+    t.equal(db.send('web:80', payload(1)), 'EPERM')
+  },
+)
 
-t.test('a policy comes into force at once, and every session is told', async t => {
+await t.test('a policy comes into force at once, and every session is told', async t => {
   const machine = new Machine()
   const web = machine.client('web')
   const db = machine.client('db')
@@ -183,7 +237,7 @@ t.test('a policy comes into force at once, and every session is told', async t =
   t.same([web.sink.take(), db.sink.take()], [['policy-changed 2'], ['policy-changed 2']])
 })
 
-t.test('counters of rules can be read, set and dropped', async t => {
+await t.test('counters of rules can be read, set and dropped', async t => {
   const machine = new Machine([ACCEPT_ALL])
   const { hypervisor } = machine
   hypervisor.ruleCounter('r1').hits = 10
@@ -195,7 +249,7 @@ t.test('counters of rules can be read, set and dropped', async t => {
   t.equal(hypervisor.ruleCounters.has('r1'), false)
 })
 
-t.test('a target is one object for a name while anyone holds it', async t => {
+await t.test('a target is one object for a name while anyone holds it', async t => {
   const { hypervisor } = new Machine()
   const target = hypervisor.holdTarget('x')
   t.equal(hypervisor.holdTarget('x'), target)
@@ -206,7 +260,7 @@ t.test('a target is one object for a name while anyone holds it', async t => {
   t.not(hypervisor.holdTarget('x'), target)
 })
 
-t.test('an ended session leaves no wish', async t => {
+await t.test('an ended session leaves no wish', async t => {
   const machine = new Machine()
   const db = machine.client('db')
   const target = machine.target('x')

@@ -1,7 +1,8 @@
 import t from 'tap'
 import type { Port } from '../../src/abi/addr.js'
 import { NOTIFY_ENTRIES_MAX } from '../../src/abi/limits.js'
-import { noRing, RING_FLAG, type RingStatus } from '../../src/hypervisor/notify.js'
+import { RING_FLAG } from '../../src/abi/ring-flag.js'
+import { noRing, type RingStatus } from '../../src/hypervisor/notify.js'
 import { ACCEPT_ALL, DGRAM, Machine, payload, policyOf, type Client } from './fixtures/machine.js'
 
 const { EXISTS, SHARED, EMPTY, SUFFICIENT, EMSGSIZE, EBUSY } = RING_FLAG
@@ -20,7 +21,7 @@ function ask(client: Client, to: string, spaceRequired = 0, wantRing = false): R
   return answers[0]!
 }
 
-t.test('flags say what there is', async t => {
+await t.test('flags say what there is', async t => {
   const machine = new Machine()
   const web = machine.client('web')
   const db = machine.client('db')
@@ -45,7 +46,7 @@ t.test('flags say what there is', async t => {
   t.equal(ask(db, 'web:81', 33).flags, EXISTS, 'a space event follows')
 })
 
-t.test('no space that is asked for is so large that it looks small', async t => {
+await t.test('no space that is asked for is so large that it looks small', async t => {
   const machine = new Machine()
   machine.client('web').ring(80, 128)
   const db = machine.client('db')
@@ -54,34 +55,40 @@ t.test('no space that is asked for is so large that it looks small', async t => 
   }
 })
 
-t.test('a ring that is not there, a domain that is not, and one that policy hides', async t => {
-  const machine = new Machine(['reject *:* -> hidden:*', 'reject *:* -> ghost:*', ACCEPT_ALL])
-  machine.client('web')
-  machine.client('hidden').ring(80)
-  const db = machine.client('db')
-  t.same(ask(db, 'web:80'), noRing('ECONNREFUSED'))
-  t.same(ask(db, 'nobody:80'), noRing('ESRCH'))
-  t.same(ask(db, 'hidden:80'), noRing('EPERM'))
-  t.same(ask(db, 'hidden:81', 0, true), noRing('EPERM'))
-  t.same(ask(db, 'ghost:80', 0, true), noRing('EPERM'), 'looks the same')
-  t.equal(db.session.wishes.size, 0)
-})
+await t.test(
+  'a ring that is not there, a domain that is not, and one that policy hides',
+  async t => {
+    const machine = new Machine(['reject *:* -> hidden:*', 'reject *:* -> ghost:*', ACCEPT_ALL])
+    machine.client('web')
+    machine.client('hidden').ring(80)
+    const db = machine.client('db')
+    t.same(ask(db, 'web:80'), noRing('ECONNREFUSED'))
+    t.same(ask(db, 'nobody:80'), noRing('ESRCH'))
+    t.same(ask(db, 'hidden:80'), noRing('EPERM'))
+    t.same(ask(db, 'hidden:81', 0, true), noRing('EPERM'))
+    t.same(ask(db, 'ghost:80', 0, true), noRing('EPERM'), 'looks the same')
+    t.equal(db.session.wishes.size, 0)
+  },
+)
 
-t.test('whoever waits through notify is told of space, also if it sends less meanwhile', async t => {
-  const machine = new Machine()
-  const web = machine.client('web')
-  const db = machine.client('db')
-  const ring = web.ring(80, 128)
-  db.ring(1)
-  db.send('web:80', payload(40))
-  t.equal(ask(db, 'web:80', 90).flags, EXISTS | SHARED)
-  t.equal(db.run('web:80', [payload(1)]).code, null)
-  t.same(db.sink.take(), [])
-  web.drain(ring)
-  t.same(db.sink.take(), ['space web:80 96'])
-})
+await t.test(
+  'whoever waits through notify is told of space, also if it sends less meanwhile',
+  async t => {
+    const machine = new Machine()
+    const web = machine.client('web')
+    const db = machine.client('db')
+    const ring = web.ring(80, 128)
+    db.ring(1)
+    db.send('web:80', payload(40))
+    t.equal(ask(db, 'web:80', 90).flags, EXISTS | SHARED)
+    t.equal(db.run('web:80', [payload(1)]).code, null)
+    t.same(db.sink.take(), [])
+    web.drain(ring)
+    t.same(db.sink.take(), ['space web:80 96'])
+  },
+)
 
-t.test('SUFFICIENT ends the wait for as much or less, not that for more', async t => {
+await t.test('SUFFICIENT ends the wait for as much or less, not that for more', async t => {
   const machine = new Machine()
   const web = machine.client('web')
   const db = machine.client('db')
@@ -102,7 +109,7 @@ t.test('SUFFICIENT ends the wait for as much or less, not that for more', async 
   t.same(db.sink.take(), [])
 })
 
-t.test('a wait that was held up by another one ends when the space is found', async t => {
+await t.test('a wait that was held up by another one ends when the space is found', async t => {
   const machine = new Machine()
   const web = machine.client('web')
   const [full, large, small] = ['a', 'b', 'c'].map(name => machine.client(name))
@@ -118,7 +125,7 @@ t.test('a wait that was held up by another one ends when the space is found', as
   t.equal(small!.session.waitingFor.size, 0)
 })
 
-t.test('a full table of waiters is said', async t => {
+await t.test('a full table of waiters is said', async t => {
   const machine = new Machine(undefined, { waitersPerRingMax: 1 })
   const web = machine.client('web')
   web.ring(80, 48)
@@ -130,7 +137,7 @@ t.test('a full table of waiters is said', async t => {
   t.equal(ask(a!, 'web:80', 16).flags, EXISTS | SHARED, 'who waits may change its mind')
 })
 
-t.test('a notify wakes those who wait for space in the own rings', async t => {
+await t.test('a notify wakes those who wait for space in the own rings', async t => {
   const machine = new Machine()
   const web = machine.client('web')
   const db = machine.client('db')
@@ -144,66 +151,77 @@ t.test('a notify wakes those who wait for space in the own rings', async t => {
   t.same(db.sink.take(), ['space web:80 16'])
 })
 
-t.test('one entry that fails does not take the others with it, and there are 256 at most', async t => {
-  const machine = new Machine(['reject *:* -> *:1', ACCEPT_ALL])
-  const web = machine.client('web')
-  web.ring(80)
-  const target = machine.target('web')
-  const queries = Array.from({ length: NOTIFY_ENTRIES_MAX }, (_, i) => ({
-    target,
-    port: (i === 7 ? 80 : 1) as Port,
-    spaceRequired: 0,
-    wantRing: false,
-  }))
-  const { hypervisor } = machine
-  const answers = hypervisor.notify(web.session, 80 as Port, queries, DGRAM) as RingStatus[]
-  t.equal(answers.length, NOTIFY_ENTRIES_MAX)
-  t.equal(answers.filter(answer => answer.code === 'EPERM').length, NOTIFY_ENTRIES_MAX - 1)
-  t.equal(answers[7]!.flags & EXISTS, EXISTS)
-  t.match(hypervisor.notify(web.session, 80 as Port, [...queries, queries[0]!], DGRAM), {
-    ok: false,
-    code: 'EINVAL',
-    detail: 'a notify has at most 256 entries',
-  })
-})
+await t.test(
+  'one entry that fails does not take the others with it, and there are 256 at most',
+  async t => {
+    const machine = new Machine(['reject *:* -> *:1', ACCEPT_ALL])
+    const web = machine.client('web')
+    web.ring(80)
+    const target = machine.target('web')
+    const queries = Array.from({ length: NOTIFY_ENTRIES_MAX }, (_, i) => ({
+      target,
+      port: (i === 7 ? 80 : 1) as Port,
+      spaceRequired: 0,
+      wantRing: false,
+    }))
+    const { hypervisor } = machine
+    const answers = hypervisor.notify(web.session, 80 as Port, queries, DGRAM) as RingStatus[]
+    t.equal(answers.length, NOTIFY_ENTRIES_MAX)
+    t.equal(answers.filter(answer => answer.code === 'EPERM').length, NOTIFY_ENTRIES_MAX - 1)
+    t.equal(answers[7]!.flags & EXISTS, EXISTS)
+    t.match(hypervisor.notify(web.session, 80 as Port, [...queries, queries[0]!], DGRAM), {
+      ok: false,
+      code: 'EINVAL',
+      detail: 'a notify has at most 256 entries',
+    })
+  },
+)
 
-t.test('a session that has ended is not answered', async t => {
+await t.test('a session that has ended is not answered', async t => {
   const machine = new Machine()
   const web = machine.client('web')
   web.end()
   t.match(machine.hypervisor.notify(web.session, 80 as Port, [], DGRAM), { code: 'ECONNRESET' })
 })
 
-t.test('who asks for a ring is told once when it appears, if it may send to it then', async t => {
-  const machine = new Machine(['accept *:1 -> *:*'])
-  const db = machine.client('db')
-  const stranger = machine.client('stranger')
-  t.same(ask(db, 'web:80', 0, true), noRing('ESRCH'))
-  t.same(ask(db, 'web:80', 0, true), noRing('ESRCH'), 'twice is once')
-  t.equal(db.session.wishes.size, 1)
-  ask(db, 'web:81', 0, true)
-  const web = machine.client('web')
-  t.same(ask(stranger, 'web:80', 0, true), noRing('ECONNREFUSED'))
-  web.ring(80, 4096, { partner: machine.domain('x').id })
-  t.same([db.sink.take(), stranger.sink.take()], [[], []], 'that ring is for another')
+await t.test(
+  'who asks for a ring is told once when it appears, if it may send to it then',
+  async t => {
+    const machine = new Machine(['accept *:1 -> *:*'])
+    const db = machine.client('db')
+    const stranger = machine.client('stranger')
+    t.same(ask(db, 'web:80', 0, true), noRing('ESRCH'))
+    t.same(ask(db, 'web:80', 0, true), noRing('ESRCH'), 'twice is once')
+    t.equal(db.session.wishes.size, 1)
+    ask(db, 'web:81', 0, true)
+    const web = machine.client('web')
+    t.same(ask(stranger, 'web:80', 0, true), noRing('ECONNREFUSED'))
+    web.ring(80, 4096, { partner: machine.domain('x').id })
+    t.same([db.sink.take(), stranger.sink.take()], [[], []], 'that ring is for another')
 
-  machine.hypervisor.setPolicy(policyOf(2, 'accept db:1 -> *:*'))
-  const ring = web.ring(80)
-  t.same(db.sink.take(), ['policy-changed 2', 'ring-up web:80'])
-  t.same(stranger.sink.take(), ['policy-changed 2'], 'policy does not let it know')
-  machine.hypervisor.unregisterRing(web.session, ring.handle)
-  machine.hypervisor.setPolicy(policyOf(3, ACCEPT_ALL))
-  web.ring(80)
-  t.same(db.sink.take(), ['policy-changed 3'])
-  t.same(stranger.sink.take(), ['policy-changed 3', 'ring-up web:80'], 'the wish was kept')
-  t.same([db.session.wishes.size, stranger.session.wishes.size], [1, 0])
-})
+    machine.hypervisor.setPolicy(policyOf(2, 'accept db:1 -> *:*'))
+    const ring = web.ring(80)
+    t.same(db.sink.take(), ['policy-changed 2', 'ring-up web:80'])
+    t.same(stranger.sink.take(), ['policy-changed 2'], 'policy does not let it know')
+    machine.hypervisor.unregisterRing(web.session, ring.handle)
+    machine.hypervisor.setPolicy(policyOf(3, ACCEPT_ALL))
+    web.ring(80)
+    t.same(db.sink.take(), ['policy-changed 3'])
+    t.same(stranger.sink.take(), ['policy-changed 3', 'ring-up web:80'], 'the wish was kept')
+    t.same([db.session.wishes.size, stranger.session.wishes.size], [1, 0])
+  },
+)
 
-t.test('a wish is for a source port and a type, and one event answers several', async t => {
+await t.test('a wish is for a source port and a type, and one event answers several', async t => {
   const machine = new Machine(['accept *:* -> *:* type dgram'])
   const db = machine.client('db')
   const { hypervisor } = machine
-  const query = { target: machine.target('web'), port: 80 as Port, spaceRequired: 0, wantRing: true }
+  const query = {
+    target: machine.target('web'),
+    port: 80 as Port,
+    spaceRequired: 0,
+    wantRing: true,
+  }
   hypervisor.notify(db.session, 1 as Port, [query], DGRAM)
   hypervisor.notify(db.session, 2 as Port, [query], DGRAM)
   t.equal(db.session.wishes.size, 2)
@@ -211,7 +229,7 @@ t.test('a wish is for a source port and a type, and one event answers several', 
   t.same(db.sink.take(), ['ring-up web:80'])
 })
 
-t.test('a session has so many wishes at most', async t => {
+await t.test('a session has so many wishes at most', async t => {
   const machine = new Machine(undefined, { absentWaitersPerSessionMax: 2 })
   const db = machine.client('db')
   t.same(ask(db, 'web:80', 0, true), noRing('ESRCH'))

@@ -6,7 +6,7 @@ import { RingShare } from '../../src/hypervisor/ring-share.js'
 const [a, b, c] = [1, 2, 3] as DomainId[] as [DomainId, DomainId, DomainId]
 const nobody = new Map<DomainId, number>()
 
-t.test('a domain that has the ring to itself may fill it', async t => {
+await t.test('a domain that has the ring to itself may fill it', async t => {
   const share = new RingShare(160)
   t.equal(share.room(a, nobody, 16), 160)
   share.charge(a, 64, 64)
@@ -14,7 +14,7 @@ t.test('a domain that has the ring to itself may fill it', async t => {
   t.equal(share.room(a, nobody, 16), 160, 'its own bytes are bounded by the ring alone')
 })
 
-t.test('n claimants have 1/n each, and what one holds counts against it', async t => {
+await t.test('n claimants have 1/n each, and what one holds counts against it', async t => {
   const share = new RingShare(160)
   share.charge(a, 48, 48)
   t.equal(share.room(b, nobody, 16), 80)
@@ -28,31 +28,34 @@ t.test('n claimants have 1/n each, and what one holds counts against it', async 
   t.equal(share.room(a, nobody, 16), 0, 'beyond its share there is no room')
 })
 
-t.test('whoever holds nothing may have one message in, however small its share', async t => {
+await t.test('whoever holds nothing may have one message in, however small its share', async t => {
   const share = new RingShare(160)
   share.charge(a, 48, 48)
   t.equal(share.room(b, nobody, 112), 112)
 })
 
-t.test('nothing charged is nothing held', async t => {
+await t.test('nothing charged is nothing held', async t => {
   const share = new RingShare(160)
   share.charge(a, 0, 0)
   t.equal(share.room(b, nobody, 16), 160)
 })
 
-t.test('what is consumed is given back to who sent it, also in the middle of a message', async t => {
-  const share = new RingShare(160)
-  share.charge(a, 32, 32)
-  share.charge(b, 48, 80)
-  share.charge(a, 16, 96)
-  share.release(0, 48)
-  t.same([share.heldBytes(a), share.heldBytes(b)], [16, 32])
-  share.release(48, 96)
-  t.same([share.heldBytes(a), share.heldBytes(b)], [0, 0])
-  t.throws(() => share.release(96, 112), { name: 'AssertionError' })
-})
+await t.test(
+  'what is consumed is given back to who sent it, also in the middle of a message',
+  async t => {
+    const share = new RingShare(160)
+    share.charge(a, 32, 32)
+    share.charge(b, 48, 80)
+    share.charge(a, 16, 96)
+    share.release(0, 48)
+    t.same([share.heldBytes(a), share.heldBytes(b)], [16, 32])
+    share.release(48, 96)
+    t.same([share.heldBytes(a), share.heldBytes(b)], [0, 0])
+    t.throws(() => share.release(96, 112), { name: 'AssertionError' })
+  },
+)
 
-t.test('what is held is always what was charged and not released', async () => {
+await t.test('what is held is always what was charged and not released', async () => {
   const step = fc.tuple(fc.integer({ min: 1, max: 4 }), fc.nat({ max: 5 }), fc.nat({ max: 8 }))
   fc.assert(
     fc.property(fc.array(step, { maxLength: 300 }), steps => {
@@ -75,3 +78,16 @@ t.test('what is held is always what was charged and not released', async () => {
     { numRuns: 200 },
   )
 })
+
+await t.test(
+  'a long life in which two take turns is remembered no longer than it lasts',
+  async t => {
+    const share = new RingShare(160)
+    for (let i = 0; i < 1000; i++) {
+      share.charge(a, 16, i * 32 + 16)
+      share.charge(b, 16, i * 32 + 32)
+      if (i > 0) share.release((i - 1) * 32, i * 32)
+    }
+    t.same([share.heldBytes(a), share.heldBytes(b)], [16, 16])
+  },
+)

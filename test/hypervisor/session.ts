@@ -5,7 +5,7 @@ import type { Ring } from '../../src/hypervisor/ring.js'
 import { Session } from '../../src/hypervisor/session.js'
 import { Machine, Recorder } from './fixtures/machine.js'
 
-t.test('handles count up, start over at 0xffff and pass over those in use', async t => {
+await t.test('handles count up, start over at 0xffff and pass over those in use', async t => {
   const session = new Session(1, new Domain(1 as DomainId, 'web', []), new Recorder())
   const ring: Ring = new Machine().client('x').ring(1)
   t.same([session.nextHandle(), session.nextHandle()], [1, 2])

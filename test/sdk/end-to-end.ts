@@ -36,6 +36,34 @@ for (const [way, options] of Object.entries(ways)) {
   })
 }
 
+await t.test('a message waits for its ring, and a request is answered', async t => {
+  const daemon = await startDaemon(t)
+  await daemon.addDomains('web', 'db')
+  await daemon.admin.addRule('accept', 'web:*', 'db:5432')
+  await daemon.admin.addRule('accept', 'db:5432', 'web:*')
+  const web = await connect(daemon.as('web', 'own-socket'))
+  const db = await connect(daemon.as('db'))
+  await t.rejects(web.send('db:5432', Buffer.from('x')), { code: 'ECONNREFUSED' })
+  await t.rejects(web.send('db:1', Buffer.from('x')), { code: 'EPERM', decisionId: /^d-/ })
+  const waits = web.send('db:5432', Buffer.from('first'), { wait: true })
+  const ring = await db.bind(5432)
+  await waits
+  t.same(Buffer.from((await ring.receive()).data), Buffer.from('first'))
+  const serving = (async () => {
+    for await (const datagram of ring) await datagram.reply(datagram.data.toReversed())
+  })()
+  for (let i = 0; i < 5; i++) {
+    const answer = await web.request('db:5432', Uint8Array.of(i, 2, 3), { timeoutMs: 5000 })
+    t.same(answer.data, Uint8Array.of(3, 2, i))
+    t.same(answer.source, { domain: 'db', port: 5432 })
+  }
+  const [status] = await web.notify([{ to: 'db:5432', spaceRequired: 100 }])
+  t.match(status, { exists: true, sufficient: true })
+  await db.close()
+  await serving
+  await web.close()
+})
+
 /** Sends datagrams of all sizes as fast as it can. @returns the SHA-256 of all of them. */
 async function sendAll(ring: Ring): Promise<string> {
   const hash = createHash('sha256')

@@ -6,7 +6,7 @@ import { errnoOf } from '../../src/abi/errno.js'
 import { encodeNotified, encodePing, FRAME } from '../../src/abi/frame.js'
 import { MESSAGE_BYTES_MAX } from '../../src/abi/limits.js'
 import { messageSlotsBytes } from '../../src/abi/message.js'
-import { AbortError, V4vError } from '../../src/sdk/errors.js'
+import { AbortError, type V4vError } from '../../src/sdk/errors.js'
 import { attach, type ScriptedPeer, type SeenSend } from './fixtures/scripted-peer.js'
 
 const bytes = (text: string): Buffer => Buffer.from(text)
@@ -124,7 +124,13 @@ await t.test('up to 8 buffers make one message', async t => {
   await ring.sendv('web:80', 'abcdefgh'.split('').map(bytes))
   await ring.sendv('web:80', [])
   t.same(texts(peer), ['abcdefgh', ''])
-  await t.rejects(ring.sendv('web:80', new Array<Buffer>(9).fill(bytes('x'))), { code: 'EINVAL' })
+  await t.rejects(
+    ring.sendv(
+      'web:80',
+      Array.from({ length: 9 }, () => bytes('x')),
+    ),
+    { code: 'EINVAL' },
+  )
   await domain.close()
 })
 
@@ -255,7 +261,7 @@ await t.test('windows bound what is on the way, and drain tells when it goes on'
   await peer.until(() => texts(peer).length === taken)
   peer.sent(taken)
   await answered(peer)
-  t.same(drained.sort(), ['a:80', 'b:80', 'c:80', 'd:80', 'web:80'])
+  t.same(drained.toSorted(), ['a:80', 'b:80', 'c:80', 'd:80', 'web:80'])
   await domain.close()
 })
 

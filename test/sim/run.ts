@@ -37,7 +37,8 @@ function live(seed: number): { steps: string[]; error: unknown } {
 
   const port = (): number => (isCrowded ? 1 : pick([1, 1, 2, 3]))
   const name = (): string => (isCrowded && below(4) > 0 ? NAMES[0]! : pick(NAMES))
-  const message = (): Uint8Array => payload(pick([0, 1, 15, 16, 17, 32, 40, 64, 100, 200]), below(256))
+  const message = (): Uint8Array =>
+    payload(pick([0, 1, 15, 16, 17, 32, 40, 64, 100, 200]), below(256))
   const flow = (session: SessionPair): Flow => {
     const bound = [...session.real.ports.keys()]
     const from = bound.length > 0 && below(10) > 0 ? pick(bound) : pick([1, 2, 9])
@@ -129,19 +130,32 @@ function live(seed: number): { steps: string[]; error: unknown } {
   return { steps, error: undefined }
 }
 
-t.test(`${count} random lives are those of the model`, async t => {
+t.setTimeout(120_000)
+
+await t.test(`${count} random lives are those of the model`, async t => {
   const seen = new Set<string>()
   for (let seed = firstSeed; seed < firstSeed + count; seed++) {
     const { steps, error } = live(seed)
-    for (const step of steps) for (const word of step.match(/\bE[A-Z]{4,}\b|\bok\b/g) ?? []) seen.add(word)
+    for (const step of steps)
+      for (const word of step.match(/\bE[A-Z]{4,}\b|\bok\b/g) ?? []) seen.add(word)
     if (error !== undefined) {
-      const text = error instanceof Error ? error.stack : String(error)
+      const text = error instanceof Error ? error.stack : 'not an error'
       t.fail(`seed ${seed}, after step ${steps.length}`, { steps: steps.slice(-30), text })
       return
     }
   }
   t.pass(`seeds ${firstSeed} to ${firstSeed + count - 1}`)
   if (count < 1000) return
-  const outcomes = ['EADDRNOTAVAIL', 'EAGAIN', 'EBUSY', 'ECONNREFUSED', 'EDQUOT', 'EMSGSIZE', 'EPERM', 'ESRCH', 'ok']
+  const outcomes = [
+    'EADDRNOTAVAIL',
+    'EAGAIN',
+    'EBUSY',
+    'ECONNREFUSED',
+    'EDQUOT',
+    'EMSGSIZE',
+    'EPERM',
+    'ESRCH',
+    'ok',
+  ]
   t.strictSame([...seen].toSorted(), outcomes, 'every outcome was among them')
 })

@@ -19,7 +19,7 @@ import {
   writeU64,
 } from '../../src/abi/frame.js'
 import { decodeMessageHeader } from '../../src/abi/message.js'
-import { RING_FLAG } from '../../src/hypervisor/notify.js'
+import { RING_FLAG } from '../../src/abi/ring-flag.js'
 import { until } from '../fixtures/daemon.js'
 import { policy, TestHub } from '../fixtures/hub.js'
 import { decodeSent, encodeConsumed, encodeSend, RawUnixClient } from '../fixtures/raw-client.js'

@@ -43,16 +43,15 @@ function readSettings(stateDir: string | undefined): Setting[] {
   try {
     const { config, origins } = resolveConfig({ stateDir })
     const { limits, ...rest } = config
-    const values: [string, unknown][] = [
-      ...Object.entries(rest),
-      ...Object.entries(limits).map(([name, value]): [string, unknown] => [
-        `limits.${name}`,
-        value,
-      ]),
-    ]
+    const values = Object.entries({
+      ...rest,
+      ...Object.fromEntries(
+        Object.entries(limits).map(([name, value]) => [`limits.${name}`, value]),
+      ),
+    })
     return values.map(([name, value]) => ({
       name,
-      value: value === undefined ? '-' : String(value),
+      value: String(value ?? '-'),
       origin: origins.get(name) ?? 'default',
     }))
   } catch (error) {

@@ -29,9 +29,10 @@ export function serveCommand(): Command {
     .option('--policy <dir>', 'policy files to load at the first start')
     .addOption(new Option('--log-level <level>', 'what to log').choices(LOG_LEVELS))
     .action(async (options: ServeOptions) => {
+      const config = configOf(options)
       const { startDaemon } = await import('../../daemon.js')
       const ending = nextSignal()
-      const daemon = await startDaemon(configOf(options)).catch((error: unknown) => {
+      const daemon = await startDaemon(config).catch((error: unknown) => {
         throw startFailure(error)
       })
       note(`${bold('v4vd is running')}; stop it with Ctrl-C`)

@@ -13,10 +13,10 @@ const END_MS = 5_000
 export class Children {
   readonly #running = new Set<ChildProcess>()
 
-  /** Starts `v4v` with these arguments; its output is read through `stdout`. */
+  /** Starts `v4v` with these arguments; its output is read through `stdout` and `stderr`. */
   command(args: readonly string[]): ChildProcess {
     return this.#keep(
-      spawn(process.execPath, [mainPath, ...args], { stdio: ['ignore', 'pipe', 'inherit'] }),
+      spawn(process.execPath, [mainPath, ...args], { stdio: ['ignore', 'pipe', 'pipe'] }),
     )
   }
 

@@ -49,7 +49,9 @@ export class Demo {
     printLine(bold('v4vd: datagrams between parties that do not trust each other'))
     const client = await this.#startDaemon()
     const collector = await this.#startCollector(client)
-    const viewer = new Viewer(this.#children.command(this.#local('flows', '-f', '-o', 'json')))
+    const flows = this.#children.command(this.#local('flows', '-f', '-o', 'json'))
+    flows.stderr!.pipe(process.stderr)
+    const viewer = new Viewer(flows)
     const [web, agent] = await this.#startSenders(client)
 
     await this.#actRefused(web, agent, viewer)
@@ -81,9 +83,11 @@ export class Demo {
     const child = this.#children.command([
       ...['serve', '--state', this.#dir, '--listen', '127.0.0.1:0', '--log-level', 'error'],
     ])
-    child.stdout!.pipe(process.stderr)
+    child.stdout!.resume()
+    let said = ''
+    child.stderr!.on('data', (chunk: Buffer) => (said += chunk.toString()))
     await this.#until('the daemon to start', async () => {
-      if (child.exitCode !== null) throw failed('the daemon of the demo did not start')
+      if (child.exitCode !== null) throw failed(`the daemon of the demo did not start: ${said}`)
       return (await readDaemonFile(this.#dir)) !== undefined
     })
     const client = await AdminClient.open({ state: this.#dir })
@@ -97,7 +101,9 @@ export class Demo {
 
   async #startCollector(client: AdminClient): Promise<Collector> {
     const args = this.#local('listen', '514', '--as', 'collector', '-o', 'json')
-    const collector = new Collector(this.#children.command(args))
+    const child = this.#children.command(args)
+    child.stderr!.pipe(process.stderr)
+    const collector = new Collector(child)
     await this.#until('the collector to listen', async () => {
       const { rings } = await client.get<RingList>('/v1/rings')
       return rings.some(({ domain, port }) => domain === 'collector' && port === 514)

@@ -1,0 +1,160 @@
+import t, { type Test } from 'tap'
+import { run } from './fixtures/v4v.js'
+
+t.setTimeout(180_000) // it starts many processes, on machines of any speed
+
+/** Runs something for each, which saves half the time of starting so many processes. */
+async function twoAtATime<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
+  const queue = items.values()
+  const worker = async (): Promise<void> => {
+    for (const item of queue) await run(item)
+  }
+  await Promise.all([worker(), worker()])
+}
+
+/** Nothing on stdout, one line on stderr. */
+function oneLine(t: Test, stdout: string, stderr: string, expected: RegExp): void {
+  t.equal(stdout, '')
+  t.match(stderr, /^v4v: [^\n]+\n$/)
+  t.match(stderr, expected)
+}
+
+await t.test('a wrong command line is one line on stderr and exit code 2', async t => {
+  const cases: [string[], RegExp][] = [
+    [['domian', 'ls'], /unknown command 'domian' \(Did you mean domain\?\)/],
+    [['rule', 'list'], /unknown command 'list'/],
+    [['domain', 'add'], /missing required argument 'name'/],
+    [['domain', 'ls', '-o', 'xml'], /Allowed choices are table, json/],
+    [['domain', 'ls', '--urll', 'x'], /unknown option '--urll' \(Did you mean --url\?\)/],
+    [['domain', 'ls', '--url', 'ftp://x'], /is not the URL of a daemon/],
+    [['rule', 'add', 'permit', 'a:1', 'b:1'], /Allowed choices are accept, reject, drop/],
+    [['rule', 'add', 'accept', 'a', 'b:1'], /"a" has no port/],
+    [['rule', 'move', 'r1', '0'], /whole number from 1 up/],
+    [['token', 'revoke', 'x'], /not the id of a token/],
+    [['viptables'], /say what to do: -A, -I, -D, -L or -F/],
+    [['viptables', '-A', '-d', 'web'], /-j ACCEPT or -j REJECT/],
+    [['listen', '70000000000'], /decimal number from 0 to 4294967294/],
+    [['listen', '5', '--size', '1'], /a ring has 48 to/],
+    [['listen', '5', '--raw', '--lines'], /cannot be used with/],
+    [['listen', '5'], /which domain to be is not said; use --as NAME, or set V4V_TOKEN/],
+    [['listen', '5', '--as', '../etc'], /a domain name is 1 to 63/],
+    [['send', 'web:1'], /there is nothing to send/],
+    [['send', 'web', 'x', '--as', 'a'], /"web" has no port/],
+    [['send', 'web:1', 'x', '--stdin'], /exclude each other/],
+    [['send', 'web:1', 'x', '--lines'], /--lines goes with --stdin/],
+    [['ping', 'web:1', '--interval', '5'], /a time such as 500ms/],
+    [['serve', '--listen', 'nowhere'], /HOST:PORT/],
+  ]
+  await twoAtATime(cases, async ([args, expected]) => {
+    const { code, stdout, stderr } = await run(args)
+    t.equal(code, 2, args.join(' '))
+    oneLine(t, stdout, stderr, expected)
+  })
+})
+
+await t.test('no command at all shows the help on stderr', async t => {
+  const { code, stdout, stderr } = await run([])
+  t.equal(code, 2)
+  t.equal(stdout, '')
+  t.match(stderr, /Usage: v4v COMMAND/)
+  t.match(stderr, /v4v: a command is missing; see "v4v --help"\n$/)
+})
+
+await t.test('every command has help with an example', async t => {
+  const { stdout } = await run(['--help'])
+  const names = [...stdout.matchAll(/^ {2}([a-z]+) {2,}| {2}([a-z]+) \[/gm)].map(m => m[1] ?? m[2]!)
+  t.ok(names.length >= 16, `found ${names.join(' ')}`)
+  await twoAtATime(names, async name => {
+    const help = await run([name, '--help'])
+    t.equal(help.code, 0, name)
+    t.match(help.stdout, /Examples?:\n {2}\$ (v4v|V4V_TOKEN)/, name)
+  })
+})
+
+await t.test('the version is that of the package', async t => {
+  const { code, stdout } = await run(['--version'])
+  t.equal(code, 0)
+  t.match(stdout, /^\d+\.\d+\.\d+\n$/)
+})
+
+await t.test('without a daemon every command says so, why, and what to do', async t => {
+  const cases = [
+    ['domain', 'ls'],
+    ['rule', 'ls'],
+    ['check'],
+    ['flows', '-f'],
+    ['viptables', '-L'],
+    ['listen', '5', '--as', 'web'],
+    ['send', 'web:1', 'x', '--as', 'web'],
+    ['ping', 'web:1', '--as', 'web'],
+  ]
+  await twoAtATime(cases, async args => {
+    const { code, stdout, stderr } = await run(args)
+    t.equal(code, 1, args.join(' '))
+    oneLine(t, stdout, stderr, /no daemon runs with the state folder .*start one with "v4v serve"/)
+  })
+})
+
+await t.test(
+  'a daemon elsewhere needs its address to be right and its token to be given',
+  async t => {
+    const url = ['--url', 'http://127.0.0.1:9'] // discard: nobody listens there
+    const without = await run(['domain', 'ls', ...url])
+    t.equal(without.code, 1)
+    oneLine(t, without.stdout, without.stderr, /no admin token for .*set V4V_ADMIN_TOKEN/)
+    const away = await run(['domain', 'ls', ...url], { env: { V4V_ADMIN_TOKEN: 'x' } })
+    t.equal(away.code, 1)
+    oneLine(t, away.stdout, away.stderr, /no daemon answers at http:\/\/127\.0\.0\.1:9/)
+  },
+)
+
+await t.test(
+  'policy files are checked without a daemon, exit code 3 when they are wrong',
+  async t => {
+    const dir = t.testdir({
+      'good.yaml': 'rules:\n  - accept: web:* -> db:5432\n',
+      'bad.yaml': 'rules:\n  - accept: web -> db:5432\n  - permit: x\n',
+    })
+    const good = await run(['policy', 'check', `${dir}/good.yaml`])
+    t.same([good.code, good.stdout], [0, '1 rule in 1 file: good\n'])
+    const bad = await run(['policy', 'check', `${dir}/bad.yaml`])
+    t.equal(bad.code, 3)
+    t.match(bad.stderr, /bad\.yaml:2:13: "web" has no port/)
+    t.match(bad.stderr, /bad\.yaml:3:/)
+    const json = await run(['policy', 'check', '-o', 'json', `${dir}/bad.yaml`])
+    t.equal(json.code, 3)
+    t.match(JSON.parse(json.stdout), {
+      ok: false,
+      problems: [{ line: 2, column: 13 }, { line: 3 }],
+    })
+    const missing = await run(['policy', 'check', `${dir}/none.yaml`])
+    t.equal(missing.code, 1)
+    t.match(missing.stderr, /none\.yaml can't be read: ENOENT/)
+  },
+)
+
+await t.test('policy files explain a decision without a daemon', async t => {
+  const dir = t.testdir({ 'a.yaml': 'rules:\n  - id: one\n    accept: web:* -> db:5432\n' })
+  const file = ['--file', `${dir}/a.yaml`, '-o', 'json']
+  const yes = await run(['policy', 'explain', 'web:1', 'db:5432', ...file])
+  t.match(JSON.parse(yes.stdout), { action: 'accept', position: 1, rule: { id: 'one' } })
+  const no = await run(['policy', 'explain', 'web:1', 'db:5433', ...file])
+  t.match(JSON.parse(no.stdout), { action: 'reject', position: 0, rule: null })
+})
+
+await t.test('the configuration is printed with where each value comes from', async t => {
+  const env = { V4V_LISTEN: '127.0.0.1:9999' }
+  const { code, stdout } = await run(['config', 'print', '-o', 'json'], { env })
+  t.equal(code, 0)
+  const settings = JSON.parse(stdout) as { name: string; value: string; origin: string }[]
+  t.match(
+    settings.find(({ name }) => name === 'port'),
+    { value: '9999', origin: 'environment' },
+  )
+  t.match(
+    settings.find(({ name }) => name === 'logLevel'),
+    { value: 'info', origin: 'default' },
+  )
+  const table = await run(['config', 'print', '--origin'], { env })
+  t.match(table.stdout, /^port +9999 +environment$/m)
+})
