@@ -45,7 +45,7 @@ function markdownOf(results: Results): string {
     `Measured ${results.date.slice(0, 10)} at commit ${results.commit}${dirty} on ${machine.cpu}, ` +
       `${machine.cores} cores, ${memory}, ${machine.kernel}, Node ${machine.node}, ` +
       `v4vd ${versions['v4vd']}, ws ${versions['ws']}. Each figure is the median of ${repeats} ` +
-      `windows of ${seconds} s after ${warmUpSeconds} s of warm-up, with the lowest and the highest ` +
+      `windows of ${seconds} s after at least ${warmUpSeconds} s of warm-up, with the lowest and the highest ` +
       `window in brackets. v4vd looks up each datagram in a policy of ${rules + 1} rules, of which ` +
       'the last one accepts it; the plain relay has no policy.',
     `To repeat it: \`npm run bench${parameters.quick ? ' -- --quick' : ''}\`.`,

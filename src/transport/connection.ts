@@ -111,11 +111,11 @@ export class Connection implements SessionSink {
   /** Ends the conversation for a reason, which is the last thing the client is told. */
   fail(code: ErrorCode, reason: string): void {
     if (this.#isClosing) return
-    this.#output.frame(encodeClosing({ errno: errnoOf(code), reason }))
     this.#close()
     const { close } = errorInfo(code)
     this.#hub.log('info', { code, reason, domain: this.#session?.domain.name }, 'session ended')
-    this.link.write(this.#output.take(), () => this.link.end(close, reason))
+    const closing = encodeClosing({ errno: errnoOf(code), reason })
+    this.link.write([...this.#output.take(), closing], () => this.link.end(close, reason))
     this.#hub.expectEnd(this)
   }
 
