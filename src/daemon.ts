@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pino, type Logger } from 'pino'
 import type { FlowRecord } from './hypervisor/event.js'
@@ -139,7 +139,9 @@ async function start(
 
   const endpointPath = join(stateDir, 'daemon.json')
   const endpoint = { url: server.url, socket: socketPath, pid: process.pid }
-  writeFileSync(endpointPath, `${JSON.stringify(endpoint)}\n`)
+  // Renamed into its place, so that nobody who looks for it reads half of it.
+  writeFileSync(`${endpointPath}.new`, `${JSON.stringify(endpoint)}\n`)
+  renameSync(`${endpointPath}.new`, endpointPath)
   undo.push(() => rmSync(endpointPath, { force: true }))
 
   log('info', { url: server.url, socket: socketPath, stateDir }, 'started')
