@@ -37,14 +37,17 @@ export function writeReport(results: Results): string {
 }
 
 function markdownOf(results: Results): string {
-  const { machine, parameters, versions } = results
+  const { machine, parameters } = results
   const { seconds, repeats, warmUpSeconds, rules } = parameters
   const dirty = results.isDirty ? ' with changes' : ''
+  const versionsText = Object.entries(results.versions)
+    .map(entry => entry.join(' '))
+    .join(', ')
   const memory = `${Math.round(machine.memoryBytes / 2 ** 30)} GiB`
   return [
     `Measured ${results.date.slice(0, 10)} at commit ${results.commit}${dirty} on ${machine.cpu}, ` +
       `${machine.cores} cores, ${memory}, ${machine.kernel}, Node ${machine.node}, ` +
-      `v4vd ${versions['v4vd']}, ws ${versions['ws']}. Each figure is the median of ${repeats} ` +
+      `${versionsText}. Each figure is the median of ${repeats} ` +
       `windows of ${seconds} s after at least ${warmUpSeconds} s of warm-up, with the lowest and the highest ` +
       `window in brackets. v4vd looks up each datagram in a policy of ${rules + 1} rules, of which ` +
       'the last one accepts it; the plain relay has no policy.',

@@ -114,7 +114,12 @@ function git(...args: string[]): string | undefined {
   }
 }
 
+/** @returns `none` where it is not installed: `ws` uses bufferutil to mask where it is. */
 function versionOf(packageFile: string): string {
-  const { version } = createRequire(import.meta.url)(packageFile) as { version: string }
-  return version
+  try {
+    const { version } = createRequire(import.meta.url)(packageFile) as { version: string }
+    return version
+  } catch {
+    return 'none'
+  }
 }

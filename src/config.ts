@@ -47,7 +47,7 @@ export function defaultStateDir(env: NodeJS.ProcessEnv = process.env): string {
  * @throws ConfigError
  */
 export function parseListen(text: string): { host: string; port: number } {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:]*)):([0-9]{1,5})$/.exec(text)
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]*)):([0-9]{1,5})$/.exec(text)
   const port = Number(match?.[3])
   if (match === null || port > 65_535) {
     throw new ConfigError(

@@ -77,7 +77,7 @@ await t.test('a receiver that is killed leaves nothing, and its senders hear of 
     await Promise.all(heard)
     slowest.push(performance.now() - killedAt)
     const outcomes = new Set(await Promise.all(waiting))
-    t.same([...outcomes].toSorted(), ['ECONNRESET', 'sent'])
+    t.same(outcomes, new Set(['sent', 'ECONNRESET']))
     spare = round + 1 < ROUNDS ? start(round + 1) : spare
     await t.rejects(rings[0]!.send('victim:80', new Uint8Array(1)), { code: 'ECONNREFUSED' })
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { connect } from '../../src/sdk/index.js'
 import { spawnDaemon, until, type DaemonProcess } from '../fixtures/daemon.js'
@@ -54,6 +55,7 @@ await t.test('a sender that is killed leaves nothing, and others send on', async
       const payload = Buffer.alloc(64)
       payload.writeUInt32LE(sent++)
       await own.send('reader:514', payload)
+      if (sent % 10 === 0) await sleep(5)
     }
   })()
   const before = await held(daemon)

@@ -1,4 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { connect, V4vError, type Ring } from '../../src/sdk/index.js'
 import { spawnDaemon } from '../fixtures/daemon.js'
@@ -125,8 +124,6 @@ await t.test('messages that are under way in bulk are cut off at one point', asy
   while (arrived + refused < taken) await new Promise(resolve => setImmediate(resolve))
   t.equal(arrived + refused, taken, 'each arrived or was refused')
   t.ok(refused >= taken - takenAtAnswer, 'all that was sent after the answer was refused')
-  const { bytes } = { bytes: arrived * 64 }
-  t.ok(bytes > 0)
   await web.close()
   await db.close()
   await reading
@@ -156,10 +153,8 @@ await t.test('a change that is answered survives the death of the daemon', async
   daemon.child.kill('SIGKILL')
   const again = await spawnDaemon(t, dir)
   t.equal((await again.admin.stats()).revision, revision)
-  t.ok(readFileSync(`${dir}/admin.token`, 'utf8').startsWith('v4vadmin_'))
-  writeFileSync(`${dir}/unrelated`, '')
-  const web = await connect({ ...daemon.as('web') })
-  const db = await connect({ ...daemon.as('db') })
+  const web = await connect(daemon.as('web'))
+  const db = await connect(daemon.as('db'))
   await db.bind(7)
   await (await web.bind(7)).send('db:7', new Uint8Array(1))
   await web.close()

@@ -96,7 +96,6 @@ await t.test('a session for which too much waits is ended, and its peers are not
   const deaf = await RawUnixClient.attach(daemon.socketPath, daemon.tokens.get('deaf'))
   const web = await RawUnixClient.attach(daemon.socketPath, daemon.tokens.get('web'))
   const token = daemon.tokens.get('web')!
-  // Every ring that the peer opens and closes again is an event for who has sent to it.
   await deaf.register(1, 64)
   deaf.write(encodeTarget(0x8000, 'web'))
   deaf.pause()

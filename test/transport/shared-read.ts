@@ -52,7 +52,7 @@ await t.test('sockets that share a buffer do not mix what they read', async t =>
     sum => sum === 30_000,
   )
   const firsts = accepted.map(({ received }) => received[0]!)
-  t.same(firsts.toSorted(), [1, 2, 3])
+  t.same(new Set(firsts), new Set([1, 2, 3]))
   for (const { received } of accepted) t.ok(received.every(byte => byte === received[0]))
   for (const client of clients) client.destroy()
 })

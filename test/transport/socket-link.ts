@@ -10,10 +10,8 @@ async function pair(t: Test): Promise<[Socket, Socket]> {
   const path = join(stateDir(t), 's')
   const server = createServer()
   server.listen(path)
-  const [client, [accepted]] = await Promise.all([
-    connect(path),
-    once(server, 'connection') as Promise<[Socket]>,
-  ])
+  const client = connect(path)
+  const [accepted] = (await once(server, 'connection')) as [Socket]
   server.close()
   t.teardown(() => {
     client.destroy()

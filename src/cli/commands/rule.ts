@@ -58,7 +58,7 @@ function list(): Command {
         return
       }
       printRows('table', list.rules, columns, 'there are no rules: everything is rejected')
-      note(`revision ${list.revision}; ${list.default.hits} datagrams matched no rule: rejected`)
+      note(`revision ${list.revision}; rejected because no rule matched: ${list.default.hits}`)
     })
 }
 

@@ -1,0 +1,70 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { ConfigError } from '../src/config.js'
+import { firstStart, packagedPolicyDir, readPolicyDir } from '../src/first-start.js'
+import { openStore, type Store } from '../src/store/store.js'
+
+function storeIn(t: Test): Store {
+  const store = openStore(join(t.testdir(), 'v4vd.sqlite'), {
+    now: () => 1_800_000_000_000,
+    randomBytes: count => randomBytes(count),
+  })
+  t.teardown(() => store.close())
+  return store
+}
+
+await t.test('the policy that comes with the package lets only the demo through', t => {
+  const rules = readPolicyDir(packagedPolicyDir)
+  t.equal(rules.length, 1)
+  t.match(rules[0], { action: 'accept', comment: /demo/ })
+  t.end()
+})
+
+await t.test('the files of a folder are read in the order of their names', t => {
+  const dir = t.testdir({
+    '20-b.yaml': 'rules:\n  - { id: b, accept: "b:* -> b:*" }\n',
+    '10-a.yml': 'rules:\n  - { id: a, reject: "a:* -> a:*" }\n',
+    'notes.txt': 'not a policy',
+    more: { '00-c.yaml': 'rules:\n  - { id: c, accept: "c:* -> c:*" }\n' },
+  })
+  t.same(
+    readPolicyDir(dir).map(rule => rule.id),
+    ['a', 'b'],
+  )
+  t.end()
+})
+
+await t.test('what is wrong with a folder is said with file and line', t => {
+  const empty = t.testdir({ none: {}, bad: { 'a.yaml': 'rules:\n  - accept: nonsense\n' } })
+  t.throws(() => readPolicyDir(join(empty, 'none')), { name: 'ConfigError', message: /no .yaml/ })
+  t.throws(() => readPolicyDir(join(empty, 'absent')), ConfigError)
+  t.throws(() => readPolicyDir(join(empty, 'bad')), { message: /a\.yaml:2:\d+: / })
+  t.end()
+})
+
+await t.test('the first start makes the rules and the token, and writes down what it did', t => {
+  const store = storeIn(t)
+  const rules = readPolicyDir(packagedPolicyDir)
+  const kept: string[] = []
+  firstStart(store, rules, 'policy', token => kept.push(token))
+  t.equal(store.rules.currentRevision(), 1)
+  t.equal(store.rules.load().rules.length, rules.length)
+  t.equal(kept.length, 1)
+  t.match(store.tokens.authenticateAdmin(kept[0]!), { ok: true, role: 'root' })
+  t.match(store.audit.list(10)[0], { actor: 'first start', action: 'policy.replace' })
+  t.end()
+})
+
+await t.test('a token that can not be kept leaves everything as it was', t => {
+  const store = storeIn(t)
+  const keep = (): never => {
+    throw new Error('the disk is full')
+  }
+  t.throws(() => firstStart(store, [], 'policy', keep), { message: 'the disk is full' })
+  t.equal(store.rules.currentRevision(), 0)
+  const kept: string[] = []
+  firstStart(store, [], 'policy', token => kept.push(token))
+  t.ok(store.tokens.authenticateAdmin(kept[0]!).ok, 'and the next start is the first')
+  t.end()
+})
