@@ -43,7 +43,15 @@ export function readOptions(args: readonly string[]): Options {
   if (!Number.isInteger(repeats)) throw new Error('--repeats takes a whole number')
   return {
     task: values.help ? 'help' : values.list ? 'list' : values.report ? 'report' : 'run',
-    parameters: { seconds, repeats, warmUpSeconds: quick ? 0.3 : 1, rules: RULES, only, quick },
+    parameters: {
+      seconds,
+      repeats,
+      warmUpSeconds: quick ? 0.3 : 1,
+      rules: RULES,
+      only,
+      quick,
+      arguments: args,
+    },
     only: new RegExp(only ?? ''),
     profileDir: values.profile,
   }

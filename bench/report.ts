@@ -39,6 +39,8 @@ export function writeReport(results: Results): string {
 function markdownOf(results: Results): string {
   const { machine, parameters } = results
   const { seconds, repeats, warmUpSeconds, rules } = parameters
+  const flags = parameters.arguments
+  const command = ['npm run bench', ...(flags.length > 0 ? ['--', ...flags] : [])].join(' ')
   const dirty = results.isDirty ? ' with changes' : ''
   const versionsText = Object.entries(results.versions)
     .map(entry => entry.join(' '))
@@ -51,7 +53,7 @@ function markdownOf(results: Results): string {
       `windows of ${seconds} s after at least ${warmUpSeconds} s of warm-up, with the lowest and the highest ` +
       `window in brackets. v4vd looks up each datagram in a policy of ${rules + 1} rules, of which ` +
       'the last one accepts it; the plain relay has no policy.',
-    `To repeat it: \`npm run bench${parameters.quick ? ' -- --quick' : ''}\`.`,
+    `To repeat it: \`${command}\`.`,
     '### Throughput',
     table(
       ['', 'payload', 'datagrams/s', 'MB/s', 'relay CPU s per million', 'times the plain relay'],

@@ -35,6 +35,8 @@ export interface Parameters {
   /** Which trials were asked for; all where it is not there. */
   readonly only?: string | undefined
   readonly quick: boolean
+  /** What repeats the run: the arguments of "npm run bench --". */
+  readonly arguments: readonly string[]
 }
 
 /** One run of the harness, as it is kept in results/. */
@@ -76,6 +78,7 @@ export function describeRun(parameters: Parameters): Omit<Results, 'trials'> {
     versions: {
       v4vd: versionOf(join(repositoryDir, 'package.json')),
       ws: versionOf('ws/package.json'),
+      bufferutil: versionOf('bufferutil/package.json'),
     },
     parameters,
   }

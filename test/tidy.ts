@@ -68,7 +68,7 @@ const bannedGlobals = new Set([
 ])
 
 /** Each file with code in these has a test file of the same name. */
-const mirroredFolders = [...pureFolders, 'store', 'control']
+const mirroredFolders = [...pureFolders, 'store', 'transport', 'control']
 /** Lists of exports; schemas and services, which the tests of the routes in front put to work. */
 const notMirrored = /(^|\/)index\.ts$|^control\/(schemas|services)\//
 

@@ -1,11 +1,5 @@
-import { once } from 'node:events'
-import { existsSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { join } from 'node:path'
 import t from 'tap'
 import { encodeHello, encodePing, FRAME, frameX, frameY } from '../../src/abi/frame.js'
-import { SocketPathError } from '../../src/transport/socket-path.js'
-import { UnixSocket } from '../../src/transport/unix-socket.js'
 import { until } from '../fixtures/daemon.js'
 import { TestHub } from '../fixtures/hub.js'
 import { RawUnixClient } from '../fixtures/raw-client.js'
@@ -84,43 +78,4 @@ await t.test('a client that is turned away is told so', async t => {
   t.pass('there is room again when the first has said who it is')
   first.end()
   third.end()
-})
-
-await t.test('the file has the mode that was asked for', async t => {
-  const hub = new TestHub(t)
-  const path = join(hub.dir, 'mode.sock')
-  const socket = await UnixSocket.listen(path, hub.hub, { mode: 0o600 })
-  t.equal(statSync(path).mode & 0o777, 0o600)
-  socket.close()
-  t.notOk(existsSync(path), 'and goes when it is closed')
-})
-
-await t.test('a socket that a dead daemon left is replaced', async t => {
-  const hub = new TestHub(t)
-  const path = join(hub.dir, 'v4v.sock')
-  const old = createServer()
-  old.listen(path)
-  await once(old, 'listening')
-  const client = await RawUnixClient.attach(await hub.listen(), 'web')
-  client.end()
-  old.close()
-})
-
-await t.test('another file in the way stays, and is an error', async t => {
-  const hub = new TestHub(t)
-  const path = join(hub.dir, 'precious')
-  writeFileSync(path, 'data')
-  await t.rejects(UnixSocket.listen(path, hub.hub, { mode: 0o600 }), SocketPathError)
-  t.equal(statSync(path).size, 4)
-})
-
-await t.test('a path that the system can not bind is refused with its length', async t => {
-  const hub = new TestHub(t)
-  const path = join(hub.dir, 'x'.repeat(107))
-  await t.rejects(UnixSocket.listen(path, hub.hub, { mode: 0o600 }), {
-    message: /longer than the 107 bytes/,
-  })
-  const fits = join(hub.dir, 'x'.repeat(107 - hub.dir.length - 1))
-  const socket = await UnixSocket.listen(fits, hub.hub, { mode: 0o600 })
-  socket.close()
 })
