@@ -10,19 +10,21 @@ import {
   encodeNotify,
   encodePing,
   encodeTarget,
+  type EventFrame,
+  type NotifiedEntry,
+  type NotifyEntry,
+  type Register,
+  type Welcome,
+} from '../abi/control-frame.js'
+import { ringOffset } from '../abi/data-frame.js'
+import {
   FRAME,
   frameType,
   frameX,
   frameY,
   frameZ,
   PROTOCOL_VERSION,
-  ringOffset,
-  type EventFrame,
   type FrameBytes,
-  type NotifiedEntry,
-  type NotifyEntry,
-  type Register,
-  type Welcome,
 } from '../abi/frame.js'
 import { FRAME_BYTES_MAX, FRAME_HEADER_BYTES } from '../abi/limits.js'
 import { Calls } from './calls.js'

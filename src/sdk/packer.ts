@@ -1,10 +1,6 @@
-import {
-  encodeBye,
-  frameBytes,
-  writeConsumed,
-  writeSendHeader,
-  type FrameBytes,
-} from '../abi/frame.js'
+import { encodeBye } from '../abi/control-frame.js'
+import { writeConsumed, writeSendHeader } from '../abi/data-frame.js'
+import { frameBytes, type FrameBytes } from '../abi/frame.js'
 import { FRAME_HEADER_BYTES, SEND_HEADER_BYTES } from '../abi/limits.js'
 import { Fifo } from './fifo.js'
 import type { Flow } from './flow.js'

@@ -1,5 +1,5 @@
 import { codeOfErrno, type ErrorCode } from '../abi/errno.js'
-import type { NotifiedEntry } from '../abi/frame.js'
+import type { NotifiedEntry } from '../abi/control-frame.js'
 import { RING_FLAG } from '../abi/ring-flag.js'
 import type { Destination } from './target-table.js'
 

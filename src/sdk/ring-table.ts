@@ -1,4 +1,9 @@
-import { encodeRegister, encodeUnregister, type Register, type Result } from '../abi/frame.js'
+import {
+  encodeRegister,
+  encodeUnregister,
+  type Register,
+  type Result,
+} from '../abi/control-frame.js'
 import { Calls } from './calls.js'
 import type { Connection } from './connection.js'
 import type { CallOptions } from './deadline.js'

@@ -1,5 +1,5 @@
 import { codeOfErrno, type ErrorCode } from '../abi/errno.js'
-import type { SendFailure } from '../abi/frame.js'
+import type { SendFailure } from '../abi/data-frame.js'
 import { IOVS_MAX, MESSAGE_BYTES_MAX } from '../abi/limits.js'
 import type { CallOptions } from './deadline.js'
 import { V4vError } from './errors.js'

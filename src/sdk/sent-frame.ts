@@ -1,4 +1,5 @@
-import { frameX, readSentEntry, sentUpTo, type SendFailure } from '../abi/frame.js'
+import { readSentEntry, sentUpTo, type SendFailure } from '../abi/data-frame.js'
+import { frameX } from '../abi/frame.js'
 import type { Packer, SendFrame } from './packer.js'
 
 /** Told of each stretch of a frame's messages, in order. */

@@ -12,6 +12,10 @@ import {
   encodePing,
   encodeResult,
   encodeWelcome,
+  type NotifiedEntry,
+} from '../abi/control-frame.js'
+import { ringOffset, sendCount, sendFirstSeq, sendSlotsAt, sendType } from '../abi/data-frame.js'
+import {
   FRAME,
   frameFlags,
   frameType,
@@ -19,14 +23,8 @@ import {
   frameY,
   frameZ,
   PROTOCOL_VERSION,
-  ringOffset,
   SEND_RETRY,
-  sendCount,
-  sendFirstSeq,
-  sendSlotsAt,
-  sendType,
   type FrameBytes,
-  type NotifiedEntry,
 } from '../abi/frame.js'
 import { FRAME_BYTES_MAX, HELLO_BYTES_MAX, SEND_HEADER_BYTES } from '../abi/limits.js'
 import type { Domain } from '../hypervisor/domain.js'

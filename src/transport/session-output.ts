@@ -1,13 +1,11 @@
+import { encodeEvent, type EventFrame } from '../abi/control-frame.js'
 import {
-  encodeEvent,
   writeRingDataHeader,
   writeSentEntry,
   writeSentHeader,
-  frameBytes,
-  SENT_ENTRY_BYTES,
-  type EventFrame,
   type SendFailure,
-} from '../abi/frame.js'
+} from '../abi/data-frame.js'
+import { frameBytes, SENT_ENTRY_BYTES } from '../abi/frame.js'
 import { FRAME_HEADER_BYTES } from '../abi/limits.js'
 import type { Ring } from '../hypervisor/ring.js'
 

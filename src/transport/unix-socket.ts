@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { errnoOf } from '../abi/errno.js'
-import { encodeClosing } from '../abi/frame.js'
+import { encodeClosing } from '../abi/control-frame.js'
 import type { Connection } from './connection.js'
 import { TURNED_AWAY, type Hub } from './hub.js'
 import { listenAtPath } from './socket-path.js'

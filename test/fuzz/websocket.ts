@@ -1,5 +1,6 @@
 import t from 'tap'
-import { encodePing, FRAME } from '../../src/abi/frame.js'
+import { encodePing } from '../../src/abi/control-frame.js'
+import { FRAME } from '../../src/abi/frame.js'
 import { startDaemon, until } from '../fixtures/daemon.js'
 import { Malformed } from '../fixtures/malformed.js'
 import { Prng, seedOf } from '../fixtures/prng.js'

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { encodePing, encodeTarget, FRAME } from '../../src/abi/frame.js'
+import { encodePing, encodeTarget } from '../../src/abi/control-frame.js'
+import { FRAME } from '../../src/abi/frame.js'
 import { connect } from '../../src/sdk/index.js'
 import { spawnDaemon, startDaemon, until } from '../fixtures/daemon.js'
 import { encodeSend, RawUnixClient, RawWsClient, type RawClient } from '../fixtures/raw-client.js'

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { MESSAGE_TYPES } from '../../src/abi/addr.js'
-import { encodeNotify, FRAME, decodeNotified } from '../../src/abi/frame.js'
+import { encodeNotify, decodeNotified } from '../../src/abi/control-frame.js'
+import { FRAME } from '../../src/abi/frame.js'
 import { connect, type V4vError } from '../../src/sdk/index.js'
 import { startDaemon } from '../fixtures/daemon.js'
 import { Prng, seedOf } from '../fixtures/prng.js'

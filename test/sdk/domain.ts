@@ -7,8 +7,8 @@ import {
   encodeNotified,
   encodePing,
   encodeResult,
-  FRAME,
-} from '../../src/abi/frame.js'
+} from '../../src/abi/control-frame.js'
+import { FRAME } from '../../src/abi/frame.js'
 import { RING_BYTES_MAX } from '../../src/abi/limits.js'
 import type { Status } from '../../src/sdk/status-feed.js'
 import { attach, result, slotsOf } from './fixtures/scripted-peer.js'

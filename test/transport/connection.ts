@@ -12,12 +12,9 @@ import {
   encodeTarget,
   encodeUnregister,
   encodeWelcome,
-  FRAME,
-  frameBytes,
-  ringOffset,
-  writeHeader,
-  writeU64,
-} from '../../src/abi/frame.js'
+} from '../../src/abi/control-frame.js'
+import { ringOffset } from '../../src/abi/data-frame.js'
+import { FRAME, frameBytes, writeHeader, writeU64 } from '../../src/abi/frame.js'
 import { decodeMessageHeader } from '../../src/abi/message.js'
 import { RING_FLAG } from '../../src/abi/ring-flag.js'
 import { until } from '../fixtures/daemon.js'

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { encodeBye, encodePing, encodeTarget, FRAME } from '../../src/abi/frame.js'
+import { encodeBye, encodePing, encodeTarget } from '../../src/abi/control-frame.js'
+import { FRAME } from '../../src/abi/frame.js'
 import type { Link } from '../../src/transport/link.js'
 import { until } from '../fixtures/daemon.js'
 import { TestHub } from '../fixtures/hub.js'

@@ -1,15 +1,13 @@
 import t from 'tap'
 import { DOMID_ANY, MESSAGE_TYPES, type DomainId, type Port } from '../../src/abi/addr.js'
+import { encodePing } from '../../src/abi/control-frame.js'
+import { readSentEntry, ringOffset, sentUpTo } from '../../src/abi/data-frame.js'
 import {
-  encodePing,
   FRAME,
   frameBytes,
   frameLength,
   frameType,
   frameX,
-  readSentEntry,
-  ringOffset,
-  sentUpTo,
   type FrameBytes,
 } from '../../src/abi/frame.js'
 import { Domain } from '../../src/hypervisor/domain.js'

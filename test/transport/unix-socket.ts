@@ -1,5 +1,6 @@
 import t from 'tap'
-import { encodeHello, encodePing, FRAME, frameX, frameY } from '../../src/abi/frame.js'
+import { encodeHello, encodePing } from '../../src/abi/control-frame.js'
+import { FRAME, frameX, frameY } from '../../src/abi/frame.js'
 import { until } from '../fixtures/daemon.js'
 import { TestHub } from '../fixtures/hub.js'
 import { RawUnixClient } from '../fixtures/raw-client.js'
