@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../abi/errno.js'
 import { messageSlotsBytes } from '../abi/message.js'
 import { Fifo } from './fifo.js'
 import type { HeldRun } from './held-run.js'
@@ -37,6 +38,8 @@ export class Flow {
   isBlocked = false
   /** No space event follows: ask again after a while. */
   isPolling = false
+  /** Why it was blocked last; nothing once something has been accepted again. */
+  refusedWith: ErrorCode | undefined
   /** Slot bytes a space event spoke of since the flow was last unblocked. */
   spaceBytes: number | undefined
   /** The next frame starts with the first message that was refused. */

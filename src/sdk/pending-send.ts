@@ -1,5 +1,6 @@
 import { messageSlotsBytes } from '../abi/message.js'
 import { Deadline, type CallOptions } from './deadline.js'
+import { V4vError } from './errors.js'
 import type { Flow } from './flow.js'
 import type { Ring } from './ring.js'
 
@@ -54,7 +55,7 @@ export class PendingSend {
         this.cancelled = error
         return
       }
-      this.fail(error)
+      this.fail(this.#explained(error))
       onCancel()
     })
   }
@@ -65,7 +66,7 @@ export class PendingSend {
    */
   cameBack(): void {
     this.isInFlight = false
-    if (this.cancelled !== undefined) this.fail(this.cancelled)
+    if (this.cancelled !== undefined) this.fail(this.#explained(this.cancelled))
   }
 
   succeed(): void {
@@ -78,6 +79,13 @@ export class PendingSend {
     if (this.isSettled) return
     this.#settle()
     this.#reject(error)
+  }
+
+  /** A send that took too long tells what it was waiting for. */
+  #explained(error: Error): Error {
+    const { refusedWith, key } = this.flow
+    if (refusedWith !== undefined) error.cause ??= new V4vError(refusedWith, '', { target: key })
+    return error
   }
 
   #settle(): void {

@@ -131,6 +131,7 @@ export class Sender implements Verdicts {
     const bytes = this.#decide(frame, count)
     flow.grow(bytes)
     flow.isProven = true
+    flow.refusedWith = undefined
     if (sends === undefined) {
       ring.decided(count)
     } else {
@@ -150,6 +151,7 @@ export class Sender implements Verdicts {
     this.#decide(frame, count)
     const isForSpace = code === 'EAGAIN' || code === 'EDQUOT' || code === 'EBUSY'
     if (isForSpace && firstSeq >= flow.downSeq) {
+      flow.refusedWith = code
       this.#hold(frame, from, count)
       // Only the first refusal says whether a space event will follow: the rest were not tried.
       if (!flow.isBlocked) flow.isPolling = code === 'EBUSY'

@@ -2,7 +2,7 @@ import t from 'tap'
 import { errorInfo, type ErrorCode } from '../../src/abi/errno.js'
 import { MESSAGE_TYPES } from '../../src/abi/addr.js'
 import { FRAME } from '../../src/abi/frame.js'
-import { connect, V4vError } from '../../src/sdk/index.js'
+import { connect, V4vError, type Domain } from '../../src/sdk/index.js'
 import { startDaemon, until, type TestDaemon } from '../fixtures/daemon.js'
 import { decodeSent, encodeSend, RawUnixClient } from '../fixtures/raw-client.js'
 
@@ -174,6 +174,30 @@ await t.test('on the wire the reasons for want of space are told apart', async t
   a.write(encodeSend({ ...to, firstSeq: 6, type: MESSAGE_TYPES.dgram + 1 }, [bytes]))
   t.match(decodeSent(await a.take(FRAME.SENT)).failures, [{ errno: 22 }], 'EINVAL')
   for (const client of [a, b, c]) client.end()
+})
+
+await t.test('through the SDK, a send that took too long tells what it waited for', async t => {
+  const attach = (...names: string[]) => Promise.all(names.map(name => connect(daemon.as(name))))
+  const payload = new Uint8Array(16)
+  const send = (from: Domain | undefined) => from!.send('db:5432', payload, { timeoutMs: 400 })
+  const waitedFor = async (from: Domain | undefined, code: ErrorCode) => {
+    const { sentence } = errorInfo(code)
+    const error = await refused(send(from))
+    t.match(error, { code: 'ETIMEDOUT', cause: { code, message: `${code}: db:5432: ${sentence}` } })
+  }
+  const [web, db, third, fourth] = await attach('web', 'db', 'third', 'fourth')
+  await db!.bind(5432, { size: 272 }) // room for eight
+  for (let i = 0; i < 4; i++) await Promise.all([send(web), send(third)])
+  await waitedFor(web, 'EAGAIN')
+  await waitedFor(fourth, 'EBUSY')
+  await Promise.all([web, db, third, fourth].map(domain => domain!.close({ timeoutMs: 100 })))
+
+  const [a, b, c] = await attach('web', 'db', 'third')
+  await b!.bind(5432, { size: 272 })
+  await send(c)
+  for (let i = 0; i < 4; i++) await send(a)
+  await waitedFor(a, 'EDQUOT')
+  await Promise.all([a, b, c].map(domain => domain!.close({ timeoutMs: 100 })))
 })
 
 async function waiters(from: TestDaemon): Promise<number> {
