@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
 import { quote } from '../abi/addr.js'
 import type { ErrorCode } from '../abi/errno.js'
-import { DEFAULT_ID, ruleProblem, type Rule, type RuleBody } from '../policy/rule.js'
+import { ruleProblem, type Rule, type RuleBody } from '../policy/rule.js'
 import { parseAction, parseRuleType } from '../policy/rule-text.js'
 import { formatSelector, parseSelector, type Selector } from '../policy/selector.js'
 import type { Clock } from '../util/clock.js'
+import type { CounterStore } from './counter-store.js'
 import type { Database, Statement } from './database.js'
 import type { StoreLimits } from './limits.js'
 import { refuse, type Refusal } from './refusal.js'
@@ -66,16 +67,6 @@ export interface Revision extends RevisionInfo {
   readonly rules: readonly StoredRule[]
 }
 
-/** What a rule has decided since it was added. */
-export interface RuleCounters {
-  /** A rule's id, or DEFAULT_ID for what no rule matched. */
-  readonly id: string
-  readonly hits: number
-  readonly bytes: number
-  /** Milliseconds since the Unix epoch. */
-  readonly lastHit: number | undefined
-}
-
 /**
  * A row of the table and, in JSON, an element of a revision's list. A column added later has to be
  * left out of the JSON where it is NULL: else the hashes of older revisions no longer fit.
@@ -114,7 +105,7 @@ const numberedPattern = /^r([1-9][0-9]*)$/
 const NUMBER_MAX = 999_999_999_999_999
 
 /**
- * The ordered rules, their history and their counters. Every change is one transaction that makes
+ * The ordered rules and their history. Every change is one transaction that makes
  * a new revision; a change that is refused makes none.
  */
 export class RuleStore {
@@ -138,19 +129,12 @@ export class RuleStore {
     [revision: number, at: number, author: string, reason: string, hash: Uint8Array, rules: string],
     never
   >
+  readonly #counters: CounterStore
   readonly #dropRevisions: Statement<[newest: number, keep: number, bytes: number], never>
-  readonly #saveCounters: Statement<
-    [id: string, hits: number, bytes: number, lastHit: number | null, id: string, fallback: string],
-    never
-  >
-  readonly #counters: Statement<
-    [],
-    Omit<RuleCounters, 'lastHit'> & { readonly lastHit: number | null }
-  >
-  readonly #dropCounters: Statement<[string], never>
 
-  constructor(db: Database, clock: Clock, limits: StoreLimits) {
+  constructor(db: Database, clock: Clock, limits: StoreLimits, counters: CounterStore) {
     this.#db = db
+    this.#counters = counters
     this.#clock = clock
     this.#limits = limits
     this.#numbers = new Sequence(db, 'rule')
@@ -195,21 +179,6 @@ export class RuleStore {
              sum(octet_length(rules)) OVER newer AS bytes
            FROM revisions WINDOW newer AS (ORDER BY revision DESC))
          WHERE place > ? OR bytes > ?)`,
-    )
-    this.#saveCounters = db.prepare(
-      `INSERT INTO counters (rule, hits, bytes, last_hit) SELECT ?, ?, ?, ?
-       WHERE EXISTS (SELECT 1 FROM rules WHERE id = ?) OR ? = '${DEFAULT_ID}'
-       ON CONFLICT (rule) DO UPDATE
-       SET hits = excluded.hits, bytes = excluded.bytes, last_hit = excluded.last_hit`,
-    )
-    // As REAL, because a sum of bytes may outgrow the integers that a number holds exactly.
-    this.#counters = db.prepare(
-      `SELECT rule AS id, CAST(hits AS REAL) AS hits, CAST(bytes AS REAL) AS bytes,
-         last_hit AS lastHit
-       FROM counters ORDER BY rule`,
-    )
-    this.#dropCounters = db.prepare(
-      'DELETE FROM counters WHERE rule <> ? AND rule NOT IN (SELECT id FROM rules)',
     )
   }
 
@@ -305,7 +274,7 @@ export class RuleStore {
       if (row === undefined) return unknownRule(id)
       this.#delete.run(id)
       this.#shift.run(-1, row.position + 1, Number.MAX_SAFE_INTEGER)
-      this.#dropCounters.run(DEFAULT_ID)
+      this.#counters.dropGone()
       return { ok: true, id }
     })
   }
@@ -363,7 +332,7 @@ export class RuleStore {
   flush(change: Change): RulesChanged | Refusal<'ESTALE'> {
     return this.#change(change, () => {
       this.#deleteAll.run()
-      this.#dropCounters.run(DEFAULT_ID)
+      this.#counters.dropGone()
       return { ok: true }
     })
   }
@@ -388,23 +357,6 @@ export class RuleStore {
       throw damaged(this.#db.path, `the rules of revision ${revision} do not fit its hash`)
     }
     return { ...infoOf(row), rules: this.#rulesOf(JSON.parse(row.rules) as RuleRow[]) }
-  }
-
-  /**
-   * Writes what counters stand at, not what was added. It does not wait for the disk, and counters
-   * of rules that are gone are passed over.
-   */
-  saveCounters(entries: Iterable<RuleCounters>): void {
-    this.#db.relaxed(() => {
-      for (const { id, hits, bytes, lastHit } of entries) {
-        this.#saveCounters.run(id, hits, bytes, lastHit ?? null, id, id)
-      }
-    })
-  }
-
-  /** The counters that were saved, by id. */
-  loadCounters(): RuleCounters[] {
-    return this.#counters.all().map(row => ({ ...row, lastHit: row.lastHit ?? undefined }))
   }
 
   // Runs an edit and, unless it refused, records what the rules are now as the next revision. An
@@ -441,7 +393,7 @@ export class RuleStore {
       last = Math.max(last, numberOf(rule.id))
     }
     this.#numbers.raise(last)
-    this.#dropCounters.run(DEFAULT_ID)
+    this.#counters.dropGone()
   }
 
   // Gives an id to those that have none: a number above all that were ever seen, those that come

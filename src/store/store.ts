@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import type { Clock } from '../util/clock.js'
 import { AuditStore } from './audit-store.js'
+import { CounterStore } from './counter-store.js'
 import { openDatabase, type Database } from './database.js'
 import { DomainStore } from './domain-store.js'
 import { defaultStoreLimits, type StoreLimits } from './limits.js'
@@ -21,6 +22,7 @@ export class Store {
   readonly domains: DomainStore
   readonly tokens: TokenStore
   readonly rules: RuleStore
+  readonly counters: CounterStore
   readonly audit: AuditStore
   readonly #db: Database
   readonly #lock: StateLock
@@ -31,7 +33,8 @@ export class Store {
     this.#lock = lock
     this.domains = new DomainStore(db, options, limits)
     this.tokens = new TokenStore(db, options, options, limits, this.domains)
-    this.rules = new RuleStore(db, options, limits)
+    this.counters = new CounterStore(db)
+    this.rules = new RuleStore(db, options, limits, this.counters)
     this.audit = new AuditStore(db, options)
   }
 

@@ -6,7 +6,7 @@ import { StoreError } from '../../src/store/store-error.js'
 import { openTestStore, testRandom } from './fixtures/open-test-store.js'
 
 const entry = {
-  actor: 'anna',
+  actor: 'admin',
   action: 'rule.insert',
   target: 'r1',
   revisionBefore: 3,
@@ -20,7 +20,7 @@ function writtenPath(t: Test): string {
   const { store, path } = openTestStore(t)
   store.audit.append({ actor: 'daemon', action: 'start', target: '' })
   store.audit.append(entry)
-  store.audit.append({ actor: 'anna', action: 'token.revoke', target: '7' })
+  store.audit.append({ actor: 'admin', action: 'token.revoke', target: '7' })
   store.close()
   return path
 }

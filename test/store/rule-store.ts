@@ -7,21 +7,13 @@ import type { Selector } from '../../src/policy/selector.js'
 import type { RuleStore } from '../../src/store/rule-store.js'
 import { openStore } from '../../src/store/store.js'
 import { openTestStore, testRandom } from './fixtures/open-test-store.js'
-import { selector, testChange, testRule } from './fixtures/rules.js'
+import { fill, selector, testChange, testRule } from './fixtures/rules.js'
 
 function idsOf(rules: RuleStore): string {
   return rules
     .load()
     .rules.map(rule => rule.id)
     .join(' ')
-}
-
-function fill(rules: RuleStore, ids: string): void {
-  const result = rules.replaceAll(
-    ids.split(' ').map(id => ({ ...testRule, id })),
-    testChange,
-  )
-  if (!result.ok) throw new Error(result.message)
 }
 
 await t.test('a new store has no rules, which is revision 0', async t => {
@@ -209,7 +201,7 @@ await t.test('who changes what someone else changed meanwhile is told so', async
 
 await t.test('every change is kept as a revision with its author, reason and rules', async t => {
   const { store, clock } = openTestStore(t)
-  store.rules.insert(testRule, 1, { author: 'anna', reason: 'first' })
+  store.rules.insert(testRule, 1, { author: 'admin', reason: 'first' })
   const first = store.rules.load()
   clock.time += 1000
   store.rules.remove('r1', { author: 'bert', reason: 'undo' })
@@ -217,7 +209,7 @@ await t.test('every change is kept as a revision with its author, reason and rul
   const emptyHash = createHash('sha256').update('[]').digest('hex')
   const at = clock.time
   t.same(second, { revision: 2, at, author: 'bert', reason: 'undo', hash: emptyHash })
-  t.match(info, { revision: 1, at: at - 1000, author: 'anna', reason: 'first' })
+  t.match(info, { revision: 1, at: at - 1000, author: 'admin', reason: 'first' })
   t.same(rest, [])
   t.same(store.rules.revision(1), { ...info, rules: first.rules })
   t.same(store.rules.revision(2), { ...second, rules: [] })
@@ -253,34 +245,6 @@ await t.test('the rule lists kept are bounded in bytes, the newest is always kep
   store.rules.replaceAll([...rules, ...rules], testChange)
   t.same(kept(), [23])
   t.equal(store.rules.load().rules.length, 10)
-})
-
-await t.test('counters are kept by rule id and go with their rule', async t => {
-  const { store } = openTestStore(t)
-  fill(store.rules, 'a b c')
-  t.same(store.rules.loadCounters(), [])
-  const none = { hits: 0, bytes: 0, lastHit: undefined }
-  store.rules.saveCounters([
-    { id: 'a', hits: 1, bytes: 100, lastHit: 5 },
-    { id: 'b', hits: 2, bytes: 2 ** 53 + 2 ** 20, lastHit: 6 },
-    { id: 'gone', hits: 3, bytes: 300, lastHit: 7 },
-    { id: 'default', ...none },
-  ])
-  store.rules.saveCounters([{ id: 'a', hits: 9, bytes: 900, lastHit: 8 }])
-  const a = { id: 'a', hits: 9, bytes: 900, lastHit: 8 }
-  const b = { id: 'b', hits: 2, bytes: 2 ** 53 + 2 ** 20, lastHit: 6 }
-  t.same(store.rules.loadCounters(), [a, b, { id: 'default', ...none }])
-  store.rules.update('a', { comment: '' }, testChange)
-  store.rules.move('a', 3, testChange)
-  fill(store.rules, 'b a d')
-  t.same(store.rules.loadCounters(), [a, b, { id: 'default', ...none }])
-  store.rules.remove('b', testChange)
-  t.same(store.rules.loadCounters(), [a, { id: 'default', ...none }])
-  fill(store.rules, 'd')
-  t.same(store.rules.loadCounters(), [{ id: 'default', ...none }])
-  store.rules.saveCounters([{ id: 'd', hits: 1, bytes: 1, lastHit: 1 }])
-  store.rules.flush(testChange)
-  t.same(store.rules.loadCounters(), [{ id: 'default', ...none }])
 })
 
 await t.test('rules that are not what was acknowledged are never handed out', async t => {

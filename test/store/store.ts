@@ -19,13 +19,13 @@ await t.test('everything is there again after closing and opening', async t => {
   store.domains.add('web', ['app'])
   const issued = store.tokens.issue('web')
   store.rules.insert(testRule, undefined, testChange)
-  store.rules.saveCounters([{ id: 'r1', hits: 1, bytes: 2, lastHit: 3 }])
-  store.audit.append({ actor: 'anna', action: 'rule.insert', target: 'r1' })
+  store.counters.save([{ id: 'r1', hits: 1, bytes: 2, lastHit: 3 }])
+  store.audit.append({ actor: 'admin', action: 'rule.insert', target: 'r1' })
   const before = [
     store.domains.list(),
     store.tokens.list('web'),
     store.rules.load(),
-    store.rules.loadCounters(),
+    store.counters.load(),
     store.rules.history(10),
     store.audit.list(10),
   ]
@@ -37,7 +37,7 @@ await t.test('everything is there again after closing and opening', async t => {
       again.domains.list(),
       again.tokens.list('web'),
       again.rules.load(),
-      again.rules.loadCounters(),
+      again.counters.load(),
       again.rules.history(10),
       again.audit.list(10),
     ],
@@ -53,7 +53,7 @@ await t.test('a transaction over all parts is all or nothing', async t => {
       store.domains.add('web')
       store.tokens.issue('web')
       store.rules.insert(testRule, undefined, testChange)
-      store.audit.append({ actor: 'anna', action: 'setup', target: 'web' })
+      store.audit.append({ actor: 'admin', action: 'setup', target: 'web' })
       if (fails) throw new TypeError('a bug')
       return store.rules.currentRevision()
     })

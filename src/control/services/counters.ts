@@ -1,5 +1,5 @@
 import type { Hypervisor } from '../../hypervisor/hypervisor.js'
-import type { RuleCounters } from '../../store/rule-store.js'
+import type { RuleCounters } from '../../store/counter-store.js'
 import type { Store } from '../../store/store.js'
 import type { Log } from './log.js'
 
@@ -23,7 +23,7 @@ export class CounterService {
    * decides anything.
    */
   restore(): void {
-    for (const { id, hits, bytes, lastHit } of this.#store.rules.loadCounters()) {
+    for (const { id, hits, bytes, lastHit } of this.#store.counters.load()) {
       const counter = this.#hypervisor.ruleCounter(id)
       counter.hits = hits
       counter.bytes = bytes
@@ -41,7 +41,7 @@ export class CounterService {
     const changed = this.#changed()
     if (changed.length === 0) return true
     try {
-      this.#store.rules.saveCounters(changed)
+      this.#store.counters.save(changed)
     } catch (error) {
       if (!this.#hasFailed) this.#log?.error({ err: error }, 'the counters could not be saved')
       this.#hasFailed = true

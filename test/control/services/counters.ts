@@ -26,7 +26,7 @@ void t.test('counters of rules and of the default outlive a restart', async t =>
     await call('DELETE', '/v1/rules/r1')
     t.equal(services.counters.save(), true)
     t.strictSame(
-      store.rules.loadCounters().map(counter => counter.id),
+      store.counters.load().map(counter => counter.id),
       ['default'],
     )
     t.equal(hypervisor.ruleCounters.has('r1'), false)
