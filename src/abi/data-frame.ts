@@ -1,6 +1,7 @@
 import {
   FRAME,
   readU64,
+  RING_DATA_IN_PLACE,
   SEND_RETRY,
   SENT_ENTRY_BYTES,
   writeHeader,
@@ -58,6 +59,27 @@ export function writeRingDataHeader(
   writeHeader(view, at, FRAME_HEADER_BYTES + regionBytes, FRAME.RING_DATA, 0, ring, 0, 0)
   writeU64(view, at + Y_AT, offset)
 }
+
+/** A RING_DATA frame whose bytes lie in the ring's shared memory. */
+export const RING_DATA_IN_PLACE_BYTES = 2 * FRAME_HEADER_BYTES
+
+/** Writes the 32 bytes that say that a region has come to lie in a ring's shared memory. */
+export function writeRingDataInPlace(
+  view: DataView,
+  at: number,
+  ring: number,
+  offset: number,
+  regionBytes: number,
+): void {
+  writeHeader(view, at, RING_DATA_IN_PLACE_BYTES, FRAME.RING_DATA, RING_DATA_IN_PLACE, ring, 0, 0)
+  writeU64(view, at + Y_AT, offset)
+  writeU64(view, at + FRAME_HEADER_BYTES, regionBytes)
+  writeU64(view, at + FRAME_HEADER_BYTES + 8, 0)
+}
+
+/** Bytes of a region that lies in shared memory. */
+export const ringDataInPlaceBytes = (view: DataView, at: number): number =>
+  view.getUint32(at + FRAME_HEADER_BYTES, true)
 
 /** Where in the ring's life a region starts, or what has been consumed: an absolute byte count. */
 export const ringOffset = (view: DataView, at: number): number => readU64(view, at + Y_AT)

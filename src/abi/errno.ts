@@ -79,6 +79,13 @@ const table = {
     retryable: false,
     sentence: 'this protocol version is not spoken here',
   },
+  EOPNOTSUPP: {
+    errno: 95,
+    http: 501,
+    close: 4095,
+    retryable: false,
+    sentence: 'that is not to be had here',
+  },
   EADDRINUSE: {
     errno: 98,
     http: 409,

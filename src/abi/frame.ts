@@ -10,8 +10,8 @@
  *    12  u32  z        depends on the type
  *
  * and is padded with zeros to its length. Everything about frames is static and
- * pure: what they have in common is here, the frames of the data path are in data-frame.ts, the
- * others in control-frame.ts.
+ * pure: what they have in common is here, the frames of the data path are in data-frame.ts,
+ * those about shared memory in share-frame.ts, the others in control-frame.ts.
  */
 export const FRAME = {
   // client to daemon
@@ -23,9 +23,12 @@ export const FRAME = {
   TARGET: 0x06,
   NOTIFY: 0x07,
   BYE: 0x08,
+  SHARE: 0x09,
+  MAPPED: 0x0a,
   // both ways
   PING: 0x40,
   PONG: 0x41,
+  BELL: 0x42,
   // daemon to client
   WELCOME: 0x81,
   RESULT: 0x82,
@@ -35,6 +38,8 @@ export const FRAME = {
   DOMAIN: 0x86,
   EVENT: 0x87,
   CLOSING: 0x88,
+  SHARED: 0x89,
+  RING_PLACE: 0x8a,
 } as const
 
 /** What both sides speak; a daemon answers another version with EPROTONOSUPPORT. */
@@ -45,6 +50,8 @@ export const HELLO_MAGIC = 0x44563456
 export const SEND_RETRY = 0x01
 /** REGISTER: refuse when the ring exists (Argo: XEN_ARGO_REGISTER_FLAG_FAIL_EXIST). */
 export const REGISTER_FAIL_EXIST = 0x01
+/** RING_DATA: the bytes lie in the ring's shared memory already, and only their length follows. */
+export const RING_DATA_IN_PLACE = 0x01
 /** First handle that a TARGET frame can name; below are domain numbers. */
 export const TARGET_HANDLE_MIN = 0x8000
 /** One entry of NOTIFY, NOTIFIED and SENT. */

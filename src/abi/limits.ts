@@ -58,6 +58,10 @@ export interface Limits {
   readonly sessionOutputBytesMax: number
   /** Parts of frames that have not arrived whole, over all sessions of a domain. */
   readonly partialFrameBytesPerDomainMax: number
+  /** Rings of one session that can lie in memory shared with it; the pages are taken when used. */
+  readonly sharedMemoryBytesPerSession: number
+  /** All memory shared with the sessions of one domain; a session beyond it keeps to its socket. */
+  readonly sharedMemoryBytesPerDomainMax: number
   /** Rules in the table. */
   readonly rulesMax: number
   /** A REST body. */
@@ -81,6 +85,8 @@ export const defaultLimits: Limits = {
   absentWaitersPerSessionMax: 256,
   sessionOutputBytesMax: 4 * 1024 * 1024,
   partialFrameBytesPerDomainMax: 64 * 1024 * 1024,
+  sharedMemoryBytesPerSession: 64 * 1024 * 1024,
+  sharedMemoryBytesPerDomainMax: 256 * 1024 * 1024,
   rulesMax: 100_000,
   requestBytesMax: 1024 * 1024,
   flowRecordsMax: 4_096,

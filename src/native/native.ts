@@ -1,0 +1,153 @@
+import { constants } from 'node:fs'
+
+/**
+ * The few system calls that Node has not: memory shared between processes, and giving way to
+ * another process. Only on Linux, and only where the optional package koffi can be loaded;
+ * everything works without.
+ */
+export interface Native {
+  /**
+   * Makes a file in memory that can be sealed, closed on exec.
+   * @returns its descriptor.
+   */
+  memfdCreate(name: string, bytes: number): number
+  /** Has a file of memfdCreate keep its length, for whoever has it open, for ever. */
+  sealLength(fd: number): void
+  /** Maps the first `bytes` of a file, to be read and written, shared with whoever else maps it. */
+  map(fd: number, bytes: number): Mapping
+  /** Opens a file to be read and written. */
+  open(path: string): number
+  close(fd: number): void
+  /** Lets another process run that waits for this processor; returns at once where none does. */
+  yieldProcessor(): void
+}
+
+/** Memory of `map`. It stays mapped while anything refers to `bytes` or another view of it. */
+export interface Mapping {
+  readonly bytes: Uint8Array
+  /**
+   * Gives whole pages back to the system: they are zero from then on, for everybody.
+   * @param offset and `length` are multiples of a page.
+   */
+  remove(offset: number, length: number): void
+  /**
+   * Lets go of the file at once, which the system frees when nobody else has it. What refers to
+   * `bytes` can go on doing so, and sees memory of this process alone that nothing is in.
+   */
+  release(): void
+}
+
+/** A system call that failed. */
+export class NativeError extends Error {
+  override readonly name = 'NativeError'
+}
+
+/** Set to `off`, nothing native is loaded. */
+const SWITCH = 'V4V_NATIVE'
+
+// Linux's numbers; the same on x86-64 and arm64, the only machines this is loaded on.
+const MFD_CLOEXEC = 0x1
+const MFD_ALLOW_SEALING = 0x2
+const F_ADD_SEALS = 1033
+const F_SEAL_SEAL = 0x1
+const F_SEAL_SHRINK = 0x2
+const F_SEAL_GROW = 0x4
+const PROT_READ_WRITE = 0x3
+const MAP_SHARED = 0x1
+const MAP_PRIVATE = 0x2
+const MAP_FIXED = 0x10
+const MAP_ANONYMOUS = 0x20
+const MAP_NORESERVE = 0x4000
+/** In the place of what is mapped there: memory that is taken when it is used. */
+const NOTHING_THERE = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE
+/** MAP_FAILED, and the sign of an address that is none. */
+const MAP_FAILED = -1n
+const MADV_REMOVE = 9
+const O_CLOEXEC = 0x80000
+
+let loading: Promise<Native | undefined> | undefined
+
+/**
+ * The native calls, loaded at the first call; undefined where they are not to be had or are
+ * switched off by V4V_NATIVE=off.
+ */
+export function loadNative(): Promise<Native | undefined> {
+  if (process.env[SWITCH] === 'off') return Promise.resolve(undefined)
+  loading ??= load().catch(() => undefined)
+  return loading
+}
+
+type Call = (...args: readonly unknown[]) => unknown
+
+/** What of koffi is used; its own types let everything through. */
+interface Koffi {
+  load(path: null): { func(definition: string): Call }
+  view(pointer: unknown, bytes: number): ArrayBuffer
+  errno(): number
+}
+
+async function load(): Promise<Native | undefined> {
+  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) return undefined
+  const { default: koffi } = (await import('koffi')) as unknown as { default: Koffi }
+  return bind(koffi)
+}
+
+function bind(koffi: Koffi): Native {
+  const libc = koffi.load(null)
+  const memfdCreate = libc.func('int memfd_create(const char *name, unsigned int flags)')
+  const ftruncate = libc.func('int ftruncate(int fd, int64_t length)')
+  const fcntl = libc.func('int fcntl(int fd, int command, int argument)')
+  const mmap = libc.func(
+    'intptr_t mmap(intptr_t at, size_t length, int protection, int flags, int fd, int64_t offset)',
+  )
+  const munmap = libc.func('int munmap(intptr_t at, size_t length)')
+  const madvise = libc.func('int madvise(intptr_t at, size_t length, int advice)')
+  const open = libc.func('int open(const char *path, int flags, int mode)')
+  const close = libc.func('int close(int fd)')
+  const schedYield = libc.func('int sched_yield()')
+
+  const checked = (name: string, result: unknown): number => {
+    if (typeof result === 'number' && result >= 0) return result
+    throw new NativeError(`${name} failed with error ${koffi.errno()} of the system`)
+  }
+  const mapped = (result: unknown): bigint => {
+    const at = BigInt(result as bigint | number)
+    if (at === MAP_FAILED) checked('mmap', -1)
+    return at
+  }
+  // Told when nothing refers to a buffer any more, by views or by itself.
+  const forgotten = new FinalizationRegistry<{ at: bigint; bytes: number }>(({ at, bytes }) =>
+    munmap(at, bytes),
+  )
+  return {
+    memfdCreate(name, bytes) {
+      const fd = checked('memfd_create', memfdCreate(name, MFD_CLOEXEC | MFD_ALLOW_SEALING))
+      try {
+        checked('ftruncate', ftruncate(fd, bytes))
+      } catch (error) {
+        close(fd)
+        throw error
+      }
+      return fd
+    },
+    sealLength(fd) {
+      checked('fcntl', fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+    },
+    map(fd, bytes) {
+      const at = mapped(mmap(0, bytes, PROT_READ_WRITE, MAP_SHARED, fd, 0))
+      const buffer = koffi.view(at, bytes)
+      forgotten.register(buffer, { at, bytes })
+      return {
+        bytes: new Uint8Array(buffer),
+        remove: (offset, length) =>
+          void checked('madvise', madvise(at + BigInt(offset), length, MADV_REMOVE)),
+        // Not unmapped: nothing can take its memory from a buffer that something may refer to.
+        release: () => void mapped(mmap(at, bytes, PROT_READ_WRITE, NOTHING_THERE, -1, 0)),
+      }
+    },
+    open: path =>
+      checked('open', open(path, constants.O_RDWR | constants.O_NONBLOCK | O_CLOEXEC, 0)),
+    close: fd => void checked('close', close(fd)),
+    yieldProcessor: () => void schedYield(),
+  }
+}
