@@ -36,6 +36,8 @@ export const SHARED_WORD = {
   CLIENT_SLEEPS: 96,
   /** Daemon: 1 while it waits for space in the down queue. */
   DAEMON_WANTS_SPACE: 112,
+  /** Client: 1 while it waits for descriptors to be taken. */
+  CLIENT_WANTS_SPACE: 128,
 } as const
 export const NONCE_WORDS = 4
 

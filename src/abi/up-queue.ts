@@ -62,6 +62,11 @@ export class UpWriter {
     return ((this.#tail() - position) | 0) > 0
   }
 
+  /** Asks the daemon to ring when it has taken descriptors, or no longer does. */
+  set wantsSpace(isWanted: boolean) {
+    Atomics.store(this.#words, SHARED_WORD.CLIENT_WANTS_SPACE, isWanted ? 1 : 0)
+  }
+
   #pending(): number {
     return (this.#head - this.#tail()) >>> 0
   }
@@ -123,5 +128,9 @@ export class UpReader {
   done(): void {
     this.#tail = (this.#tail + 1) >>> 0
     Atomics.store(this.#words, SHARED_WORD.UP_TAIL, this.#tail)
+  }
+  /** True while the client waits for descriptors to be taken: it is to be rung then if it sleeps. */
+  get isSpaceWanted(): boolean {
+    return Atomics.load(this.#words, SHARED_WORD.CLIENT_WANTS_SPACE) !== 0
   }
 }
