@@ -48,6 +48,7 @@ export class Exchange {
     decisionId: 0,
     malformed: false,
     slotBytes: 0,
+    refusedSlotBytes: 0,
   }
   #lastDecisionId: number
 
@@ -104,10 +105,12 @@ export class Exchange {
     }
 
     const copy = this.#copy
-    const firstSize = sizeOfMessage(bytes.view.getUint32(start, true))
+    const firstLen = bytes.view.getUint32(start, true)
+    const firstSize = sizeOfMessage(firstLen)
     const shareRoom = ring.share.room(domain.id, ring.waiters.domains, firstSize)
     const source = { domain: domain.id, port: run.sourcePort }
-    ring.buffer.insertRun(bytes, start, end, run.count, source, run.type, shareRoom, copy)
+    const { buffer } = ring
+    buffer.insertRun(bytes, start, end, run.count, firstLen, source, run.type, shareRoom, copy)
     if (copy.malformed) {
       outcome.malformed = true
       return outcome
@@ -121,9 +124,8 @@ export class Exchange {
     }
     this.#comeBack(session, ring)
     if (copy.nextSize > ring.buffer.length - SLOT_BYTES) {
-      const len = bytes.view.getUint32(start + copy.slotBytes, true)
-      const payloadBytes = len - MESSAGE_HEADER_BYTES
-      this.#refuseForGood(session, run, index, payloadBytes, 1, 'EMSGSIZE')
+      outcome.refusedSlotBytes = copy.nextSize
+      this.#refuseForGood(session, run, index, copy.nextBytes, 1, 'EMSGSIZE')
     } else if (copy.nextSize > 0) {
       this.#refuseForSpace(session, run, ring, copy.nextSize)
       session.blockedOn.add(ring)
@@ -257,6 +259,7 @@ export class Exchange {
     outcome.decisionId = 0
     outcome.malformed = false
     outcome.slotBytes = 0
+    outcome.refusedSlotBytes = 0
     return outcome
   }
 

@@ -33,6 +33,8 @@ export interface RunOutcome {
   malformed: boolean
   /** Slot bytes of what was accepted, which is where the rest starts. */
   slotBytes: number
+  /** Slot bytes of a message that was refused alone, behind which the rest starts; else 0. */
+  refusedSlotBytes: number
 }
 
 export function refusal(code: ErrorCode, detail = ''): Refusal {

@@ -9,6 +9,7 @@ import {
   roundUpToSlot,
 } from '../abi/limits.js'
 import { messageSlotsBytes } from '../abi/message.js'
+import type { RingPlace } from './ring-memory.js'
 
 /**
  * The bytes of a ring and its two pointers, byte for byte as in Argo (xen/common/argo.c).
@@ -27,10 +28,13 @@ import { messageSlotsBytes } from '../abi/message.js'
  *
  * tx belongs to the hypervisor alone. What an owner says of rx passes `consumeTo`, which checks
  * it against the private copies here; no value of the owner's is used for anything else.
- * Memory is taken when the first message arrives.
+ * Memory is taken when the first message arrives, unless the ring has a place that its owner sees.
+ * Since the owner may change what lies there, nothing but `peek`, which is for owners in the same
+ * process, ever reads a ring's memory to learn something from it.
  */
 export class RingBuffer {
   readonly length: number
+  readonly #place: RingPlace | undefined
   #bytes: Uint8Array | undefined
   #words: Int32Array | undefined
   #rxPtr = 0
@@ -38,10 +42,20 @@ export class RingBuffer {
   #rxOffset = 0
   #txOffset = 0
 
-  /** @param length bytes, 48..16 MiB - 64, a multiple of 16: see `ringLengthProblem`. */
-  constructor(length: number) {
+  /**
+   * @param length bytes, 48..16 MiB - 64, a multiple of 16: see `ringLengthProblem`.
+   * @param place where it lies; undefined: in memory of its own.
+   */
+  constructor(length: number, place?: RingPlace) {
     assert(ringLengthProblem(length) === undefined, 'the length of a ring was checked')
+    assert(place === undefined || place.bytes.length === length, 'a place is as long as its ring')
     this.length = length
+    this.#place = place
+  }
+
+  /** Where in memory that its owner sees it lies; undefined: the owner is sent the bytes. */
+  get placeOffset(): number | undefined {
+    return this.#place?.offset
   }
 
   get rxPtr(): number {
@@ -110,10 +124,12 @@ export class RingBuffer {
 
   /**
    * Writes as many messages of a run as fit: header and padded payload one behind the other, as
-   * they lie in a SEND frame. The run is copied to the free part of the ring in one piece, and
-   * only the copy is looked at: every length is checked there, source and type are stamped over
-   * what the sender wrote. Bytes beyond the accepted messages are in the free part and are never
-   * published.
+   * they lie in a SEND frame. The run is copied to the free part of the ring in one piece, and the
+   * true header is stamped over each message there: length, source and type. Bytes beyond the
+   * accepted messages are in the free part and are never published.
+   *
+   * The sender may change the run at any time, and the ring's owner the copy. So each length is
+   * read once, from the run, and what was checked is what is stamped; the copy is never read.
    *
    * Why no write can leave the free part: at most `roomBytes` are copied from txPtr on, and
    * roomBytes = length - used - 16 < length - used, the free bytes.
@@ -121,6 +137,7 @@ export class RingBuffer {
    * @param start where the run starts; up to `end` it is one slot or more, and whole slots.
    * @param messages how many messages the sender says the run has; if it has others, or another
    *   number of them as far as can be seen, nothing at all is published.
+   * @param firstLen length of the first message as its header says, which the caller has read.
    * @param roomMax slot bytes the sender may add, at most; counted besides the ring's own room.
    * @param result overwritten with what was done.
    */
@@ -129,6 +146,7 @@ export class RingBuffer {
     start: number,
     end: number,
     messages: number,
+    firstLen: number,
     source: Addr,
     type: number,
     roomMax: number,
@@ -138,59 +156,52 @@ export class RingBuffer {
     result.slotBytes = 0
     result.payloadBytes = 0
     result.nextSize = 0
+    result.nextBytes = 0
     result.malformed = false
     const total = end - start
     assert(total > 0 && total % SLOT_BYTES === 0, 'a run is whole slots')
     const room = Math.min(total, this.roomBytes, roomMax) & ~(SLOT_BYTES - 1)
-    const firstSize = sizeOfMessage(run.view.getUint32(start, true))
-    if (messages === 0 || firstSize === 0 || firstSize > total) {
+    let len = firstLen
+    let size = sizeOfMessage(len)
+    if (messages === 0 || size === 0 || size > total) {
       result.malformed = true
       return
     }
-    if (firstSize > room) {
-      result.nextSize = firstSize
-      return
-    }
-    const bytes = this.#memory()
-    copyWrapped(bytes, this.#txPtr, run.bytes, start, start + room)
+    if (size <= room) copyWrapped(this.#memory(), this.#txPtr, run.bytes, start, start + room)
 
     const words = this.#words!
     const domainWord = source.domain
     const portWord = source.port | 0
     const typeWord = type | 0
+    const { view } = run
     let offset = 0
     let payloadBytes = 0
     let count = 0
-    while (offset < room) {
+    while (offset + size <= room) {
       const word = this.#wrap(this.#txPtr + offset) >>> 2
-      const len = words[word]! >>> 0
-      const size = sizeOfMessage(len)
-      if (size === 0 || size > total - offset) {
-        result.malformed = true
-        return
-      }
-      if (offset + size > room) {
-        result.nextSize = size
-        break
-      }
+      words[word] = len
       words[word + 1] = portWord
       words[word + 2] = domainWord
       words[word + 3] = typeWord
       payloadBytes += len - MESSAGE_HEADER_BYTES
       offset += size
       count++
-    }
-    if (offset === room && room < total) {
-      result.nextSize = sizeOfMessage(run.view.getUint32(start + offset, true))
-      if (result.nextSize === 0 || result.nextSize > total - offset) {
+      if (offset === total) break
+      len = view.getUint32(start + offset, true)
+      size = sizeOfMessage(len)
+      if (size === 0 || size > total - offset) {
         result.malformed = true
         return
       }
     }
-    const isWhole = result.nextSize === 0
+    const isWhole = offset === total
     if (isWhole ? count !== messages : count >= messages) {
       result.malformed = true
       return
+    }
+    if (!isWhole) {
+      result.nextSize = size
+      result.nextBytes = len - MESSAGE_HEADER_BYTES
     }
     result.count = count
     result.slotBytes = offset
@@ -240,6 +251,11 @@ export class RingBuffer {
     return bytes === 0 ? new Uint8Array(0) : this.#memory().subarray(at, at + bytes)
   }
 
+  /** Gives the place that its owner sees back; to be called when it takes no messages any more. */
+  release(): void {
+    this.#place?.release()
+  }
+
   /** Copies one unread message out: for owners in the same process. Undefined when empty. */
   peek(): { source: Addr; type: number; data: Uint8Array } | undefined {
     if (this.#rxOffset === this.#txOffset) return undefined
@@ -260,8 +276,9 @@ export class RingBuffer {
 
   #memory(): Uint8Array {
     if (this.#bytes === undefined) {
-      this.#bytes = new Uint8Array(this.length)
-      this.#words = new Int32Array(this.#bytes.buffer)
+      const bytes = this.#place?.bytes ?? new Uint8Array(this.length)
+      this.#bytes = bytes
+      this.#words = new Int32Array(bytes.buffer, bytes.byteOffset, this.length >>> 2)
     }
     return this.#bytes
   }
@@ -295,13 +312,15 @@ export interface RunCopy {
   payloadBytes: number
   /** Slot bytes of the first message that was not accepted, 0 when all were. */
   nextSize: number
+  /** Payload bytes of that message. */
+  nextBytes: number
   /** A length or the number of messages was wrong; then nothing at all was accepted. */
   malformed: boolean
 }
 
 /** A RunCopy to hand to `insertRun`. */
 export function runCopy(): RunCopy {
-  return { count: 0, slotBytes: 0, payloadBytes: 0, nextSize: 0, malformed: false }
+  return { count: 0, slotBytes: 0, payloadBytes: 0, nextSize: 0, nextBytes: 0, malformed: false }
 }
 
 /** Says what is wrong with a length for a ring, or undefined when nothing is. */

@@ -82,7 +82,8 @@ export class RingRegistry {
     }
 
     const id = { domain: domain.id, port, partner: request.partner }
-    const ring = new Ring(id, session.nextHandle(), session, request.length)
+    const place = session.ringMemory?.take(request.length)
+    const ring = new Ring(id, session.nextHandle(), session, request.length, place)
     domain.rings.set(ringKey(port, request.partner), ring)
     domain.ringBytes += ring.buffer.length
     session.rings.set(ring.handle, ring)
@@ -96,12 +97,14 @@ export class RingRegistry {
     const ring = session.rings.get(handle)
     if (ring === undefined) return refusal('ENOENT', `this session has no ring ${handle}`)
     this.remove(ring)
+    ring.buffer.release()
     return { ok: true }
   }
 
   /**
    * Takes a ring away and tells whoever waited for it, sent to it, or had datagrams from its port
-   * when no other ring has that port. What was in it is gone: its owner is.
+   * when no other ring has that port. What was in it is gone: its owner is. Its memory, where the
+   * owner sees it, stays as it is for as long as the session lasts, or the owner wants it.
    */
   remove(ring: Ring): void {
     const { owner, id } = ring

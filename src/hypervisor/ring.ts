@@ -1,6 +1,7 @@
 import type { DomainId, Port, RingId } from '../abi/addr.js'
 import { SLOT_BYTES } from '../abi/limits.js'
 import { RingBuffer } from './ring-buffer.js'
+import type { RingPlace } from './ring-memory.js'
 import { RingShare } from './ring-share.js'
 import type { Session } from './session.js'
 import { WaiterQueue } from './waiter-queue.js'
@@ -22,11 +23,12 @@ export class Ring {
   /** Up to where the owner has been given the bytes; only that much it can consume. */
   givenOffset = 0
 
-  constructor(id: RingId, handle: number, owner: Session, length: number) {
+  /** @param place where it lies; undefined: in memory of the hypervisor's own. */
+  constructor(id: RingId, handle: number, owner: Session, length: number, place?: RingPlace) {
     this.id = id
     this.handle = handle
     this.owner = owner
-    this.buffer = new RingBuffer(length)
+    this.buffer = new RingBuffer(length, place)
     this.share = new RingShare(length - SLOT_BYTES)
   }
 }

@@ -1,6 +1,7 @@
 import type { Port } from '../abi/addr.js'
 import type { Domain } from './domain.js'
 import type { SessionSink } from './event.js'
+import type { RingMemory } from './ring-memory.js'
 import type { Ring } from './ring.js'
 import type { RingWish } from './target.js'
 
@@ -25,6 +26,8 @@ export class Session {
   readonly sentTo = new Set<Ring>()
   /** What it wants to hear of that is not there yet. */
   readonly wishes = new Set<RingWish>()
+  /** Where its rings lie from now on, as far as there is room; undefined: in the hypervisor's own. */
+  ringMemory: RingMemory | undefined
   ended = false
   #lastHandle = 0
 

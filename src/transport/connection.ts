@@ -306,8 +306,7 @@ export class Connection implements SessionSink {
       run.count -= refused
       if (run.count === 0) break
       // Only a message that is too large is refused alone: the rest starts behind it.
-      start += outcome.slotBytes
-      start += (view.getUint32(start, true) + 15) & ~15
+      start += outcome.slotBytes + outcome.refusedSlotBytes
     }
     this.#nextSeq = firstSeq + total
     this.#output.sent(this.#nextSeq)

@@ -28,7 +28,13 @@ function pair(
   return { machine, web, db, ring: web.ring(80, length) }
 }
 
-const refusedRun = { accepted: 0, decisionId: 0, malformed: false, slotBytes: 0 }
+const refusedRun = {
+  accepted: 0,
+  decisionId: 0,
+  malformed: false,
+  slotBytes: 0,
+  refusedSlotBytes: 0,
+}
 
 await t.test('what is sent arrives whole, in order, from its true source', async t => {
   const { web, db, ring } = pair()
@@ -40,6 +46,7 @@ await t.test('what is sent arrives whole, in order, from its true source', async
     decisionId: 0,
     malformed: false,
     slotBytes: 208,
+    refusedSlotBytes: 0,
   })
   t.equal(db.send('web:80', [payload(3), payload(0), payload(5)], { type: STREAM }), 'ok')
   const source = { domain: db.session.domain.id, port: 1 }
@@ -105,7 +112,14 @@ await t.test('what policy rejects is EPERM, and looks the same whatever is there
   })
   for (const shape of shapes) {
     t.same(shape, [
-      { accepted: 0, refused: 2, code: 'EPERM', malformed: false, slotBytes: 0 },
+      {
+        accepted: 0,
+        refused: 2,
+        code: 'EPERM',
+        malformed: false,
+        slotBytes: 0,
+        refusedSlotBytes: 0,
+      },
       true,
       'EPERM',
     ])
@@ -150,6 +164,7 @@ await t.test('a drop looks like success, delivers nothing, and is counted', asyn
       decisionId: 0,
       malformed: false,
       slotBytes: 0,
+      refusedSlotBytes: 0,
     })
     t.equal(db.send(to, payload(600)), 'ok')
   }
@@ -191,6 +206,7 @@ await t.test(
     const messages = [payload(16), payload(97), payload(8)]
     const first = db.run('web:80', messages)
     t.match(first, { accepted: 1, refused: 1, code: 'EMSGSIZE', slotBytes: 32, malformed: false })
+    t.equal(first.refusedSlotBytes, 128, 'the rest starts behind it')
     t.equal(first.decisionId, machine.flows.at(-1)!.decisionId)
     t.match(machine.flows.at(-1)!, { code: 'EMSGSIZE', datagrams: 1, bytes: 97 })
     t.match(db.run('web:80', messages.slice(2)), { accepted: 1, refused: 0, code: null })

@@ -27,7 +27,8 @@ function insertRun(ring: RingBuffer, messages: readonly Uint8Array[], roomMax = 
   const run = runOf(messages)
   const copy = runCopy()
   const count = messages.length
-  ring.insertRun(run, 0, run.bytes.length, count, source, DGRAM, roomMax, copy)
+  const len = run.view.getUint32(0, true)
+  ring.insertRun(run, 0, run.bytes.length, count, len, source, DGRAM, roomMax, copy)
   return copy
 }
 
@@ -127,7 +128,7 @@ await t.test('sizes near 2^31 and 2^32 never look small', async t => {
     const run = frameBytes(new Uint8Array(48))
     run.view.setUint32(0, bytes, true)
     const copy = runCopy()
-    ring.insertRun(run, 0, 48, 1, source, DGRAM, 1 << 30, copy)
+    ring.insertRun(run, 0, 48, 1, bytes, source, DGRAM, 1 << 30, copy)
     t.equal(copy.malformed, true, `a run with a length of ${bytes}`)
   }
   t.equal(ring.txOffset, 0)
@@ -265,7 +266,8 @@ await t.test('a malformed run publishes nothing', async t => {
     const run = frameBytes(Uint8Array.from(good.bytes))
     spoil(run)
     const copy = runCopy()
-    ring.insertRun(run, 0, run.bytes.length, count, source, DGRAM, 1 << 30, copy)
+    const len = run.view.getUint32(0, true)
+    ring.insertRun(run, 0, run.bytes.length, count, len, source, DGRAM, 1 << 30, copy)
     t.equal(copy.malformed, true, what)
     t.same([ring.txOffset, ring.txPtr, copy.count], [0, 0, 0], what)
   }
@@ -279,24 +281,104 @@ await t.test(
       const run = runOf([payload(16), payload(8)])
       run.view.setUint32(32, len, true)
       const copy = runCopy()
-      ring.insertRun(run, 0, run.bytes.length, 2, source, DGRAM, 1 << 30, copy)
+      ring.insertRun(run, 0, run.bytes.length, 2, 32, source, DGRAM, 1 << 30, copy)
       t.equal(copy.malformed, true, String(len))
       t.equal(ring.txOffset, 0)
     }
     const ring = new RingBuffer(48)
     const run = runOf([payload(16), payload(8)])
     const copy = runCopy()
-    ring.insertRun(run, 0, run.bytes.length, 1, source, DGRAM, 1 << 30, copy)
+    ring.insertRun(run, 0, run.bytes.length, 1, 32, source, DGRAM, 1 << 30, copy)
     t.equal(copy.malformed, true, 'one message more than it says')
     t.equal(ring.txOffset, 0)
   },
 )
 
+/** Has a view note where it is read, and have another number there every time. */
+function shifting(view: DataView): number[] {
+  const reads: number[] = []
+  const read = view.getUint32.bind(view)
+  view.getUint32 = (at, littleEndian) => {
+    const value = read(at, littleEndian)
+    reads.push(at)
+    view.setUint32(at, 0xffffffff, true)
+    return value
+  }
+  return reads
+}
+
+await t.test('each length of a run is read once: its sender may change it at any time', async t => {
+  const messages = [payload(20), payload(0), payload(100), payload(3)]
+  const run = runOf(messages)
+  const reads = shifting(run.view)
+  const ring = new RingBuffer(128)
+  const copy = runCopy()
+  ring.insertRun(run, 0, run.bytes.length, 4, 36, source, DGRAM, 1 << 30, copy)
+  t.same(reads, [48, 64], 'the first was read by the caller')
+  t.match(copy, { count: 2, slotBytes: 64, nextSize: 128, nextBytes: 100, malformed: false })
+  t.same(
+    readMessages(readRing({ buffer: ring })).map(({ data }) => data.length),
+    [20, 0],
+  )
+})
+
+await t.test(
+  'a ring has a place in memory that its owner sees, and believes nothing there',
+  async () => {
+    const lengths = fc.array(fc.nat({ max: 70 }), { minLength: 1, maxLength: 6 })
+    const script = fc.array(fc.tuple(lengths, fc.nat(0xff), fc.nat(20)), { maxLength: 6 })
+    fc.assert(
+      fc.property(fc.integer({ min: 3, max: 30 }), script, (slots, rounds) => {
+        const memory = new Uint8Array(slots * 16 + 64)
+        const bytes = memory.subarray(32, 32 + slots * 16)
+        const shared = new RingBuffer(bytes.length, {
+          bytes,
+          offset: 4096,
+          release: () => undefined,
+        })
+        const own = new RingBuffer(bytes.length)
+        if (shared.placeOffset !== 4096 || own.placeOffset !== undefined) return false
+        for (const [sizes, garbage, consumed] of rounds) {
+          bytes.fill(garbage)
+          const messages = sizes.map((size, i) => payload(size, i + size))
+          const from = own.txOffset
+          const [mine, others] = [insertRun(own, messages), insertRun(shared, messages)]
+          if (
+            Object.entries(mine).some(
+              ([key, value]) => others[key as keyof typeof others] !== value,
+            )
+          )
+            return false
+          const read = (ring: RingBuffer): Buffer => {
+            const first = ring.region(from, 1e6)
+            return Buffer.concat([first, ring.region(from + first.length, 1e6)])
+          }
+          if (!read(own).equals(read(shared))) return false
+          const offset = own.rxOffset + Math.min(consumed * 16, own.usedBytes)
+          own.consumeTo(offset, own.txOffset)
+          shared.consumeTo(offset, shared.txOffset)
+        }
+        return memory.subarray(0, 32).every(byte => byte === 0) && memory.at(-1) === 0
+      }),
+      { numRuns: 300 },
+    )
+  },
+)
+
+await t.test('a place is as long as its ring, and is given back when the ring is', async t => {
+  let released = 0
+  const place = { bytes: new Uint8Array(64), offset: 0, release: () => released++ }
+  t.throws(() => new RingBuffer(48, place), { name: 'AssertionError' })
+  new RingBuffer(64, place).release()
+  t.equal(released, 1)
+  t.doesNotThrow(() => new RingBuffer(64).release())
+})
+
 await t.test('a run that is no whole slots is a bug of the caller', async t => {
   const ring = new RingBuffer(48)
   const run = runOf([payload(16)])
   for (const end of [0, 8, 24]) {
-    t.throws(() => ring.insertRun(run, 0, end, 1, source, DGRAM, 48, runCopy()), {
+    t.throws(() => ring.insertRun(run, 0, end, 1, 32, source, DGRAM, 48, runCopy()), {
       name: 'AssertionError',
     })
   }

@@ -222,3 +222,24 @@ await t.test('an owner that sends to itself is not told of its own doing', async
   t.same(web.sink.take(), [])
   t.equal(web.session.sentTo.size, 0)
 })
+
+await t.test('rings lie where the session says, as far as there is room', async t => {
+  const machine = new Machine()
+  const client = machine.client('web')
+  const released: number[] = []
+  const places = [256, 512].map(offset => ({
+    bytes: new Uint8Array(4096),
+    offset,
+    release: () => released.push(offset),
+  }))
+  client.session.ringMemory = { take: () => places.shift() }
+  const rings = [1, 2, 3].map(port => client.ring(port, 4096))
+  t.same(
+    rings.map(ring => ring.buffer.placeOffset),
+    [256, 512, undefined],
+  )
+  machine.hypervisor.unregisterRing(client.session, rings[1]!.handle)
+  t.same(released, [512], 'its owner does not want it any more')
+  client.end()
+  t.same(released, [512], 'what is unread can be read when the session has ended')
+})
