@@ -24,6 +24,8 @@ export interface Job {
   readonly scratchDir: string
   readonly door: 'unix' | 'ws' | 'memory'
   readonly receive: 'batches' | 'one-by-one'
+  /** Whether clients at a Unix socket share memory with the daemon. */
+  readonly sharedMemory?: 'off' | 'require' | undefined
   /** Rules in front of the one that accepts the trial's datagrams. */
   readonly rules: number
   /** Which part a client plays, and where it attaches; not for relays. */

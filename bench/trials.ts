@@ -10,6 +10,7 @@ export interface System {
   readonly client: string | undefined
   readonly door: Job['door']
   readonly receive: Job['receive']
+  readonly sharedMemory?: Job['sharedMemory']
 }
 
 /**
@@ -24,6 +25,16 @@ export const SYSTEMS: readonly System[] = [
     client: 'v4vd-client',
     door: 'unix',
     receive: 'batches',
+    sharedMemory: 'off',
+  },
+  {
+    name: 'v4vd-shm-batches',
+    title: 'v4vd, shared memory, batches',
+    relay: 'v4vd-daemon',
+    client: 'v4vd-client',
+    door: 'unix',
+    receive: 'batches',
+    sharedMemory: 'require',
   },
   {
     name: 'v4vd-unix-one-by-one',
@@ -32,6 +43,7 @@ export const SYSTEMS: readonly System[] = [
     client: 'v4vd-client',
     door: 'unix',
     receive: 'one-by-one',
+    sharedMemory: 'off',
   },
   {
     name: 'v4vd-ws-batches',

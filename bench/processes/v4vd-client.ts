@@ -4,5 +4,6 @@ import { v4vdPart } from '../parts/v4vd.js'
 /** A client of a v4vd daemon. */
 await hostParts(async (job, fail) => {
   const part = job.part!
-  return { parts: { [part]: await v4vdPart(part, job, job.connect!, fail) } }
+  const options = { ...job.connect!, sharedMemory: job.sharedMemory }
+  return { parts: { [part]: await v4vdPart(part, job, options, fail) } }
 })

@@ -18,7 +18,7 @@ const RING_SHARE = 4
 /**
  * Datagrams in a row that lie whole in one piece of memory. A batch is one object used again and
  * again: it and all views of its bytes are valid until the next step of the iteration it came
- * from. The datagram that goes round the end of the ring comes alone, in a copy.
+ * from, or until its ring is closed. The datagram that goes round the end of the ring comes alone, in a copy.
  */
 export class Batch {
   readonly #mirror: RingMirror

@@ -1,14 +1,20 @@
 import { quote } from '../abi/addr.js'
+import { loadNative, type Native } from '../native/native.js'
+import { pollingOf } from '../native/poller.js'
 import { Connection } from './connection.js'
 import { withDeadline, type CallOptions } from './deadline.js'
 import { Domain } from './domain.js'
 import { AbortError, V4vError } from './errors.js'
+import { shareMemory } from './share.js'
+import { SharedTransport } from './shared-transport.js'
 import type { Transport, TransportFactory } from './transport.js'
 import { UnixTransport } from './unix-transport.js'
 import { openWsTransport } from './ws-transport.js'
 
 /** How long `connect` takes at most, unless told. */
 const CONNECT_TIMEOUT_MS = 10_000
+
+const POLLING_US_MAX = 1_000_000
 
 /** Where the daemon is and who the client is. */
 export interface ConnectOptions extends CallOptions {
@@ -20,6 +26,17 @@ export interface ConnectOptions extends CallOptions {
   readonly agent?: string | undefined
   /** Makes another way to the daemon than the url's, such as an end of an in-process pair. */
   readonly memory?: TransportFactory | undefined
+  /**
+   * Whether datagrams go through memory shared with the daemon, on Linux and over its Unix socket:
+   * `auto`, unless told, where both sides can and may; `off` never; `require` or not at all.
+   */
+  readonly sharedMemory?: 'auto' | 'off' | 'require' | undefined
+  /**
+   * How long, in microseconds up to 1,000,000, memory shared with the daemon is looked at again
+   * and again after something happened, before the process sleeps: it saves the time that waking
+   * one takes. `auto`, unless told, is 50; `off` is 0. An idle session takes no time in any case.
+   */
+  readonly polling?: 'auto' | 'off' | number | undefined
 }
 
 /**
@@ -38,7 +55,9 @@ export function connect(options: ConnectOptions = {}): Promise<Domain> {
 
 async function open(options: ConnectOptions, signal: AbortSignal): Promise<Domain> {
   const token = options.token ?? process.env['V4V_TOKEN'] ?? ''
-  const transport = await openTransport(options, signal)
+  const native = options.sharedMemory === 'off' ? undefined : await loadNative()
+  const polling = pollingOf(checkedPolling(options.polling), native)
+  const transport = await openTransport(options, native, signal)
   if (signal.aborted) {
     transport.destroy()
     throw new AbortError(signal.reason)
@@ -48,13 +67,38 @@ async function open(options: ConnectOptions, signal: AbortSignal): Promise<Domai
   signal.addEventListener('abort', onAbort, { once: true })
   try {
     await connection.open(token, options.agent ?? `node ${process.version}`, { signal })
+    let problem: string | undefined = 'it takes a unix: url, Linux and the package koffi'
+    if (native !== undefined && transport instanceof SharedTransport) {
+      try {
+        problem = await shareMemory(connection, transport, native, polling, { signal })
+      } catch (error) {
+        if (signal.aborted || options.sharedMemory === 'require') throw error
+        // A daemon that is older than shared memory ends the session for being asked.
+        return await open({ ...options, sharedMemory: 'off' }, signal)
+      }
+    }
+    if (options.sharedMemory === 'require' && problem !== undefined) {
+      await connection.close(0)
+      throw new V4vError('EOPNOTSUPP', `no memory is shared with the daemon: ${problem}`)
+    }
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
   return new Domain(connection)
 }
 
-async function openTransport(options: ConnectOptions, signal: AbortSignal): Promise<Transport> {
+/** @throws V4vError EINVAL when the option is none. */
+function checkedPolling(polling: ConnectOptions['polling'] = 'auto'): 'auto' | 'off' | number {
+  if (typeof polling === 'string' || (polling >= 0 && polling <= POLLING_US_MAX)) return polling
+  const range = `'auto', 'off' or 0 to ${POLLING_US_MAX}`
+  throw new V4vError('EINVAL', `polling is ${range}, not ${polling}`)
+}
+
+async function openTransport(
+  options: ConnectOptions,
+  native: Native | undefined,
+  signal: AbortSignal,
+): Promise<Transport> {
   if (options.memory !== undefined) return options.memory(signal)
   const url = options.url ?? process.env['V4V_URL']
   if (url === undefined || url === '') {
@@ -63,7 +107,7 @@ async function openTransport(options: ConnectOptions, signal: AbortSignal): Prom
   if (url.startsWith('unix:')) {
     const path = url.slice('unix:'.length).replace(/^\/\/(?=\/)/, '')
     if (path === '') throw new V4vError('EINVAL', `${quote(url)} has no path`)
-    return new UnixTransport(path)
+    return native === undefined ? new UnixTransport(path) : new SharedTransport(path)
   }
   if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) {
     throw new V4vError('EINVAL', `${quote(url)} is not unix:/path, ws://… or wss://…`)

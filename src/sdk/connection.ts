@@ -16,17 +16,21 @@ import {
   type Register,
   type Welcome,
 } from '../abi/control-frame.js'
-import { ringOffset } from '../abi/data-frame.js'
+import { ringDataInPlaceBytes, ringOffset } from '../abi/data-frame.js'
 import {
   FRAME,
+  frameFlags,
   frameType,
   frameX,
   frameY,
   frameZ,
   PROTOCOL_VERSION,
+  RING_DATA_IN_PLACE,
   type FrameBytes,
 } from '../abi/frame.js'
 import { FRAME_BYTES_MAX, FRAME_HEADER_BYTES } from '../abi/limits.js'
+import { decodeRingPlace, decodeShared, encodeShare, type Shared } from '../abi/share-frame.js'
+import type { Load } from '../native/poller.js'
 import { Calls } from './calls.js'
 import { withDeadline, type CallOptions } from './deadline.js'
 import { transportError, V4vError } from './errors.js'
@@ -38,7 +42,7 @@ import type { Ring } from './ring.js'
 import { Sender } from './sender.js'
 import { StatusFeed, type Status } from './status-feed.js'
 import { TargetTable } from './target-table.js'
-import type { Transport, TransportReceiver } from './transport.js'
+import type { Transport, TransportKind, TransportReceiver } from './transport.js'
 
 /** A transport that does not close by itself within this time is ended. */
 const TRANSPORT_CLOSE_MS = 1_000
@@ -48,11 +52,13 @@ export class Connection implements TransportReceiver {
   readonly packer: Packer
   readonly targets: TargetTable
   readonly sender: Sender
+  readonly load: Load
   readonly #transport: Transport
   readonly #reader: FrameReader
   readonly #rings = new RingTable(this)
   readonly #statuses = new Calls<NotifiedEntry[]>()
   readonly #feeds = new Set<StatusFeed>()
+  readonly #offers = new Calls<Shared>()
   readonly closed: Promise<V4vError | undefined>
   #resolveClosed!: (error: V4vError | undefined) => void
   #welcome: Welcome | undefined
@@ -69,7 +75,8 @@ export class Connection implements TransportReceiver {
     this.targets = new TargetTable((handle, name) =>
       this.packer.control(encodeTarget(handle, name)),
     )
-    this.sender = new Sender(this.packer, (flow, ring) => watchRing(this, flow, ring))
+    this.load = transport.load ?? { messages: 0 }
+    this.sender = new Sender(this.packer, this.load, (flow, ring) => watchRing(this, flow, ring))
     this.#reader = new FrameReader(FRAME_BYTES_MAX, (source, at, length) =>
       this.#onFrame(source, at, length),
     )
@@ -88,6 +95,11 @@ export class Connection implements TransportReceiver {
     return this.#revision
   }
 
+  /** How it reaches the daemon. */
+  get transport(): TransportKind {
+    return this.#transport.kind ?? 'memory'
+  }
+
   /** Says who the client is and waits to be let in. */
   open(token: string, agent: string, options: CallOptions): Promise<Welcome> {
     return withDeadline<Welcome>(options, (resolve, reject) => {
@@ -100,6 +112,11 @@ export class Connection implements TransportReceiver {
       this.packer.control(encodeHello({ version: PROTOCOL_VERSION, token, agent }))
       return () => this.#end(undefined)
     })
+  }
+
+  /** Asks the daemon for memory to share with it; only before anything else is asked or sent. */
+  offer(options: CallOptions): Promise<Shared> {
+    return this.#offers.call(options, id => this.packer.control(encodeShare(id)))
   }
 
   async register(
@@ -130,7 +147,8 @@ export class Connection implements TransportReceiver {
   feed(): StatusFeed {
     const feed = new StatusFeed(done => this.#feeds.delete(done))
     const { name, session } = this.welcome
-    feed.push({ kind: 'connected', domain: name, session, revision: this.#revision })
+    const { transport } = this
+    feed.push({ kind: 'connected', domain: name, session, revision: this.#revision, transport })
     if (this.#isOver) feed.push({ kind: 'closed', error: undefined })
     else this.#feeds.add(feed)
     return feed
@@ -187,6 +205,7 @@ export class Connection implements TransportReceiver {
     this.sender.failAll(error, this.targets.flows())
     this.#opening?.(reason ?? error)
     this.#statuses.failAll(error)
+    this.#offers.failAll(error)
     this.#rings.end(error, reason !== undefined)
     this.#tell({ kind: 'closed', error: reason === undefined ? undefined : error })
     this.#resolveClosed(reason === undefined ? undefined : error)
@@ -202,9 +221,26 @@ export class Connection implements TransportReceiver {
     switch (type) {
       case FRAME.RING_DATA: {
         const ring = this.#rings.ring(frameX(view, at))
-        const start = at + FRAME_HEADER_BYTES
         // A ring that was unregistered meanwhile is nobody's any more.
-        return ring?.received(ringOffset(view, at), source.bytes, start, at + length)
+        if (ring === undefined) return undefined
+        const offset = ringOffset(view, at)
+        if ((frameFlags(view, at) & RING_DATA_IN_PLACE) !== 0) {
+          return ring.receivedInPlace(offset, ringDataInPlaceBytes(view, at))
+        }
+        return ring.received(offset, source.bytes, at + FRAME_HEADER_BYTES, at + length)
+      }
+      case FRAME.RING_PLACE: {
+        const place = decodeRingPlace(source, at)
+        const memory = this.#transport.memory?.(place.offset, place.length)
+        if (memory === undefined) return 'RING_PLACE names memory that is not shared'
+        this.#rings.place(place.ring, memory)
+        return undefined
+      }
+      case FRAME.SHARED: {
+        const shared = decodeShared(source, at)
+        if (typeof shared === 'string') return shared
+        this.#offers.answer(shared.requestId, shared)
+        return undefined
       }
       case FRAME.SENT:
         return this.sender.onSent(view, at)

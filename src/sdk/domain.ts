@@ -10,6 +10,7 @@ import { ringStatusOf, type RingQuery, type RingStatus } from './ring-status.js'
 import { CLOSE_TIMEOUT_MS, type Ring, type SendOptions } from './ring.js'
 import type { Status } from './status-feed.js'
 import type { Destination } from './target-table.js'
+import type { TransportKind } from './transport.js'
 
 /** How a ring is registered. */
 export interface BindOptions extends CallOptions {
@@ -63,6 +64,11 @@ export class Domain {
   /** The session's number. */
   get session(): number {
     return this.#connection.welcome.session
+  }
+
+  /** How the session reaches the daemon: `shared-memory` where both sides can and may. */
+  get transport(): TransportKind {
+    return this.#connection.transport
   }
 
   /** Revision of the policy in force. */

@@ -14,6 +14,7 @@ export function memoryPair(): [Transport, Transport] {
 }
 
 class MemoryTransport implements Transport {
+  readonly kind = 'memory'
   peer!: MemoryTransport
   #receiver: TransportReceiver | undefined
   #pending: Uint8Array[] = []

@@ -1,7 +1,7 @@
 import { encodeBye } from '../abi/control-frame.js'
 import { writeConsumed, writeSendHeader } from '../abi/data-frame.js'
-import { frameBytes, type FrameBytes } from '../abi/frame.js'
 import { FRAME_HEADER_BYTES, SEND_HEADER_BYTES } from '../abi/limits.js'
+import { HeapChunks, type Chunk } from './chunk.js'
 import { Fifo } from './fifo.js'
 import type { Flow } from './flow.js'
 import type { PendingSend } from './pending-send.js'
@@ -12,15 +12,6 @@ import type { Transport } from './transport.js'
 const FRAME_BYTES_TARGET = 128 * 1024
 /** So much is written at once, without waiting for the turn to end. */
 const FLUSH_BYTES = 128 * 1024
-const CHUNK_BYTES = 256 * 1024
-const SPARE_CHUNKS_MAX = 16
-
-/** Memory that frames are written to. It is used again once all its messages are decided. */
-interface Chunk extends FrameBytes {
-  undecidedFrames: number
-  /** Ends with frames that no SENT speaks of, so nothing shows when they have been read. */
-  endsUnanswered: boolean
-}
 
 /** A SEND frame that is not decided. */
 export interface SendFrame {
@@ -48,15 +39,17 @@ export interface SendFrame {
  */
 export class Packer {
   readonly #transport: Transport
-  readonly #spares: Chunk[] = []
+  readonly #heap = new HeapChunks()
   /** SEND frames that are not decided, oldest first. */
   readonly inFlight = new Fifo<SendFrame>()
   readonly #consumed = new Set<Ring>()
-  #chunk: Chunk = newChunk(CHUNK_BYTES)
+  #chunk: Chunk
   /** End of what is written to the chunk, and of what of it was given to the transport. */
   #at = 0
   #flushedAt = 0
   #pieces: Uint8Array[] = []
+  /** Chunks that the pieces are of, without the one being written to. */
+  #left: Chunk[] = []
   #packedBytes = 0
   #frame: SendFrame | undefined
   #nextSeq = 0
@@ -70,6 +63,7 @@ export class Packer {
 
   constructor(transport: Transport) {
     this.#transport = transport
+    this.#chunk = this.#takeChunk(0)
   }
 
   /** Sequence number of the next message. */
@@ -160,6 +154,13 @@ export class Packer {
     this.#pieces = []
     this.#packedBytes = 0
     this.#isWritable = this.#transport.send(pieces)
+    if (this.#left.length > 0) this.#giveLeft()
+  }
+
+  /** The transport has other memory now: what is packed from here on is packed there. */
+  moveOn(): void {
+    this.#seal()
+    this.#changeChunk(0)
   }
 
   /** The transport has room again. */
@@ -186,14 +187,8 @@ export class Packer {
   release(frame: SendFrame): void {
     const { chunk } = frame
     chunk.undecidedFrames--
-    const isReusable = chunk.undecidedFrames === 0 && chunk !== this.#chunk && !chunk.endsUnanswered
-    if (
-      isReusable &&
-      chunk.bytes.length === CHUNK_BYTES &&
-      this.#spares.length < SPARE_CHUNKS_MAX
-    ) {
-      this.#spares.push(chunk)
-    }
+    if (chunk.undecidedFrames > 0 || chunk === this.#chunk || chunk.isUnsent) return
+    chunk.home.give(chunk)
   }
 
   #open(flow: Flow, ring: Ring, type: number, size: number): SendFrame {
@@ -253,12 +248,33 @@ export class Packer {
 
   /** Goes on in another chunk when this one has no room for `size` bytes. */
   #makeRoom(size: number): void {
-    if (this.#at + size <= this.#chunk.bytes.length) return
+    if (this.#at + size > this.#chunk.bytes.length) this.#changeChunk(size)
+  }
+
+  #changeChunk(size: number): void {
     this.#cutPiece()
-    this.#chunk =
-      size > CHUNK_BYTES ? newChunk(size) : (this.#spares.pop() ?? newChunk(CHUNK_BYTES))
+    const chunk = this.#chunk
+    // Pieces of it may have been cut before, and not been sent since.
+    chunk.isUnsent = this.#pieces.length > 0
+    if (chunk.isUnsent) this.#left.push(chunk)
+    else if (chunk.undecidedFrames === 0) chunk.home.give(chunk)
+    this.#chunk = this.#takeChunk(size)
     this.#at = 0
     this.#flushedAt = 0
+  }
+
+  #takeChunk(size: number): Chunk {
+    const chunk = (this.#transport.chunks ?? this.#heap).take(size)
+    chunk.endsUnanswered = false
+    return chunk
+  }
+
+  #giveLeft(): void {
+    for (const chunk of this.#left) {
+      chunk.isUnsent = false
+      if (chunk.undecidedFrames === 0) chunk.home.give(chunk)
+    }
+    this.#left.length = 0
   }
 
   #cutPiece(): void {
@@ -273,8 +289,4 @@ export class Packer {
     this.#isScheduled = true
     process.nextTick(this.#onTurnEnd)
   }
-}
-
-function newChunk(bytes: number): Chunk {
-  return { ...frameBytes(new Uint8Array(bytes)), undecidedFrames: 0, endsUnanswered: false }
 }

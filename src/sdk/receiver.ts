@@ -1,3 +1,5 @@
+import type { FrameBytes } from '../abi/frame.js'
+import type { Load } from '../native/poller.js'
 import { Batch } from './batch.js'
 import { V4vError } from './errors.js'
 import { RingMirror } from './ring-mirror.js'
@@ -10,6 +12,7 @@ export class Receiver {
   readonly mirror: RingMirror
   readonly batch: Batch
   readonly #onConsumed: (isUrgent: boolean) => void
+  readonly #load: Load
   #reportedOffset = 0
   #isTaken = false
   #isEnded = false
@@ -17,20 +20,34 @@ export class Receiver {
   #waiting: Promise<void> | undefined
   #wake: (() => void) | undefined
 
-  /** @param onConsumed called when the daemon should hear how far the ring has been read. */
+  /**
+   * @param onConsumed called when the daemon should hear how far the ring has been read.
+   * @param load counts what is read.
+   * @param memory where the daemon puts the ring's bytes itself, if it does.
+   */
   constructor(
     length: number,
     nameOf: (domain: number) => string,
     onConsumed: (isUrgent: boolean) => void,
+    load: Load,
+    memory?: FrameBytes,
   ) {
-    this.mirror = new RingMirror(length)
+    this.mirror = new RingMirror(length, memory)
     this.batch = new Batch(this.mirror, nameOf)
     this.#onConsumed = onConsumed
+    this.#load = load
   }
 
   /** Takes a region of the ring, or says what is wrong with it. */
   write(offset: number, from: Uint8Array, start: number, end: number): string | undefined {
     const problem = this.mirror.write(offset, from, start, end)
+    this.#wakeUp()
+    return problem
+  }
+
+  /** A region of the ring lies where it belongs; says what is wrong with that. */
+  grow(offset: number, size: number): string | undefined {
+    const problem = this.mirror.grow(offset, size)
     this.#wakeUp()
     return problem
   }
@@ -63,7 +80,10 @@ export class Receiver {
    */
   fill(): boolean | undefined {
     if (this.#isEnded && this.#error === undefined) return undefined
-    if (this.batch.cut(this.mirror.consumed)) return true
+    if (this.batch.cut(this.mirror.consumed)) {
+      this.#load.messages += this.batch.length
+      return true
+    }
     if (this.#error !== undefined) throw this.#error
     return false
   }

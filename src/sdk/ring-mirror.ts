@@ -3,7 +3,7 @@ import { MESSAGE_HEADER_BYTES, SLOT_BYTES } from '../abi/limits.js'
 import { messageSlotsBytes } from '../abi/message.js'
 
 /**
- * The client's copy of a ring: what arrived and is not consumed lies at the same places as in the
+ * The client's copy of a ring, or the ring itself where it lies in memory shared with the daemon: what arrived and is not consumed lies at the same places as in the
  * daemon's. Offsets are absolute byte counts since the ring was registered:
  * consumed <= received <= consumed + length, so nothing unread is ever written over.
  */
@@ -13,8 +13,10 @@ export class RingMirror {
   #received = 0
   #consumed = 0
 
-  constructor(length: number) {
+  /** @param memory where the daemon puts the ring's bytes itself, if it does. */
+  constructor(length: number, memory?: FrameBytes) {
     this.length = length
+    this.#source = memory
   }
 
   /** End of what has arrived. */
@@ -35,13 +37,20 @@ export class RingMirror {
   /** Takes a region of the ring, or says what is wrong with it. */
   write(offset: number, from: Uint8Array, start: number, end: number): string | undefined {
     const size = end - start
-    if (offset !== this.#received) return 'RING_DATA does not go on where the last one ended'
-    if (offset + size - this.#consumed > this.length) return 'RING_DATA overruns the ring'
+    const problem = this.grow(offset, size)
+    if (problem !== undefined) return problem
     const { bytes } = this.source
     const at = offset % this.length
     const head = Math.min(size, this.length - at)
     bytes.set(from.subarray(start, start + head), at)
     if (head < size) bytes.set(from.subarray(start + head, end), 0)
+    return undefined
+  }
+
+  /** The daemon has put `size` more bytes where they belong; says what is wrong with that. */
+  grow(offset: number, size: number): string | undefined {
+    if (offset !== this.#received) return 'RING_DATA does not go on where the last one ended'
+    if (offset + size - this.#consumed > this.length) return 'RING_DATA overruns the ring'
     this.#received = offset + size
     return undefined
   }

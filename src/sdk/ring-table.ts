@@ -4,6 +4,7 @@ import {
   type Register,
   type Result,
 } from '../abi/control-frame.js'
+import type { FrameBytes } from '../abi/frame.js'
 import { Calls } from './calls.js'
 import type { Connection } from './connection.js'
 import type { CallOptions } from './deadline.js'
@@ -17,6 +18,8 @@ export class RingTable {
   /** Rings that only one domain may send to: they go when that domain does. */
   readonly #partnerRings = new Set<Ring>()
   readonly #calls = new Calls<Ring | Result>()
+  /** Where rings lie that the daemon has placed and not yet spoken of. */
+  readonly #places = new Map<number, FrameBytes>()
   /** Numbers of REGISTER requests, and whether each names a partner. */
   readonly #registering = new Map<number, boolean>()
 
@@ -60,6 +63,11 @@ export class RingTable {
     await this.#calls.call(options, id => packer.control(encodeUnregister(id, ring.handle)))
   }
 
+  /** The ring that is about to be registered under this handle lies in shared memory. */
+  place(handle: number, memory: FrameBytes): void {
+    this.#places.set(handle, memory)
+  }
+
   /** The daemon's answer to one of the requests. */
   onResult(result: Result): void {
     const { requestId } = result
@@ -70,7 +78,10 @@ export class RingTable {
       return
     }
     // Made here and not by who waits: the ring's first bytes may be right behind this frame.
-    const ring = new Ring(this.#connection, result.ring, result.port, result.ringBytes)
+    const { ring: handle, port, ringBytes } = result
+    const memory = this.#places.get(handle)
+    this.#places.delete(handle)
+    const ring = new Ring(this.#connection, handle, port, ringBytes, memory)
     this.#rings.set(ring.handle, ring)
     if (isForPartner) this.#partnerRings.add(ring)
     this.#calls.answer(requestId, ring)

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { MESSAGE_TYPES, type MessageType } from '../abi/addr.js'
+import type { FrameBytes } from '../abi/frame.js'
 import { BatchIterator } from './batch-iterator.js'
 import type { Batch } from './batch.js'
 import type { Connection } from './connection.js'
@@ -50,8 +51,17 @@ export class Ring extends EventEmitter<RingEvents> implements AsyncIterable<Data
   #isLost = false
   #closing: Promise<void> | undefined
 
-  /** Made by Domain.bind. */
-  constructor(connection: Connection, handle: number, port: number, length: number) {
+  /**
+   * Made by Domain.bind.
+   * @param memory where the daemon puts the ring's bytes itself, if it does.
+   */
+  constructor(
+    connection: Connection,
+    handle: number,
+    port: number,
+    length: number,
+    memory?: FrameBytes,
+  ) {
     super()
     this.#connection = connection
     this.handle = handle
@@ -61,6 +71,8 @@ export class Ring extends EventEmitter<RingEvents> implements AsyncIterable<Data
       length,
       domain => connection.targets.nameOf(domain),
       isUrgent => connection.packer.consumed(this, isUrgent),
+      connection.load,
+      memory,
     )
   }
 
@@ -167,6 +179,11 @@ export class Ring extends EventEmitter<RingEvents> implements AsyncIterable<Data
   /** Bytes of the ring arrived. */
   received(offset: number, bytes: Uint8Array, start: number, end: number): string | undefined {
     return this.#receiver.write(offset, bytes, start, end)
+  }
+
+  /** Bytes of the ring arrived in the memory it lies in. */
+  receivedInPlace(offset: number, size: number): string | undefined {
+    return this.#receiver.grow(offset, size)
   }
 
   /** How far it has been read, which is being reported now. */

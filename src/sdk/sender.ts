@@ -1,6 +1,7 @@
 import { codeOfErrno, type ErrorCode } from '../abi/errno.js'
 import type { SendFailure } from '../abi/data-frame.js'
 import { IOVS_MAX, MESSAGE_BYTES_MAX } from '../abi/limits.js'
+import type { Load } from '../native/poller.js'
 import type { CallOptions } from './deadline.js'
 import { V4vError } from './errors.js'
 import { FlowPump } from './flow-pump.js'
@@ -28,14 +29,16 @@ export interface WaitOptions extends CallOptions {
  */
 export class Sender implements Verdicts {
   readonly #packer: Packer
+  readonly #load: Load
   readonly #window = new SessionWindow()
   readonly #pump: FlowPump
   /** Asks the daemon to say when a ring appears. */
   readonly #watchRing: (flow: Flow, ring: Ring) => void
   #decidedSeq = 0
 
-  constructor(packer: Packer, watchRing: (flow: Flow, ring: Ring) => void) {
+  constructor(packer: Packer, load: Load, watchRing: (flow: Flow, ring: Ring) => void) {
     this.#packer = packer
+    this.#load = load
     this.#pump = new FlowPump(packer, this.#window)
     this.#watchRing = watchRing
   }
@@ -73,6 +76,7 @@ export class Sender implements Verdicts {
   onSent(view: DataView, at: number): string | undefined {
     const decided = readSent(this.#packer, view, at, this.#decidedSeq, this)
     if (typeof decided === 'string') return decided
+    this.#load.messages += decided - this.#decidedSeq
     this.#decidedSeq = decided
     this.#pump.pumpAll()
     return undefined

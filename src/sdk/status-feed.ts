@@ -1,3 +1,5 @@
+import type { TransportKind } from './transport.js'
+
 /** What `Domain.status` tells. */
 export type Status =
   | {
@@ -5,6 +7,8 @@ export type Status =
       readonly domain: string
       readonly session: number
       readonly revision: number
+      /** How the session reaches the daemon. */
+      readonly transport: TransportKind
     }
   /** A ring this session asked for is there. */
   | { readonly kind: 'ring-up'; readonly domain: string; readonly port: number }

@@ -1,10 +1,23 @@
 import type { FrameBytes } from '../abi/frame.js'
+import type { Load } from '../native/poller.js'
+import type { ChunkPool } from './chunk.js'
+
+/** How a session reaches its daemon. */
+export type TransportKind = 'unix' | 'websocket' | 'memory' | 'shared-memory'
 
 /**
  * A way to move frames between a client and the daemon. Both ends of every way look the same, so
  * an end of the in-process pair serves the daemon as well as the client.
  */
 export interface Transport {
+  /** What it is called where people look at sessions; `memory` unless it says so. */
+  readonly kind?: TransportKind
+  /** Where it is counted how many messages arrive or are decided, if it wants to know. */
+  readonly load?: Load | undefined
+  /** The memory that a ring was placed in, where the daemon shares some; undefined: no such. */
+  memory?(offset: number, bytes: number): FrameBytes | undefined
+  /** Memory to pack frames in from which `send` need not copy, where there is some. */
+  readonly chunks?: ChunkPool | undefined
   /**
    * Begins to deliver what arrives; called once, before anything is sent.
    * Nothing is delivered inside this call.

@@ -7,6 +7,7 @@ const READ_BYTES = 256 * 1024
 
 /** Frames over a Unix stream socket, read into one static buffer. */
 export class UnixTransport implements Transport {
+  readonly kind = 'unix'
   readonly #path: string
   #socket: net.Socket | undefined
   #error: Error | undefined

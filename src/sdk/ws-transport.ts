@@ -37,6 +37,7 @@ export async function openWsTransport(url: string, signal?: AbortSignal): Promis
 
 /** Frames over an open WebSocket: each binary message holds one or more whole frames. */
 class WsTransport implements Transport {
+  readonly kind = 'websocket'
   readonly #socket: WebSocket
   #receiver: TransportReceiver | undefined
   #error: Error | undefined

@@ -1,0 +1,112 @@
+import { availableParallelism } from 'node:os'
+import type { Native } from './native.js'
+
+/** About what it takes to wake two processes, which is what looking on saves. */
+const POLLING_US = 50
+
+/** A turn that brought more messages than this is of a stream, which gains nothing by haste. */
+const FEW_MESSAGES = 8
+
+/** Counts messages that were received or decided since whoever looks at it set it to 0. */
+export interface Load {
+  messages: number
+}
+
+/** How long is looked for more after something happened, and how others are let run meanwhile. */
+export interface Polling {
+  /** Microseconds; 0: not at all. */
+  readonly us: number
+  readonly yieldProcessor: () => void
+}
+
+/**
+ * Makes of a setting what fits this machine. Who looks on keeps others from running, unless it can
+ * give way to them: without that it takes processors to spare.
+ * @param setting `auto`, `off` or microseconds.
+ */
+export function pollingOf(
+  setting: 'auto' | 'off' | number,
+  native: Pick<Native, 'yieldProcessor'> | undefined,
+  processors = availableParallelism(),
+): Polling {
+  const isFair = native === undefined ? processors > 2 : processors > 1
+  const isWanted = setting !== 'off' && (setting !== 'auto' || native !== undefined)
+  const us = setting === 'auto' || setting === 'off' ? POLLING_US : setting
+  return {
+    us: isWanted && isFair ? us : 0,
+    yieldProcessor: () => native?.yieldProcessor(),
+  }
+}
+
+/**
+ * Decides when to look for something and when to sleep: while there is something it looks once a
+ * turn, and for a while after it; where messages come one by one that is how an answer is seen
+ * without waking a process. Ends by itself, so it keeps no process alive.
+ */
+export class Poller {
+  readonly #load: Load
+  readonly #polling: Polling
+  readonly #look: () => boolean
+  readonly #sleep: () => boolean
+  #isTurning = false
+  #isStopped = false
+  #isStream = false
+  #untilMs = 0
+  readonly #onTurn = (): void => {
+    this.#isTurning = false
+    if (!this.#isStopped) this.#turn()
+  }
+
+  /**
+   * @param load counts the messages that what is dealt with brings.
+   * @param look deals with what is there; false when there was nothing.
+   * @param sleep nothing is looked for until `stir`; returns false when there was something
+   *   meanwhile, and so it can't.
+   */
+  constructor(polling: Polling, load: Load, look: () => boolean, sleep: () => boolean) {
+    this.#polling = polling
+    this.#load = load
+    this.#look = look
+    this.#sleep = sleep
+  }
+
+  /** It will look without being asked, once more at least. */
+  get isTurning(): boolean {
+    return this.#isTurning
+  }
+
+  /** Something was dealt with: more may follow soon. */
+  stir(): void {
+    if (this.#polling.us > 0) this.#untilMs = performance.now() + this.#polling.us / 1000
+    this.#again()
+  }
+
+  /** Something was sent, whose answer may come soon. */
+  expect(): void {
+    if (this.#polling.us > 0 && !this.#isStream) this.stir()
+  }
+
+  stop(): void {
+    this.#isStopped = true
+  }
+
+  #turn(): void {
+    const { messages } = this.#load
+    this.#load.messages = 0
+    if (messages > 0) this.#isStream = messages > FEW_MESSAGES
+    if (this.#look()) {
+      this.stir()
+    } else if (!this.#isStream && performance.now() < this.#untilMs) {
+      this.#polling.yieldProcessor()
+      this.#again()
+    } else if (!this.#sleep()) {
+      this.#again()
+    }
+  }
+
+  #again(): void {
+    if (this.#isTurning || this.#isStopped) return
+    this.#isTurning = true
+    setImmediate(this.#onTurn)
+  }
+}

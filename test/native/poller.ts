@@ -1,0 +1,101 @@
+import t from 'tap'
+import { Poller, pollingOf } from '../../src/native/poller.js'
+
+/** A poller of which the test sees each step, until it sleeps. */
+function watched(
+  us: number,
+  found: boolean[],
+  load = { messages: 0 },
+): { steps: string[]; asleep: Promise<void>; poller: Poller } {
+  const steps: string[] = []
+  let slept!: () => void
+  const asleep = new Promise<void>(resolve => (slept = resolve))
+  const poller = new Poller(
+    { us, yieldProcessor: () => steps.push('yield') },
+    load,
+    () => {
+      const isThere = found.shift() ?? false
+      steps.push(isThere ? 'found' : 'looked')
+      return isThere
+    },
+    () => {
+      steps.push('sleep')
+      slept()
+      return true
+    },
+  )
+  return { steps, asleep, poller }
+}
+
+await t.test('it looks until there is nothing, then sleeps', async t => {
+  const { steps, asleep, poller } = watched(0, [true, true])
+  poller.expect()
+  t.notOk(poller.isTurning, 'without time to look on there is nothing to expect')
+  poller.stir()
+  poller.stir()
+  t.ok(poller.isTurning)
+  await asleep
+  t.same(steps, ['found', 'found', 'looked', 'sleep'])
+  t.notOk(poller.isTurning)
+})
+
+await t.test('where messages come one by one it looks on, and lets others run', async t => {
+  const { steps, asleep, poller } = watched(2_000, [true], { messages: 1 })
+  poller.expect()
+  t.ok(poller.isTurning)
+  await asleep
+  t.same(steps.slice(0, 3), ['found', 'looked', 'yield'])
+  t.same(steps.slice(-2), ['looked', 'sleep'])
+})
+
+await t.test('of a stream it sleeps at once, until messages come one by one again', async t => {
+  const load = { messages: 100 }
+  const { steps, asleep, poller } = watched(1_000_000, [], load)
+  poller.stir()
+  await asleep
+  t.same(steps, ['looked', 'sleep'])
+  poller.expect()
+  t.notOk(poller.isTurning)
+  load.messages = 1
+  poller.stir()
+  await new Promise(resolve => setImmediate(resolve))
+  t.same(steps.slice(2), ['looked', 'yield'])
+  t.ok(poller.isTurning)
+  poller.stop()
+  await new Promise(resolve => setImmediate(resolve))
+  t.equal(steps.length, 4)
+})
+
+await t.test('what comes while it falls asleep is looked at', async t => {
+  let sleeps = 0
+  let looks = 0
+  await new Promise<void>(resolve => {
+    const poller = new Poller(
+      { us: 0, yieldProcessor: () => undefined },
+      { messages: 0 },
+      () => ++looks > 100,
+      () => {
+        if (++sleeps < 3) return false
+        resolve()
+        return true
+      },
+    )
+    poller.stir()
+  })
+  t.equal(looks, 3)
+})
+
+await t.test('who can not give way to others looks on only where there are processors', async t => {
+  let yields = 0
+  const native = { yieldProcessor: () => void yields++ }
+  t.equal(pollingOf('auto', native, 1).us, 0)
+  t.equal(pollingOf('auto', native, 2).us, 50)
+  t.equal(pollingOf('off', native, 8).us, 0)
+  t.equal(pollingOf(200, native, 2).us, 200)
+  t.equal(pollingOf('auto', undefined, 8).us, 0)
+  t.equal(pollingOf(200, undefined, 2).us, 0)
+  t.equal(pollingOf(200, undefined, 3).us, 200)
+  pollingOf('auto', native, 2).yieldProcessor()
+  pollingOf('auto', undefined).yieldProcessor()
+  t.equal(yields, 1)
+})
