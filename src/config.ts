@@ -7,6 +7,9 @@ import { defaultLimits, type Limits } from './abi/limits.js'
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
+/** Longer than this wakes nobody sooner than sleeping would. */
+const POLLING_US_MAX = 10_000
+
 /** Everything a daemon can be told. */
 export interface Config {
   /** Folder of the database, the admin token and the sockets. */
@@ -17,6 +20,10 @@ export interface Config {
   /** Folder of policy documents that are loaded at the first start; none: reject all. */
   readonly policyDir: string | undefined
   readonly logLevel: LogLevel
+  /** Whether clients on this machine may exchange frames by memory shared with the daemon. */
+  readonly sharedMemory: boolean
+  /** How many microseconds to look for more after something came, before sleeping. */
+  readonly polling: 'auto' | 'off' | number
   readonly limits: Limits
 }
 
@@ -74,6 +81,8 @@ export function resolveConfig(
     port: 8484,
     policyDir: undefined,
     logLevel: 'info',
+    sharedMemory: true,
+    polling: 'auto',
     ...prefixed(defaultLimits),
   }
   const origins = new Map<string, Origin>(Object.keys(values).map(key => [key, 'default']))
@@ -103,6 +112,8 @@ export function resolveConfig(
       port: values.port as number,
       policyDir: values.policyDir as string | undefined,
       logLevel: values.logLevel as LogLevel,
+      sharedMemory: values.sharedMemory as boolean,
+      polling: values.polling as Config['polling'],
       limits: limitsOf(),
     },
     origins: new Map<string, Origin>([['stateDir', stateOrigin], ...origins]),
@@ -155,6 +166,15 @@ function checked(key: string, value: unknown, where: string): unknown {
     return (LOG_LEVELS as readonly unknown[]).includes(value)
       ? value
       : refuse(`one of ${LOG_LEVELS.join(', ')}`)
+  }
+  if (key === 'sharedMemory') {
+    return typeof value === 'boolean' ? value : refuse('true or false')
+  }
+  if (key === 'polling') {
+    if (value === 'auto' || value === 'off') return value
+    return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= POLLING_US_MAX
+      ? value
+      : refuse(`"auto", "off" or microseconds up to ${POLLING_US_MAX}`)
   }
   const max = key === 'port' ? 65_535 : 2 ** 40
   const min = key === 'port' ? 0 : 1

@@ -18,6 +18,8 @@ import { ControlServer, isServedRequest, localServer } from './control/server.js
 import { createServices } from './control/services.js'
 import { firstStart, packagedPolicyDir, readPolicyDir } from './first-start.js'
 import { Hypervisor } from './hypervisor/hypervisor.js'
+import { loadNative } from './native/native.js'
+import { pollingOf } from './native/poller.js'
 import { PolicyTable } from './policy/policy-table.js'
 import { StoreError } from './store/store-error.js'
 import { DATABASE_FILE, openStore, type Store } from './store/store.js'
@@ -94,10 +96,13 @@ async function start(
 
   const flowLog = new FlowLog(limits.flowRecordsMax, clock)
   const hypervisor = makeHypervisor(store, config, clock, record => flowLog.add(record))
+  const native = await loadNative()
   const hub = new Hub({
     hypervisor,
     clock,
     log,
+    native: config.sharedMemory ? native : undefined,
+    polling: pollingOf(config.polling, native),
     admit: (token, socketDomain) => admit(store, hypervisor, token, socketDomain),
   })
   undo.push(() => hub.close())

@@ -38,23 +38,26 @@ await t.test('everything has a default', t => {
     port: 8484,
     policyDir: undefined,
     logLevel: 'info',
+    sharedMemory: true,
+    polling: 'auto',
     limits: defaultLimits,
   })
   t.equal(origins.get('port'), 'default')
   t.equal(origins.get('limits.sessionsMax'), 'default')
   t.equal(origins.get('stateDir'), 'flag')
-  t.equal(origins.size, 5 + Object.keys(defaultLimits).length)
+  t.equal(origins.size, 7 + Object.keys(defaultLimits).length)
   t.end()
 })
 
 await t.test('what is told later holds: file, environment, command line', t => {
   const stateDir = t.testdir({
     'v4vd.yaml':
-      'listen: 0.0.0.0:1\npolicyDir: /etc/v4v\nlogLevel: warn\nlimits: { sessionsMax: 7, domainsMax: 8 }\n',
+      'listen: 0.0.0.0:1\npolicyDir: /etc/v4v\nlogLevel: warn\nsharedMemory: false\npolling: 20\nlimits: { sessionsMax: 7, domainsMax: 8 }\n',
   })
   const env = { V4V_STATE: stateDir, V4V_LISTEN: '0.0.0.0:2', V4V_LOG_LEVEL: 'error' }
   const { config, origins } = resolveConfig({ port: 3, limits: { domainsMax: 9 } }, env)
   t.match(config, { stateDir, host: '0.0.0.0', port: 3, policyDir: '/etc/v4v', logLevel: 'error' })
+  t.match(config, { sharedMemory: false, polling: 20 })
   t.match(config.limits, { sessionsMax: 7, domainsMax: 9, rulesMax: defaultLimits.rulesMax })
   t.same(
     [
@@ -93,6 +96,9 @@ await t.test('what can not be used is refused with where it stands', t => {
     ['host: 7', /host is a text, not 7/],
     ['host: ""', /host is a text/],
     ['logLevel: loud', /logLevel is one of silent, error, warn, info, debug, not "loud"/],
+    ['sharedMemory: 1', /sharedMemory is true or false, not 1/],
+    ['polling: fast', /polling is "auto", "off" or microseconds up to 10000, not "fast"/],
+    ['polling: 10001', /not 10001/],
     ['listen: 80', /listen is a text/],
     ['listen: nonsense', /listen is HOST:PORT/],
     ['limits: 7', /limits is a mapping/],

@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { startDaemon as start } from '../src/daemon.js'
+import { loadNative } from '../src/native/native.js'
 import { connect, memoryPair } from '../src/sdk/index.js'
 import { failToServe, spawnDaemon, startDaemon, until } from './fixtures/daemon.js'
 import { stateDir } from './fixtures/state-dir.js'
@@ -50,12 +51,12 @@ await t.test('a daemon serves REST and all ways in, and closes', async t => {
   const clients = await Promise.all([
     connect(daemon.as('web', 'unix')),
     connect(daemon.as('web', 'ws')),
-    connect(daemon.as('web', 'own-socket')),
+    connect({ ...daemon.as('web', 'own-socket'), sharedMemory: 'off' }),
     connect({ memory: () => theirs, token: '' }),
   ])
   t.same((await daemon.admin.sessions()).map(session => session.transport).toSorted(inOrder), [
     'memory',
-    'unix',
+    ...((await loadNative()) === undefined ? ['unix'] : ['shared-memory']),
     'unix',
     'websocket',
   ])

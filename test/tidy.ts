@@ -17,16 +17,17 @@ interface Layer {
 /** The direction of dependencies. Whatever is not allowed here is not imported anywhere. */
 const layers: Readonly<Record<string, Layer>> = {
   util: { from: [], node: ['node:assert'] },
+  native: { from: ['util'], packages: ['koffi'] },
   abi: { from: ['util'], node: ['node:assert', 'node:buffer'] },
   policy: { from: ['abi', 'util'], packages: ['yaml'], node: ['node:assert'] },
   hypervisor: { from: ['policy', 'abi', 'util'], node: ['node:assert'] },
   store: { from: ['policy', 'abi', 'util'], packages: ['better-sqlite3'] },
-  transport: { from: ['hypervisor', 'policy', 'abi', 'util'], packages: ['ws'] },
+  transport: { from: ['hypervisor', 'policy', 'native', 'abi', 'util'], packages: ['ws'] },
   control: {
     from: ['store', 'hypervisor', 'policy', 'abi', 'util'],
     packages: ['fastify', '@fastify/', 'prom-client', 'typebox', 'v4vd/package.json'],
   },
-  sdk: { from: ['abi', 'util'], packages: ['ws'] },
+  sdk: { from: ['native', 'abi', 'util'], packages: ['ws'] },
   cli: {
     from: ['daemon.ts', 'config.ts', 'sdk', 'policy', 'abi', 'util'],
     packages: ['commander'],
@@ -43,6 +44,7 @@ const layers: Readonly<Record<string, Layer>> = {
       'store',
       'hypervisor',
       'policy',
+      'native',
       'abi',
       'util',
     ],
@@ -68,7 +70,7 @@ const bannedGlobals = new Set([
 ])
 
 /** Each file with code in these has a test file of the same name. */
-const mirroredFolders = [...pureFolders, 'store', 'transport', 'control']
+const mirroredFolders = [...pureFolders, 'native', 'store', 'transport', 'control']
 /** Lists of exports; schemas and services, which the tests of the routes in front put to work. */
 const notMirrored = /(^|\/)index\.ts$|^control\/(schemas|services)\//
 

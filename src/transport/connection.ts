@@ -26,6 +26,7 @@ import {
   SEND_RETRY,
   type FrameBytes,
 } from '../abi/frame.js'
+import { encodeRingPlace } from '../abi/share-frame.js'
 import { FRAME_BYTES_MAX, HELLO_BYTES_MAX, SEND_HEADER_BYTES } from '../abi/limits.js'
 import type { Domain } from '../hypervisor/domain.js'
 import type { SessionEvent, SessionSink } from '../hypervisor/event.js'
@@ -35,7 +36,9 @@ import type { Session } from '../hypervisor/session.js'
 import type { Hub } from './hub.js'
 import type { Link } from './link.js'
 import { NameTable } from './name-table.js'
+import { PrivateCopy } from './private-copy.js'
 import { SessionOutput } from './session-output.js'
+import { Sharing } from './sharing.js'
 
 /** Bytes that wait for a client that keeps sending before it is not listened to for a while. */
 const PAUSE_OUTPUT_BYTES = 256 * 1024
@@ -47,7 +50,8 @@ const TOO_MUCH_WAITING = 'the client does not read what it is sent'
  * connection.
  */
 export class Connection implements SessionSink {
-  readonly link: Link
+  /** The way the client came by. */
+  readonly #socket: Link
   readonly connectedAt: number
   agent = ''
   readonly #hub: Hub
@@ -56,6 +60,9 @@ export class Connection implements SessionSink {
   readonly #reader: FrameReader
   readonly #names: NameTable
   readonly #output = new SessionOutput()
+  readonly #sharing: Sharing
+  /** Cuts what comes through shared memory into frames. */
+  #sharedReader: FrameReader | undefined
   #session: Session | undefined
   #tokenId: number | undefined
   #expiresAt = Infinity
@@ -69,15 +76,21 @@ export class Connection implements SessionSink {
 
   constructor(hub: Hub, link: Link, socketDomain: string | undefined) {
     this.#hub = hub
-    this.link = link
+    this.#socket = link
     this.connectedAt = hub.clock.now()
     this.#socketDomain = socketDomain
     this.#names = new NameTable(hub.hypervisor)
+    this.#sharing = new Sharing(hub.segments, hub.watch)
     this.#reader = new FrameReader(
       HELLO_BYTES_MAX,
-      (source, at, length) => this.#onFrame(source, at, length),
+      (source, at, length) => this.#onSocketFrame(source, at, length),
       delta => hub.chargePartial(this.#session?.domain, delta),
     )
+  }
+
+  /** The way that frames take. */
+  get link(): Link {
+    return this.#sharing.link ?? this.#socket
   }
 
   get session(): Session | undefined {
@@ -94,16 +107,18 @@ export class Connection implements SessionSink {
    * @param whole the bytes must end where a frame does.
    */
   receive(bytes: FrameBytes, start: number, end: number, whole = false): void {
-    if (this.#isClosing) return
-    this.#heard = true
-    this.#hub.turn(() => {
-      let problem = this.#reader.push(bytes, start, end)
-      if (problem === undefined && whole && this.#reader.partialBytes > 0) {
-        problem = 'a message ends inside a frame'
-      }
-      if (problem !== undefined) this.fail('EPROTO', problem)
-      if (this.#output.waitingBytes > PAUSE_OUTPUT_BYTES) this.#pause()
-    })
+    if (!this.#isClosing) {
+      this.#hub.turn(() => {
+        let problem = this.#reader.push(bytes, start, end)
+        if (problem === undefined && whole && this.#reader.partialBytes > 0) {
+          problem = 'a message ends inside a frame'
+        }
+        this.#took(problem)
+      })
+    }
+    this.#hub.watch.heard()
+    // Also when it is closing: the client may have made room for the last it is told.
+    this.#sharing.link?.rung()
   }
 
   /** Ends the conversation for a reason, which is the last thing the client is told. */
@@ -119,6 +134,7 @@ export class Connection implements SessionSink {
 
   /** The link is gone, or the client said goodbye. */
   gone(): void {
+    this.#sharing.close()
     if (!this.#isClosing) this.#close()
     this.#hub.forget(this)
   }
@@ -185,13 +201,20 @@ export class Connection implements SessionSink {
 
   // ---- frames ----
 
-  #onFrame(source: FrameBytes, at: number, length: number): string | undefined {
+  #onSocketFrame(source: FrameBytes, at: number, length: number): string | undefined {
+    if (this.#sharing.link === undefined) {
+      return this.#onFrame(frameType(source.view, at), source, at, length)
+    }
+    const type = frameType(source.view, at)
+    return type === FRAME.BELL ? undefined : `frame type ${type} came by the socket, not by memory`
+  }
+
+  #onFrame(type: number, source: FrameBytes, at: number, length: number): string | undefined {
     if (this.#isClosing) return undefined
     if (this.#hasTooMuchWaiting()) {
       this.fail('ENOSPC', TOO_MUCH_WAITING)
       return undefined
     }
-    const type = frameType(source.view, at)
     if (this.#session === undefined) {
       return type === FRAME.HELLO
         ? this.#onHello(source, at)
@@ -216,6 +239,14 @@ export class Connection implements SessionSink {
         return undefined
       case FRAME.PONG:
         return undefined
+      case FRAME.SHARE:
+        this.#output.frame(
+          this.#sharing.offer(this.#session.domain, source, at, this.#canShare(this.#session)),
+        )
+        this.#queue()
+        return undefined
+      case FRAME.MAPPED:
+        return this.#onMapped(this.#session, source, at)
       case FRAME.BYE:
         this.#close()
         this.link.end(1000, 'goodbye')
@@ -309,6 +340,7 @@ export class Connection implements SessionSink {
       start += outcome.slotBytes + outcome.refusedSlotBytes
     }
     this.#nextSeq = firstSeq + total
+    this.#hub.watch.came(total)
     this.#output.sent(this.#nextSeq)
     this.#queue()
     return undefined
@@ -347,6 +379,11 @@ export class Connection implements SessionSink {
             length: register.ringBytes,
             failExist: register.failExist,
           })
+    const place = outcome.ok ? outcome.ring.buffer.placeOffset : undefined
+    if (outcome.ok && place !== undefined) {
+      const { handle, buffer } = outcome.ring
+      this.#output.frame(encodeRingPlace({ ring: handle, offset: place, length: buffer.length }))
+    }
     this.#output.frame(
       encodeResult({
         requestId: register.requestId,
@@ -406,6 +443,48 @@ export class Connection implements SessionSink {
     return undefined
   }
 
+  // ---- shared memory ----
+
+  /** Only a session that has just begun can move. */
+  #canShare(session: Session): boolean {
+    return this.#socket.ring !== undefined && this.#nextSeq === 0 && session.rings.size === 0
+  }
+
+  #onMapped(session: Session, source: FrameBytes, at: number): string | undefined {
+    const copies = new PrivateCopy()
+    let memory: FrameBytes | undefined
+    const reader = new FrameReader(
+      FRAME_BYTES_MAX,
+      (frame, frameAt, length) => {
+        const type = frameType(frame.view, frameAt)
+        // What SEND says is read once, each number for itself; of all others there is a copy.
+        if (frame !== memory || type === FRAME.SEND)
+          return this.#onFrame(type, frame, frameAt, length)
+        const copy = copies.of(frame, frameAt, length)
+        return this.#onFrame(frameType(copy.view, 0), copy, 0, length)
+      },
+      delta => this.#hub.chargePartial(session.domain, delta),
+    )
+    this.#sharedReader = reader
+    const problem = this.#sharing.mapped(source, at, this.#socket, {
+      onBytes: (bytes, start, end) => {
+        memory = bytes
+        if (!this.#isClosing) this.#took(reader.push(bytes, start, end))
+      },
+      onBroken: problem => this.fail('EPROTO', problem),
+      turn: work => this.#hub.turn(work),
+    })
+    session.ringMemory = this.#sharing.rings
+    return problem
+  }
+
+  /** Bytes of the client were dealt with. */
+  #took(problem: string | undefined): void {
+    this.#heard = true
+    if (problem !== undefined) this.fail('EPROTO', problem)
+    if (this.#output.waitingBytes > PAUSE_OUTPUT_BYTES) this.#pause()
+  }
+
   // ---- the way out ----
 
   #queue(): void {
@@ -437,6 +516,7 @@ export class Connection implements SessionSink {
   #close(): void {
     this.#isClosing = true
     this.#reader.close()
+    this.#sharedReader?.close()
     if (this.#session !== undefined) this.#hub.hypervisor.endSession(this.#session)
     this.#names.close()
   }

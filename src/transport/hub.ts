@@ -2,9 +2,13 @@ import type { ErrorCode } from '../abi/errno.js'
 import type { Domain } from '../hypervisor/domain.js'
 import type { Hypervisor } from '../hypervisor/hypervisor.js'
 import type { Refusal } from '../hypervisor/outcome.js'
+import type { Native } from '../native/native.js'
+import type { Polling } from '../native/poller.js'
 import type { Clock } from '../util/clock.js'
 import { Connection } from './connection.js'
 import type { Link, LinkKind } from './link.js'
+import { LinkWatch } from './link-watch.js'
+import { SharedSegments } from './shared-segment.js'
 
 /** Whom a token or socket belongs to. */
 export type Admission =
@@ -35,6 +39,10 @@ export interface HubOptions {
   readonly clock: Clock
   readonly admit: Admit
   readonly log: Log
+  /** What memory is shared with clients by; undefined: none is. */
+  readonly native?: Native | undefined
+  /** For how long more is looked for after something came; undefined: not at all. */
+  readonly polling?: Polling | undefined
 }
 
 /** A session as an admin sees it. */
@@ -50,6 +58,8 @@ export interface SessionInfo {
 /** What a client is told that `connect` does not take in. */
 export const TURNED_AWAY = 'too many clients that have not said who they are, or the daemon stops'
 
+const NO_POLLING: Polling = { us: 0, yieldProcessor: () => undefined }
+
 /** How long a client that was told to go may take to be gone. */
 const END_TIMEOUT_MS = 1_000
 
@@ -62,6 +72,8 @@ export class Hub {
   readonly clock: Clock
   readonly admit: Admit
   readonly log: Log
+  readonly segments: SharedSegments
+  readonly watch: LinkWatch
   readonly #connections = new Set<Connection>()
   readonly #strangers = new Map<Connection, NodeJS.Timeout>()
   readonly #partialBytes = new WeakMap<Domain, number>()
@@ -77,6 +89,8 @@ export class Hub {
     this.clock = options.clock
     this.admit = options.admit
     this.log = options.log
+    this.segments = new SharedSegments(options.native, options.hypervisor.limits)
+    this.watch = new LinkWatch(options.polling ?? NO_POLLING)
     this.#pings = setInterval(() => {
       const now = this.clock.now()
       for (const connection of this.#connections) connection.ping(now)
@@ -200,6 +214,7 @@ export class Hub {
       await new Promise(resolve => setTimeout(resolve, 10))
     }
     for (const connection of [...this.#connections]) connection.link.destroy()
+    this.watch.stop()
   }
 
   #schedule(): void {

@@ -1,5 +1,5 @@
 /** How a session reaches its client. */
-export const LINK_KINDS = ['unix', 'websocket', 'memory'] as const
+export const LINK_KINDS = ['unix', 'websocket', 'memory', 'shared-memory'] as const
 export type LinkKind = (typeof LINK_KINDS)[number]
 
 /**
@@ -24,4 +24,9 @@ export interface Link {
   end(closeCode: number, reason: string): void
   /** Ends the link at once. */
   destroy(): void
+  /**
+   * Has the client look at the memory it shares with the daemon; only where the link can carry
+   * that, and the client can open the daemon's files.
+   */
+  ring?(): void
 }

@@ -1,6 +1,8 @@
 import { encodeEvent, type EventFrame } from '../abi/control-frame.js'
 import {
+  RING_DATA_IN_PLACE_BYTES,
   writeRingDataHeader,
+  writeRingDataInPlace,
   writeSentEntry,
   writeSentHeader,
   type SendFailure,
@@ -90,6 +92,10 @@ export class SessionOutput {
     for (const ring of this.#rings) {
       if (budget <= 0) break
       this.#rings.delete(ring)
+      if (ring.buffer.placeOffset !== undefined) {
+        tellInPlace(ring, chunks)
+        continue
+      }
       budget -= takeRegions(ring, Math.min(budget, RING_BYTES_PER_TURN), chunks)
       if (ring.givenOffset < ring.buffer.txOffset) this.#rings.add(ring)
     }
@@ -113,6 +119,16 @@ export class SessionOutput {
     }
     this.#sentTold = this.#sentUpTo
   }
+}
+
+/** Appends that all of what a ring's owner was not given lies in the memory that the owner sees. */
+function tellInPlace(ring: Ring, chunks: Uint8Array[]): void {
+  const bytes = ring.buffer.txOffset - ring.givenOffset
+  if (bytes === 0) return
+  const frame = frameBytes(new Uint8Array(RING_DATA_IN_PLACE_BYTES))
+  writeRingDataInPlace(frame.view, 0, ring.handle, ring.givenOffset, bytes)
+  chunks.push(frame.bytes)
+  ring.givenOffset += bytes
 }
 
 /** Appends up to `bytesMax` of what a ring's owner was not given: at most two regions. */

@@ -1,5 +1,8 @@
 import type { Socket } from 'node:net'
+import { encodeBell } from '../abi/share-frame.js'
 import type { Link } from './link.js'
+
+const BELL = encodeBell()
 
 /** A link over a stream socket: frames back to back. */
 export class SocketLink implements Link {
@@ -36,5 +39,12 @@ export class SocketLink implements Link {
 
   destroy(): void {
     this.#socket.destroy()
+  }
+
+  ring(): void {
+    const socket = this.#socket
+    // What is not even sent yet wakes the client as well, and a client that never reads gets no heap of bells.
+    if (socket.destroyed || socket.writableEnded || socket.writableLength > 0) return
+    socket.write(BELL)
   }
 }

@@ -1,0 +1,66 @@
+import { Poller, type Load, type Polling } from '../native/poller.js'
+
+/** A way to a client that has to be looked at while nothing rings. */
+export interface Watched {
+  /** Deals with some of what is there; false when there was nothing. */
+  look(): boolean
+  /** Has the client ring from now on; false when something came meanwhile, and it is awake still. */
+  sleep(): boolean
+}
+
+/**
+ * Looks at the links that were active lately once a turn, and for a short while after the last
+ * thing that came by any of them or by a socket, before it has them sleep.
+ */
+export class LinkWatch {
+  readonly #load: Load = { messages: 0 }
+  readonly #awake = new Set<Watched>()
+  readonly #poller: Poller
+  readonly #isPolling: boolean
+
+  constructor(polling: Polling) {
+    this.#isPolling = polling.us > 0
+    this.#poller = new Poller(
+      polling,
+      this.#load,
+      () => this.#look(),
+      () => this.#sleep(),
+    )
+  }
+
+  /** So many messages came, in this turn. */
+  came(messages: number): void {
+    this.#load.messages += messages
+  }
+
+  /** Something came over a socket. */
+  heard(): void {
+    if (this.#isPolling) this.#poller.expect()
+  }
+
+  /** Something came by this link, or it has something to do. */
+  stir(link: Watched): void {
+    this.#awake.add(link)
+    this.#poller.stir()
+  }
+
+  /** This link is to be looked at no more. */
+  forget(link: Watched): void {
+    this.#awake.delete(link)
+  }
+
+  stop(): void {
+    this.#poller.stop()
+  }
+
+  #look(): boolean {
+    let found = false
+    for (const link of this.#awake) if (link.look()) found = true
+    return found
+  }
+
+  #sleep(): boolean {
+    for (const link of this.#awake) if (link.sleep()) this.#awake.delete(link)
+    return this.#awake.size === 0
+  }
+}
