@@ -1,6 +1,6 @@
 import { quote } from '../abi/addr.js'
 import { loadNative, type Native } from '../native/native.js'
-import { pollingOf } from '../native/poller.js'
+import { pollingOf, type Polling } from '../native/poller.js'
 import { Connection } from './connection.js'
 import { withDeadline, type CallOptions } from './deadline.js'
 import { Domain } from './domain.js'
@@ -9,6 +9,7 @@ import { shareMemory } from './share.js'
 import { SharedTransport } from './shared-transport.js'
 import type { Transport, TransportFactory } from './transport.js'
 import { UnixTransport } from './unix-transport.js'
+import { WorkerTransport, type WorkerEnd } from './worker-transport.js'
 import { openWsTransport } from './ws-transport.js'
 
 /** How long `connect` takes at most, unless told. */
@@ -26,6 +27,8 @@ export interface ConnectOptions extends CallOptions {
   readonly agent?: string | undefined
   /** Makes another way to the daemon than the url's, such as an end of an in-process pair. */
   readonly memory?: TransportFactory | undefined
+  /** In a worker: the end that the daemon's `attachWorker` made for it, in place of a url. */
+  readonly transport?: WorkerEnd | undefined
   /**
    * Whether datagrams go through memory shared with the daemon, on Linux and over its Unix socket:
    * `auto`, unless told, where both sides can and may; `off` never; `require` or not at all.
@@ -54,10 +57,11 @@ export function connect(options: ConnectOptions = {}): Promise<Domain> {
 }
 
 async function open(options: ConnectOptions, signal: AbortSignal): Promise<Domain> {
+  const { sharedMemory = 'auto', agent = `node ${process.version}` } = options
   const token = options.token ?? process.env['V4V_TOKEN'] ?? ''
-  const native = options.sharedMemory === 'off' ? undefined : await loadNative()
+  const native = sharedMemory === 'off' ? undefined : await loadNative()
   const polling = pollingOf(checkedPolling(options.polling), native)
-  const transport = await openTransport(options, native, signal)
+  const transport = await openTransport(options, native, polling, signal)
   if (signal.aborted) {
     transport.destroy()
     throw new AbortError(signal.reason)
@@ -66,25 +70,24 @@ async function open(options: ConnectOptions, signal: AbortSignal): Promise<Domai
   const onAbort = (): void => transport.destroy()
   signal.addEventListener('abort', onAbort, { once: true })
   try {
-    await connection.open(token, options.agent ?? `node ${process.version}`, { signal })
-    let problem: string | undefined = 'it takes a unix: url, Linux and the package koffi'
+    await connection.open(token, agent, { signal })
     if (native !== undefined && transport instanceof SharedTransport) {
-      try {
-        problem = await shareMemory(connection, transport, native, polling, { signal })
-      } catch (error) {
-        if (signal.aborted || options.sharedMemory === 'require') throw error
-        // A daemon that is older than shared memory ends the session for being asked.
-        return await open({ ...options, sharedMemory: 'off' }, signal)
+      const problem = await shareMemory(connection, transport, native, polling, { signal })
+      if (sharedMemory === 'require' && problem !== undefined) {
+        await connection.close(0)
+        throw notShared(problem)
       }
-    }
-    if (options.sharedMemory === 'require' && problem !== undefined) {
-      await connection.close(0)
-      throw new V4vError('EOPNOTSUPP', `no memory is shared with the daemon: ${problem}`)
     }
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
+  // A daemon that is older than shared memory ends the session for being asked.
+  if (connection.isOver) return open({ ...options, sharedMemory: 'off' }, signal)
   return new Domain(connection)
+}
+
+function notShared(problem: string): V4vError {
+  return new V4vError('EOPNOTSUPP', `no memory is shared with the daemon: ${problem}`)
 }
 
 /** @throws V4vError EINVAL when the option is none. */
@@ -97,8 +100,13 @@ function checkedPolling(polling: ConnectOptions['polling'] = 'auto'): 'auto' | '
 async function openTransport(
   options: ConnectOptions,
   native: Native | undefined,
+  polling: Polling,
   signal: AbortSignal,
 ): Promise<Transport> {
+  if (options.transport !== undefined) return new WorkerTransport(options.transport, polling)
+  const isRequired = options.sharedMemory === 'require'
+  if (isRequired && native === undefined) throw notShared('it takes Linux and the package koffi')
+  if (isRequired && options.memory !== undefined) throw notShared('it takes a unix: url')
   if (options.memory !== undefined) return options.memory(signal)
   const url = options.url ?? process.env['V4V_URL']
   if (url === undefined || url === '') {
@@ -112,6 +120,7 @@ async function openTransport(
   if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) {
     throw new V4vError('EINVAL', `${quote(url)} is not unix:/path, ws://… or wss://…`)
   }
+  if (isRequired) throw notShared('it takes a unix: url')
   try {
     return await openWsTransport(url, signal)
   } catch (error) {

@@ -100,6 +100,11 @@ export class Connection implements TransportReceiver {
     return this.#transport.kind ?? 'memory'
   }
 
+  /** The session has ended, or never will begin. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
   /** Says who the client is and waits to be let in. */
   open(token: string, agent: string, options: CallOptions): Promise<Welcome> {
     return withDeadline<Welcome>(options, (resolve, reject) => {

@@ -8,8 +8,7 @@ import type { SharedTransport } from './shared-transport.js'
 
 /**
  * Moves a session that has just begun from its socket to memory shared with the daemon.
- * @returns why it stays on its socket, if it does.
- * @throws V4vError when the session ends meanwhile.
+ * @returns why it does not, if it does not: it stays on its socket, or has ended.
  */
 export async function shareMemory(
   connection: Connection,
@@ -18,7 +17,8 @@ export async function shareMemory(
   polling: Polling,
   options: CallOptions,
 ): Promise<string | undefined> {
-  const shared = await connection.offer(options)
+  const shared = await connection.offer(options).catch((error: unknown) => error as Error)
+  if (shared instanceof Error) return shared.message
   if (shared.errno !== 0) {
     return `the daemon shares no memory: ${errorInfo(codeOfErrno(shared.errno)).sentence}`
   }

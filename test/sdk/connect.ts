@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import net from 'node:net'
+import type net from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
 import { WebSocketServer } from 'ws'
@@ -9,6 +9,7 @@ import { connect } from '../../src/sdk/connect.js'
 import { memoryPair } from '../../src/sdk/memory-transport.js'
 import { stateDir } from '../fixtures/state-dir.js'
 import { attach, ScriptedPeer, welcome } from './fixtures/scripted-peer.js'
+import { scriptedServer } from './fixtures/scripted-server.js'
 
 await t.test('a url that leads nowhere is refused with what is wrong', async t => {
   delete process.env['V4V_URL']
@@ -49,30 +50,17 @@ await t.test('a daemon that says nothing is given up, and left alone', async t =
 })
 
 await t.test('frames go over a Unix socket, in any pieces', async t => {
-  const path = join(stateDir(t), 's')
-  const server = net.createServer(socket => {
-    const [end, far] = memoryPair()
-    const peer = new ScriptedPeer(end)
+  const url = await scriptedServer(t, (peer, socket) => {
     peer.welcomes = false
-    far.start({
-      onBytes: (source, start, stop) => socket.write(source.bytes.slice(start, stop)),
-      onDrain: () => undefined,
-      onClose: () => socket.end(),
-    })
-    socket.on('data', chunk => far.send([Uint8Array.from(chunk)]))
-    socket.on('end', () => far.close())
     for (const byte of welcome()) socket.write(Uint8Array.of(byte))
     peer.onSend = send => peer.sent(send.firstSeq + send.payloads.length)
   })
-  server.listen(path)
-  await once(server, 'listening')
-  const domain = await connect({ url: `unix:${path}`, token: 'x' })
+  const domain = await connect({ url, token: 'x' })
   const ring = await domain.bind(9)
   const large = Buffer.alloc(3_000_000, 1)
   await Promise.all([1, 2, 3].map(() => ring.send('web:80', large)))
+  t.equal(domain.transport, 'unix')
   await domain.close()
-  server.close()
-  await once(server, 'close')
 })
 
 await t.test('frames go over a WebSocket', async t => {
@@ -96,6 +84,7 @@ await t.test('frames go over a WebSocket', async t => {
   const large = Buffer.alloc(3_000_000, 1)
   await Promise.all([1, 2, 3].map(() => ring.send('web:80', large)))
   t.equal(domain.name, 'db')
+  t.equal(domain.transport, 'websocket')
   await domain.close()
   server.close()
   await once(server, 'close')
