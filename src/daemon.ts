@@ -27,6 +27,7 @@ import { DomainSockets } from './transport/domain-sockets.js'
 import { Hub, type Admission, type Log } from './transport/hub.js'
 import { attachMemory, type MemoryEnd } from './transport/memory.js'
 import { listenAtPath } from './transport/socket-path.js'
+import { attachWorker, type WorkerEnd } from './transport/worker.js'
 import { UnixSocket } from './transport/unix-socket.js'
 import { serveWebSockets } from './transport/websocket.js'
 import type { Clock } from './util/clock.js'
@@ -50,6 +51,13 @@ export interface Daemon {
    * @param domain whom the client is.
    */
   attach(end: MemoryEnd, domain: string): void
+  /**
+   * Attaches a client in another thread of this process.
+   * @param domain whom the client is.
+   * @returns what the SDK's `connect` in the thread takes as `worker`; its `port` is to be transferred.
+   * @throws Error when there is no such domain, or too many clients.
+   */
+  attachWorker(domain: string): WorkerEnd
   /** Tells every client, writes what is to be kept, and lets go of everything. */
   close(): Promise<void>
 }
@@ -167,6 +175,11 @@ async function start(
     adminTokenPath,
     hypervisor,
     attach: (end, domain) => attachMemory(hub, end, domain),
+    attachWorker: domain => {
+      const outcome = attachWorker(hub, domain)
+      if (!outcome.ok) throw new Error(outcome.detail)
+      return outcome.end
+    },
     close,
   }
 }

@@ -38,6 +38,8 @@ import type { Link } from './link.js'
 import { NameTable } from './name-table.js'
 import { PrivateCopy } from './private-copy.js'
 import { SessionOutput } from './session-output.js'
+import type { SharedReceiver } from './shared-link.js'
+import type { SharedSegment } from './shared-segment.js'
 import { Sharing } from './sharing.js'
 
 /** Bytes that wait for a client that keeps sending before it is not listened to for a while. */
@@ -118,6 +120,16 @@ export class Connection implements SessionSink {
     }
     this.#hub.watch.heard()
     // Also when it is closing: the client may have made room for the last it is told.
+    this.rung()
+  }
+
+  /** Has all frames go through memory that is shared with the client from the beginning. */
+  share(segment: SharedSegment): void {
+    this.#sharing.begin(segment, this.#socket, this.#sharedReceiver())
+  }
+
+  /** The client has rung: something is in the shared memory, or there is room again. */
+  rung(): void {
     this.#sharing.link?.rung()
   }
 
@@ -283,6 +295,8 @@ export class Connection implements SessionSink {
     this.#expiresAt = admission.expiresAt ?? Infinity
     this.agent = hello.agent.slice(0, 100)
     this.#reader.lengthMax = FRAME_BYTES_MAX
+    if (this.#sharedReader !== undefined) this.#sharedReader.lengthMax = FRAME_BYTES_MAX
+    outcome.session.ringMemory = this.#sharing.rings
     this.#hub.authenticated(this)
     const { limits } = hypervisor
     this.#output.frame(
@@ -451,31 +465,35 @@ export class Connection implements SessionSink {
   }
 
   #onMapped(session: Session, source: FrameBytes, at: number): string | undefined {
+    const problem = this.#sharing.mapped(source, at, this.#socket, this.#sharedReceiver())
+    session.ringMemory = this.#sharing.rings
+    return problem
+  }
+
+  /** Deals with what comes through shared memory. */
+  #sharedReceiver(): SharedReceiver {
     const copies = new PrivateCopy()
     let memory: FrameBytes | undefined
     const reader = new FrameReader(
-      FRAME_BYTES_MAX,
-      (frame, frameAt, length) => {
-        const type = frameType(frame.view, frameAt)
+      this.#session === undefined ? HELLO_BYTES_MAX : FRAME_BYTES_MAX,
+      (frame, at, length) => {
+        const type = frameType(frame.view, at)
         // What SEND says is read once, each number for itself; of all others there is a copy.
-        if (frame !== memory || type === FRAME.SEND)
-          return this.#onFrame(type, frame, frameAt, length)
-        const copy = copies.of(frame, frameAt, length)
+        if (frame !== memory || type === FRAME.SEND) return this.#onFrame(type, frame, at, length)
+        const copy = copies.of(frame, at, length)
         return this.#onFrame(frameType(copy.view, 0), copy, 0, length)
       },
-      delta => this.#hub.chargePartial(session.domain, delta),
+      delta => this.#hub.chargePartial(this.#session?.domain, delta),
     )
     this.#sharedReader = reader
-    const problem = this.#sharing.mapped(source, at, this.#socket, {
+    return {
       onBytes: (bytes, start, end) => {
         memory = bytes
         if (!this.#isClosing) this.#took(reader.push(bytes, start, end))
       },
       onBroken: problem => this.fail('EPROTO', problem),
       turn: work => this.#hub.turn(work),
-    })
-    session.ringMemory = this.#sharing.rings
-    return problem
+    }
   }
 
   /** Bytes of the client were dealt with. */

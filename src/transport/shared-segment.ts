@@ -17,6 +17,9 @@ import { refusal, type Refusal } from '../hypervisor/outcome.js'
 import type { RingMemory, RingPlace } from '../hypervisor/ring-memory.js'
 import { NativeError, type Mapping, type Native } from '../native/native.js'
 
+/** A segment, or why there is none. */
+export type SegmentOutcome = { readonly ok: true; readonly segment: SharedSegment } | Refusal
+
 /** Makes the memory that sessions share with their clients, and counts it against their domains. */
 export class SharedSegments {
   readonly #native: Native | undefined
@@ -34,47 +37,65 @@ export class SharedSegments {
     this.#layout = sharedLayout(SHARED_CHUNKS, Math.min(roundBytes, SHARED_BYTES_MAX - chunkBytes))
   }
 
-  /** Length of one session's segment. */
-  get segmentBytes(): number {
-    return this.#layout.bytes
-  }
-
-  /** Makes a segment for a session of a domain; EOPNOTSUPP or ENOSPC when there is none. */
-  open(domain: Domain): { readonly ok: true; readonly segment: SharedSegment } | Refusal {
+  /** Makes a segment that another process can open; EOPNOTSUPP or ENOSPC when there is none. */
+  open(domain: Domain): SegmentOutcome {
     const native = this.#native
     if (native === undefined) return refusal('EOPNOTSUPP', 'no memory is shared here')
-    const { bytes } = this.#layout
-    const { sharedMemoryBytesPerDomainMax } = this.#limits
-    const before = this.#bytes.get(domain) ?? 0
-    if (before + bytes > sharedMemoryBytesPerDomainMax) {
-      return refusal(
-        'ENOSPC',
-        `a domain shares at most ${sharedMemoryBytesPerDomainMax} bytes of memory`,
-      )
-    }
     try {
-      const segment = openSegment(native, this.#layout, () =>
-        this.#bytes.set(domain, this.#bytes.get(domain)! - bytes),
-      )
-      this.#bytes.set(domain, before + bytes)
-      return { ok: true, segment }
+      return this.#charged(domain, onRelease => openFile(native, this.#layout, onRelease))
     } catch (error) {
       if (!(error instanceof NativeError)) throw error
       return refusal('EOPNOTSUPP', `memory can not be shared: ${error.message}`)
     }
   }
+
+  /** Makes a segment for a thread of this process; ENOSPC when there is none. */
+  openForThread(
+    domain: Domain,
+  ):
+    | { readonly ok: true; readonly segment: SharedSegment; readonly buffer: SharedArrayBuffer }
+    | Refusal {
+    const buffer = new SharedArrayBuffer(this.#layout.bytes)
+    const bytes = new Uint8Array(buffer)
+    const mapping = { bytes, remove: () => undefined, release: () => undefined }
+    const outcome = this.#charged(
+      domain,
+      onRelease => new SharedSegment(mapping, undefined, this.#layout, onRelease),
+    )
+    return outcome.ok ? { ...outcome, buffer } : outcome
+  }
+
+  #charged(domain: Domain, make: (onRelease: () => void) => SharedSegment): SegmentOutcome {
+    const { bytes } = this.#layout
+    const { sharedMemoryBytesPerDomainMax: bytesMax } = this.#limits
+    const before = this.#bytes.get(domain) ?? 0
+    if (before + bytes > bytesMax) {
+      return refusal('ENOSPC', `a domain shares at most ${bytesMax} bytes of memory`)
+    }
+    const segment = make(() => this.#bytes.set(domain, this.#bytes.get(domain)! - bytes))
+    this.#bytes.set(domain, before + bytes)
+    return { ok: true, segment }
+  }
 }
 
-function openSegment(native: Native, layout: SharedLayout, onRelease: () => void): SharedSegment {
+function openFile(native: Native, layout: SharedLayout, onRelease: () => void): SharedSegment {
   const fd = native.memfdCreate('v4v', layout.bytes)
+  const file = { fd, close: () => native.close(fd) }
   try {
     // Without this a client could cut the file, and a look at what is gone would kill the daemon.
     native.sealLength(fd)
-    return new SharedSegment(native, fd, native.map(fd, layout.bytes), layout, onRelease)
+    return new SharedSegment(native.map(fd, layout.bytes), file, layout, onRelease)
   } catch (error) {
-    native.close(fd)
+    file.close()
     throw error
   }
+}
+
+/** What a segment is opened by. */
+interface SegmentFile {
+  /** Its descriptor in this process. */
+  readonly fd: number
+  close(): void
 }
 
 /** The memory of one session, which it alone shares with the daemon. */
@@ -83,23 +104,21 @@ export class SharedSegment implements RingMemory {
   readonly memory: SharedMemory
   /** By which the client sees that it has opened this and nothing else. */
   readonly nonce: readonly number[] = [...randomFillSync(new Uint32Array(NONCE_WORDS))]
-  readonly #native: Native
   readonly #mapping: Mapping
   readonly #arena: Arena
   readonly #onRelease: () => void
-  #fd: number | undefined
+  #file: SegmentFile | undefined
   #isReleased = false
 
+  /** @param onRelease called once, when the daemon has let go of the memory. */
   constructor(
-    native: Native,
-    fd: number,
     mapping: Mapping,
+    file: SegmentFile | undefined,
     layout: SharedLayout,
     onRelease: () => void,
   ) {
-    this.#native = native
-    this.#fd = fd
     this.#mapping = mapping
+    this.#file = file
     this.#onRelease = onRelease
     this.layout = layout
     this.memory = sharedMemory(mapping.bytes)
@@ -109,13 +128,13 @@ export class SharedSegment implements RingMemory {
 
   /** The file's descriptor in this process, until it is closed. */
   get fd(): number | undefined {
-    return this.#fd
+    return this.#file?.fd
   }
 
   /** Closes the file: whoever has not opened it can't any more. */
   closeFile(): void {
-    if (this.#fd !== undefined) this.#native.close(this.#fd)
-    this.#fd = undefined
+    this.#file?.close()
+    this.#file = undefined
   }
 
   take(bytes: number): RingPlace | undefined {

@@ -72,17 +72,20 @@ export class Sharing {
       return 'MAPPED answers no SHARED'
     }
     segment.closeFile()
-    if (isMapped) {
-      const bell = {
-        ring: () => socket.ring!(),
-        end: (code: number, reason: string) => socket.end(code, reason),
-        destroy: () => socket.destroy(),
-      }
-      this.#link = new SharedLink(segment.memory, segment.layout, bell, this.#watch, receiver)
-    } else {
-      segment.release()
-    }
+    if (isMapped) this.begin(segment, socket, receiver)
+    else segment.release()
     return undefined
+  }
+
+  /** Has frames go through a segment from now on, and bells by the way the client came by. */
+  begin(segment: SharedSegment, socket: Link, receiver: SharedReceiver): void {
+    const bell = {
+      ring: () => socket.ring!(),
+      end: (code: number, reason: string) => socket.end(code, reason),
+      destroy: () => socket.destroy(),
+    }
+    this.#segment = segment
+    this.#link = new SharedLink(segment.memory, segment.layout, bell, this.#watch, receiver)
   }
 
   /** The client is gone: takes the last of what it sent, and lets go of the memory. */
