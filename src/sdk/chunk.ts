@@ -8,7 +8,8 @@ const SPARE_CHUNKS_MAX = 16
 export interface Chunk extends FrameBytes {
   /** Where it came from and goes back to. */
   readonly home: ChunkPool
-  undecidedFrames: number
+  /** Frames in it that are not decided, and runs of messages kept in it to be sent again. */
+  uses: number
   /** Ends with frames that no SENT speaks of, so nothing shows when they have been read. */
   endsUnanswered: boolean
   /** Something of it is packed and not given to the transport. */
@@ -28,7 +29,7 @@ export function newChunk(home: ChunkPool, bytes: Uint8Array): Chunk {
   return {
     ...frameBytes(bytes),
     home,
-    undecidedFrames: 0,
+    uses: 0,
     endsUnanswered: false,
     isUnsent: false,
   }

@@ -6,6 +6,7 @@ import {
   messageSlotsBytes,
 } from '../abi/message.js'
 import type { Flow } from './flow.js'
+import { messageSizeAt, type HeldRun } from './held-run.js'
 import type { Packer } from './packer.js'
 import type { PendingSend } from './pending-send.js'
 import type { Ring } from './ring.js'
@@ -123,6 +124,7 @@ export class FlowPump {
   #pumpHeld(flow: Flow): boolean {
     for (let run = flow.held.peek(); run !== undefined; run = flow.held.peek()) {
       while (run.count > 0) {
+        if (this.#resend(flow, run)) continue
         const { send, size } = run
         if (send?.isSettled !== true) {
           if (!this.#window.admits(flow, size)) return false
@@ -134,7 +136,31 @@ export class FlowPump {
         run.advance()
       }
       flow.held.shift()
+      this.#packer.drop(run)
     }
+    return true
+  }
+
+  /**
+   * Sends what the windows let through of a run from where it lies.
+   * @returns false when that is nothing, or not possible.
+   */
+  #resend(flow: Flow, run: HeldRun): boolean {
+    // What lies in front of it may be on the way, unless nothing is.
+    const isHeadFree = run.isHeadFree || flow.messagesInFlight === 0
+    if (run.chunk === undefined || !isHeadFree) return false
+    const { view } = run.chunk
+    let count = 0
+    let at = run.at
+    while (count < run.count && run.sends?.[run.index + count]?.isSettled !== true) {
+      const size = messageSizeAt(view, at)
+      if (!this.#window.admits(flow, size)) break
+      this.#window.take(flow, size)
+      at += size
+      count++
+    }
+    if (count === 0) return false
+    this.#packer.resend(flow, run, count, at)
     return true
   }
 

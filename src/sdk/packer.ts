@@ -4,6 +4,7 @@ import { FRAME_HEADER_BYTES, SEND_HEADER_BYTES } from '../abi/limits.js'
 import { HeapChunks, type Chunk } from './chunk.js'
 import { Fifo } from './fifo.js'
 import type { Flow } from './flow.js'
+import { HeldRun, KEPT_BYTES_MIN } from './held-run.js'
 import type { PendingSend } from './pending-send.js'
 import type { Ring } from './ring.js'
 import type { Transport } from './transport.js'
@@ -183,11 +184,69 @@ export class Packer {
     this.#isStopped = true
   }
 
+  /**
+   * Keeps messages that were refused, to be sent again.
+   * @param from where the first of `count` lies in the frame's chunk, and `to` where they end.
+   */
+  hold(frame: SendFrame, from: number, to: number, count: number): HeldRun {
+    const { ring, type, chunk, decided } = frame
+    const sends = frame.sends?.slice(decided - count, decided)
+    const isKept = to - from >= KEPT_BYTES_MIN
+    if (isKept) chunk.uses++
+    return new HeldRun(ring, type, chunk, from, to, count, sends, isKept)
+  }
+
+  /** A run is sent, or never will be: its chunk is not needed for it any more. */
+  drop(run: HeldRun): void {
+    if (run.chunk !== undefined) this.#release(run.chunk)
+  }
+
+  /** Sends the first `count` messages of a run, which end at `end`, from where they lie. */
+  resend(flow: Flow, run: HeldRun, count: number, end: number): void {
+    this.#seal()
+    this.#cutPiece()
+    const { ring, type, index } = run
+    const chunk = run.chunk!
+    const at = run.at - SEND_HEADER_BYTES
+    const sends = run.sends?.slice(index, index + count)
+    for (const send of sends ?? []) if (send !== undefined) send.isInFlight = true
+    const frame: SendFrame = {
+      chunk,
+      flow,
+      ring,
+      type,
+      isRetry: flow.isRetry,
+      firstSeq: this.#nextSeq,
+      at,
+      end,
+      count,
+      sends,
+      decided: 0,
+      decidedAt: run.at,
+    }
+    flow.isRetry = false
+    chunk.uses++
+    this.#writeHeader(frame)
+    this.#nextSeq += count
+    this.inFlight.push(frame)
+    this.#pieces.push(chunk.bytes.subarray(at, end))
+    if (chunk !== this.#chunk && !chunk.isUnsent) {
+      chunk.isUnsent = true
+      this.#left.push(chunk)
+    }
+    run.sent(count, end)
+    this.#packedBytes += end - at
+    this.packed()
+  }
+
   /** A frame's messages are all decided: the oldest one's. */
   release(frame: SendFrame): void {
-    const { chunk } = frame
-    chunk.undecidedFrames--
-    if (chunk.undecidedFrames > 0 || chunk === this.#chunk || chunk.isUnsent) return
+    this.#release(frame.chunk)
+  }
+
+  #release(chunk: Chunk): void {
+    chunk.uses--
+    if (chunk.uses > 0 || chunk === this.#chunk || chunk.isUnsent) return
     chunk.home.give(chunk)
   }
 
@@ -195,7 +254,7 @@ export class Packer {
     this.#seal()
     this.#makeRoom(SEND_HEADER_BYTES + size)
     const chunk = this.#chunk
-    chunk.undecidedFrames++
+    chunk.uses++
     chunk.endsUnanswered = false
     const at = this.#at
     const slotsAt = at + SEND_HEADER_BYTES
@@ -226,6 +285,10 @@ export class Packer {
     if (frame === undefined) return
     this.#frame = undefined
     frame.end = this.#at
+    this.#writeHeader(frame)
+  }
+
+  #writeHeader(frame: SendFrame): void {
     writeSendHeader(frame.chunk.view, frame.at, frame.end - frame.at, {
       target: frame.flow.target,
       port: frame.flow.port,
@@ -257,7 +320,7 @@ export class Packer {
     // Pieces of it may have been cut before, and not been sent since.
     chunk.isUnsent = this.#pieces.length > 0
     if (chunk.isUnsent) this.#left.push(chunk)
-    else if (chunk.undecidedFrames === 0) chunk.home.give(chunk)
+    else if (chunk.uses === 0) chunk.home.give(chunk)
     this.#chunk = this.#takeChunk(size)
     this.#at = 0
     this.#flushedAt = 0
@@ -272,7 +335,7 @@ export class Packer {
   #giveLeft(): void {
     for (const chunk of this.#left) {
       chunk.isUnsent = false
-      if (chunk.undecidedFrames === 0) chunk.home.give(chunk)
+      if (chunk.uses === 0) chunk.home.give(chunk)
     }
     this.#left.length = 0
   }

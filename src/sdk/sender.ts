@@ -6,7 +6,7 @@ import type { CallOptions } from './deadline.js'
 import { V4vError } from './errors.js'
 import { FlowPump } from './flow-pump.js'
 import type { Flow } from './flow.js'
-import { HeldRun, messageSizeAt } from './held-run.js'
+import { messageSizeAt } from './held-run.js'
 import type { Packer, SendFrame } from './packer.js'
 import { PendingSend } from './pending-send.js'
 import type { Ring } from './ring.js'
@@ -103,7 +103,7 @@ export class Sender implements Verdicts {
     // What is on the way may still be refused by the ring that is gone: see `refuse`.
     flow.downSeq = this.#packer.nextSeq
     if (flow.isBlocked || flow.held.length > 0) {
-      failQueued(flow, new V4vError('ECONNRESET', '', { target: flow.key }))
+      this.#failQueued(flow, new V4vError('ECONNRESET', '', { target: flow.key }))
       flow.unblock()
     }
     this.#pump.pump(flow)
@@ -120,7 +120,7 @@ export class Sender implements Verdicts {
   failAll(error: V4vError, flows: Iterable<Flow>): void {
     this.#pump.stop()
     for (const flow of flows) {
-      failQueued(flow, error)
+      this.#failQueued(flow, error)
       this.failAbsent(flow, error)
       flow.starved.clear()
       clearTimeout(flow.timer)
@@ -170,13 +170,13 @@ export class Sender implements Verdicts {
     this.#unblockIfReady(flow)
   }
 
-  /** Keeps a copy of messages that came back. */
+  /** Keeps messages that came back. */
   #hold(frame: SendFrame, from: number, count: number): void {
-    const { flow, ring, type, chunk } = frame
-    const sends = frame.sends?.slice(frame.decided - count, frame.decided)
-    for (const send of sends ?? []) send?.cameBack()
-    const slots = chunk.bytes.subarray(from, frame.decidedAt)
-    flow.refused.push(new HeldRun(ring, type, slots, count, sends))
+    const { refused } = frame.flow
+    const run = this.#packer.hold(frame, from, frame.decidedAt, count)
+    for (const send of run.sends ?? []) send?.cameBack()
+    if (refused.at(-1)?.join(run) === true) this.#packer.drop(run)
+    else refused.push(run)
   }
 
   #refuseForGood(frame: SendFrame, count: number, error: V4vError): void {
@@ -219,6 +219,12 @@ export class Sender implements Verdicts {
   #unblockIfReady(flow: Flow): void {
     if (!flow.isBlocked || flow.messagesInFlight > 0) return
     if (flow.refused.length > 0) {
+      // What was sent from one place and came back can go from there as one again.
+      const next = flow.held.peek()
+      if (next !== undefined && flow.refused.at(-1)!.join(next)) {
+        flow.held.shift()
+        this.#packer.drop(next)
+      }
       flow.held.prepend(flow.refused)
       flow.refused = []
     }
@@ -234,20 +240,21 @@ export class Sender implements Verdicts {
     }
   }
 
+  /** Fails what is held or waits. */
+  #failQueued(flow: Flow, error: V4vError): void {
+    for (const run of [...flow.refused, ...flow.held.takeAll()]) {
+      failMessages(run.ring, run.sends, run.index, run.index + run.count, error)
+      this.#packer.drop(run)
+    }
+    flow.refused = []
+    for (const send of flow.waiting.takeAll()) send.fail(error)
+  }
+
   #cancelled(send: PendingSend): void {
     const { flow } = send
     flow.absent = flow.absent.filter(other => other !== send)
     this.#pump.pump(flow) // it may have been all that others waited for
   }
-}
-
-/** Fails what is held or waits. */
-function failQueued(flow: Flow, error: V4vError): void {
-  for (const run of [...flow.refused, ...flow.held.takeAll()]) {
-    failMessages(run.ring, run.sends, run.index, run.index + run.count, error)
-  }
-  flow.refused = []
-  for (const send of flow.waiting.takeAll()) send.fail(error)
 }
 
 /** Tells whoever waits for each message, and the ring of those nobody waits for. */
