@@ -75,6 +75,11 @@ export class Poller {
     return this.#isTurning
   }
 
+  /** It will look once more at least, and messages come many at a time. */
+  get isInStream(): boolean {
+    return this.#isTurning && this.#isStream
+  }
+
   /** Something was dealt with: more may follow soon. */
   stir(): void {
     if (this.#polling.us > 0) this.#untilMs = performance.now() + this.#polling.us / 1000

@@ -6,7 +6,12 @@ export interface Watched {
   look(): boolean
   /** Has the client ring from now on; false when something came meanwhile, and it is awake still. */
   sleep(): boolean
+  /** Wakes the client, if it sleeps. */
+  ring(): void
 }
+
+/** In a stream, whoever sleeps is woken after so many looks that found something. */
+const LOOKS_PER_BELL = 4
 
 /**
  * Looks at the links that were active lately once a turn, and for a short while after the last
@@ -15,6 +20,8 @@ export interface Watched {
 export class LinkWatch {
   readonly #load: Load = { messages: 0 }
   readonly #awake = new Set<Watched>()
+  readonly #unrung = new Set<Watched>()
+  #looks = 0
   readonly #poller: Poller
   readonly #isPolling: boolean
 
@@ -44,9 +51,19 @@ export class LinkWatch {
     this.#poller.stir()
   }
 
+  /**
+   * Wakes a link's client: in a stream only when several looks brought something for it, or one
+   * brought nothing. Waking a process costs as much as many messages.
+   */
+  ring(link: Watched): void {
+    if (this.#poller.isInStream) this.#unrung.add(link)
+    else link.ring()
+  }
+
   /** This link is to be looked at no more. */
   forget(link: Watched): void {
     this.#awake.delete(link)
+    this.#unrung.delete(link)
   }
 
   stop(): void {
@@ -56,7 +73,14 @@ export class LinkWatch {
   #look(): boolean {
     let found = false
     for (const link of this.#awake) if (link.look()) found = true
+    if (this.#unrung.size > 0 && (!found || ++this.#looks >= LOOKS_PER_BELL)) this.#ringAll()
     return found
+  }
+
+  #ringAll(): void {
+    this.#looks = 0
+    for (const link of this.#unrung) link.ring()
+    this.#unrung.clear()
   }
 
   #sleep(): boolean {

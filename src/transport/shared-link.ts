@@ -111,6 +111,10 @@ export class SharedLink implements Link, Watched {
     this.#watch.stir(this)
   }
 
+  ring(): void {
+    if (this.#doorbell.mustRing()) this.#bell.ring()
+  }
+
   look(): boolean {
     if (this.#isOver) return false
     this.#found = false
@@ -163,7 +167,7 @@ export class SharedLink implements Link, Watched {
       bytes += up.length
       if (this.#isPaused || this.#isDeaf) break
     }
-    if (up.isSpaceWanted) this.#ring()
+    if (up.isSpaceWanted) this.ring()
   }
 
   /** Writes as much of what waits as there is room for. */
@@ -182,7 +186,7 @@ export class SharedLink implements Link, Watched {
     }
     if (written > 0) {
       this.#found = true
-      this.#ring()
+      this.#watch.ring(this)
     }
     if (writes.length === 0) this.#whenWritten?.()
   }
@@ -220,9 +224,6 @@ export class SharedLink implements Link, Watched {
     this.#down.wantsSpace = isWanted
   }
 
-  #ring(): void {
-    if (this.#doorbell.mustRing()) this.#bell.ring()
-  }
 
   #break(problem: string): void {
     this.#isDeaf = true
