@@ -11,10 +11,12 @@ const MASK = DOWN_QUEUE_BYTES - 1
 /** The daemon's end; the client's tail is not trusted. */
 export class DownWriter {
   readonly #memory: SharedMemory
-  #head = 0
+  #head: number
 
-  constructor(memory: SharedMemory) {
+  /** @param first what both ends count from: the head and tail that the memory begins with. */
+  constructor(memory: SharedMemory, first = 0) {
     this.#memory = memory
+    this.#head = first
   }
 
   /** Bytes that can be written now, or -1 when the client says it has read what was not written. */
@@ -43,12 +45,14 @@ export class DownWriter {
 /** The client's end. */
 export class DownReader {
   readonly #words: Int32Array
-  #tail = 0
+  #tail: number
   #start = 0
   #end = 0
 
-  constructor(memory: SharedMemory) {
+  /** @param first see DownWriter. */
+  constructor(memory: SharedMemory, first = 0) {
     this.#words = memory.words
+    this.#tail = first
   }
 
   /**

@@ -21,10 +21,12 @@ const MASK = UP_QUEUE_LENGTH - 1
 /** The client's end. */
 export class UpWriter {
   readonly #words: Int32Array
-  #head = 0
+  #head: number
 
-  constructor(memory: SharedMemory) {
+  /** @param first what both ends count from: the head and tail that the memory begins with. */
+  constructor(memory: SharedMemory, first = 0) {
     this.#words = memory.words
+    this.#head = first
   }
 
   /** Number of the next descriptor. */
@@ -80,12 +82,14 @@ export class UpWriter {
 export class UpReader {
   readonly #words: Int32Array
   readonly #end: number
-  #tail = 0
+  #tail: number
   #offset = 0
   #length = 0
 
-  constructor(memory: SharedMemory, layout: SharedLayout) {
+  /** @param first see UpWriter. */
+  constructor(memory: SharedMemory, layout: SharedLayout, first = 0) {
     this.#words = memory.words
+    this.#tail = first
     this.#end = layout.ringsAt
   }
 

@@ -58,6 +58,24 @@ await t.test('RING_DATA', async t => {
   t.pass('100 frames')
 })
 
+await t.test('RING_DATA whose bytes lie in shared memory', async t => {
+  roundTrip(
+    fc.record({ ring: u16, offset: u64, bytes: u32 }, plain),
+    FRAME.RING_DATA,
+    ({ ring, offset, bytes }) => {
+      const made = new Uint8Array(frame.RING_DATA_IN_PLACE_BYTES).fill(0xee)
+      frame.writeRingDataInPlace(frameBytes(made).view, 0, ring, offset, bytes)
+      return made
+    },
+    ({ view }, at) => ({
+      ring: frame.frameX(view, at),
+      offset: frame.ringOffset(view, at),
+      bytes: frame.frameFlags(view, at) === 1 ? frame.ringDataInPlaceBytes(view, at) : -1,
+    }),
+  )
+  t.pass('100 frames')
+})
+
 await t.test('CONSUMED', async t => {
   roundTrip(
     fc.record({ ring: u16, offset: u64 }, plain),
