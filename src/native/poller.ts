@@ -7,9 +7,17 @@ const POLLING_US = 50
 /** A turn that brought more messages than this is of a stream, which gains nothing by haste. */
 const FEW_MESSAGES = 8
 
-/** Counts messages that were received or decided since whoever looks at it set it to 0. */
+/**
+ * Counts messages that were received or decided since whoever looks at it set it to 0, large ones
+ * as several: see `loadOf`.
+ */
 export interface Load {
   messages: number
+}
+
+/** What a number of messages of so many bytes counts for: two of 64 KiB are no longer few. */
+export function loadOf(messages: number, bytes: number): number {
+  return messages + (bytes >>> 14)
 }
 
 /** How long is looked for more after something happened, and how others are let run meanwhile. */

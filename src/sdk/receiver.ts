@@ -1,5 +1,5 @@
 import type { FrameBytes } from '../abi/frame.js'
-import type { Load } from '../native/poller.js'
+import { loadOf, type Load } from '../native/poller.js'
 import { Batch } from './batch.js'
 import { V4vError } from './errors.js'
 import { RingMirror } from './ring-mirror.js'
@@ -81,7 +81,8 @@ export class Receiver {
   fill(): boolean | undefined {
     if (this.#isEnded && this.#error === undefined) return undefined
     if (this.batch.cut(this.mirror.consumed)) {
-      this.#load.messages += this.batch.length
+      const { batch, mirror } = this
+      this.#load.messages += loadOf(batch.length, batch.endOffset - mirror.consumed)
       return true
     }
     if (this.#error !== undefined) throw this.#error

@@ -1,7 +1,7 @@
 import { codeOfErrno, type ErrorCode } from '../abi/errno.js'
 import type { SendFailure } from '../abi/data-frame.js'
 import { IOVS_MAX, MESSAGE_BYTES_MAX } from '../abi/limits.js'
-import type { Load } from '../native/poller.js'
+import { loadOf, type Load } from '../native/poller.js'
 import type { CallOptions } from './deadline.js'
 import { V4vError } from './errors.js'
 import { FlowPump } from './flow-pump.js'
@@ -76,7 +76,6 @@ export class Sender implements Verdicts {
   onSent(view: DataView, at: number): string | undefined {
     const decided = readSent(this.#packer, view, at, this.#decidedSeq, this)
     if (typeof decided === 'string') return decided
-    this.#load.messages += decided - this.#decidedSeq
     this.#decidedSeq = decided
     this.#pump.pumpAll()
     return undefined
@@ -212,6 +211,7 @@ export class Sender implements Verdicts {
     frame.decidedAt = at
     frame.decided += count
     this.#window.give(frame.flow, bytes, count)
+    this.#load.messages += loadOf(count, bytes)
     return bytes
   }
 

@@ -14,6 +14,9 @@ import type { ChunkPool } from './chunk.js'
 import type { TransportReceiver } from './transport.js'
 import { UpSender } from './up-sender.js'
 
+/** So much is sent before the daemon is woken in the middle of a turn: that takes a while. */
+const UNTOLD_BYTES_MAX = 512 * 1024
+
 /** A segment, and how its client behaves. */
 export interface SharedQueuesOptions {
   readonly memory: SharedMemory
@@ -37,6 +40,13 @@ export class SharedQueues {
   readonly #doorbell: Doorbell
   readonly #poller: Poller
   #isOver = false
+  /** Bytes pushed since the daemon was awake or rung, as far as is known. */
+  #untoldBytes = 0
+  #isRingScheduled = false
+  readonly #onTurnEnd = (): void => {
+    this.#isRingScheduled = false
+    if (!this.#isOver) this.#ringIfAsleep()
+  }
 
   constructor(options: SharedQueuesOptions) {
     const { memory, layout, polling, load, receiver } = options
@@ -71,7 +81,9 @@ export class SharedQueues {
   /** See Transport.send. */
   send(pieces: readonly Uint8Array[]): boolean {
     this.#up.send(pieces)
-    this.#ringIfAsleep()
+    for (const { length } of pieces) this.#untoldBytes += length
+    if (this.#untoldBytes >= UNTOLD_BYTES_MAX) this.#ringIfAsleep()
+    else this.#ringSoon()
     // Before it sleeps it looks once more, for room as well.
     if (this.#up.isWaiting) this.#poller.stir()
     else this.#poller.expect()
@@ -143,7 +155,15 @@ export class SharedQueues {
     return false
   }
 
+  /** At the end of the turn, so that what a busy client sends meanwhile takes one bell. */
+  #ringSoon(): void {
+    if (this.#isRingScheduled) return
+    this.#isRingScheduled = true
+    process.nextTick(this.#onTurnEnd)
+  }
+
   #ringIfAsleep(): void {
+    this.#untoldBytes = 0
     if (this.#doorbell.mustRing()) this.#options.ring()
   }
 }

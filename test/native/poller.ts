@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Poller, pollingOf } from '../../src/native/poller.js'
+import { loadOf, Poller, pollingOf } from '../../src/native/poller.js'
 
 /** A poller of which the test sees each step, until it sleeps. */
 function watched(
@@ -98,4 +98,10 @@ await t.test('who can not give way to others looks on only where there are proce
   pollingOf('auto', native, 2).yieldProcessor()
   pollingOf('auto', undefined).yieldProcessor()
   t.equal(yields, 1)
+})
+
+await t.test('large messages count for several', async t => {
+  t.equal(loadOf(3, 3000), 3)
+  t.equal(loadOf(1, 65_552), 5)
+  t.equal(loadOf(2, 131_104), 10)
 })
