@@ -22,12 +22,16 @@ const layers: Readonly<Record<string, Layer>> = {
   policy: { from: ['abi', 'util'], packages: ['yaml'], node: ['node:assert'] },
   hypervisor: { from: ['policy', 'abi', 'util'], node: ['node:assert'] },
   store: { from: ['policy', 'abi', 'util'], packages: ['better-sqlite3'] },
-  transport: { from: ['hypervisor', 'policy', 'native', 'abi', 'util'], packages: ['ws'] },
+  websocket: { from: ['abi', 'util'], node: ['node:crypto', 'node:module'] },
+  transport: {
+    from: ['hypervisor', 'policy', 'websocket', 'native', 'abi', 'util'],
+    packages: ['ws'],
+  },
   control: {
     from: ['store', 'hypervisor', 'policy', 'abi', 'util'],
     packages: ['fastify', '@fastify/', 'prom-client', 'typebox', 'v4vd/package.json'],
   },
-  sdk: { from: ['native', 'abi', 'util'], packages: ['ws'] },
+  sdk: { from: ['websocket', 'native', 'abi', 'util'], packages: ['ws'] },
   cli: {
     from: ['daemon.ts', 'config.ts', 'sdk', 'policy', 'abi', 'util'],
     packages: ['commander'],

@@ -1,4 +1,6 @@
 import { withDeadline, type CallOptions } from './deadline.js'
+import { BatchCopy } from './batch-copy.js'
+import type { Batch } from './batch.js'
 import { Datagram } from './datagram.js'
 import type { Receiver } from './receiver.js'
 import type { Ring } from './ring.js'
@@ -7,6 +9,7 @@ import type { Ring } from './ring.js'
 export class DatagramIterator implements AsyncIterableIterator<Datagram, undefined> {
   readonly #ring: Ring
   readonly #receiver: Receiver
+  readonly #copy: BatchCopy
   #state: 'new' | 'reading' | 'done' = 'new'
   #index = 0
   #length = 0
@@ -14,24 +17,38 @@ export class DatagramIterator implements AsyncIterableIterator<Datagram, undefin
   constructor(ring: Ring, receiver: Receiver) {
     this.#ring = ring
     this.#receiver = receiver
+    this.#copy = new BatchCopy(receiver.batch)
   }
 
   [Symbol.asyncIterator](): this {
     return this
   }
 
-  async next(): Promise<IteratorResult<Datagram, undefined>> {
+  next(): Promise<IteratorResult<Datagram, undefined>> {
+    // Nearly every call: no function that could wait is entered where there is nothing to wait for.
+    if (this.#index < this.#length) return Promise.resolve({ done: false, value: this.#take() })
+    return this.#nextBatch()
+  }
+
+  return(): Promise<IteratorResult<Datagram, undefined>> {
+    this.#finish()
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  async #nextBatch(): Promise<IteratorResult<Datagram, undefined>> {
     if (this.#state === 'done') return { done: true, value: undefined }
     if (this.#state === 'new') this.#receiver.take()
     this.#state = 'reading'
     try {
       for (;;) {
+        // Another call may have filled the batch while this one waited.
         if (this.#index < this.#length) return { done: false, value: this.#take() }
         const filled = this.#receiver.fill()
         if (filled === undefined) break
         if (filled) {
           this.#index = 0
           this.#length = this.#receiver.batch.length
+          this.#copy.begin()
         } else {
           await this.#receiver.changed()
         }
@@ -44,18 +61,10 @@ export class DatagramIterator implements AsyncIterableIterator<Datagram, undefin
     return { done: true, value: undefined }
   }
 
-  return(): Promise<IteratorResult<Datagram, undefined>> {
-    this.#finish()
-    return Promise.resolve({ done: true, value: undefined })
-  }
-
   #take(): Datagram {
-    const { batch } = this.#receiver
     const i = this.#index++
-    const source = { domain: batch.source(i), port: batch.sourcePort(i) }
-    const data = batch.data(i).slice()
-    const datagram = new Datagram(this.#ring, source, batch.sourceId(i), batch.type(i), data)
-    this.#receiver.consume(batch.offsetAfter(i))
+    const datagram = datagramAt(this.#ring, this.#receiver.batch, i, this.#copy.data(i))
+    this.#receiver.consume(this.#receiver.batch.offsetAfter(i))
     return datagram
   }
 
@@ -94,9 +103,7 @@ export function receiveOne(
           continue
         }
         const { batch } = receiver
-        const source = { domain: batch.source(0), port: batch.sourcePort(0) }
-        const data = batch.data(0).slice()
-        const datagram = new Datagram(ring, source, batch.sourceId(0), batch.type(0), data)
+        const datagram = datagramAt(ring, batch, 0, batch.data(0).slice())
         receiver.consume(batch.offsetAfter(0))
         if (isWanted(datagram)) return datagram
       }
@@ -104,4 +111,9 @@ export function receiveOne(
     read().finally(finish).then(resolve, reject)
     return finish
   })
+}
+
+function datagramAt(ring: Ring, batch: Batch, i: number, data: Uint8Array): Datagram {
+  const id = batch.sourceId(i)
+  return new Datagram(ring, batch.source(i), id, batch.sourcePort(i), batch.type(i), data)
 }

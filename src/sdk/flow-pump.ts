@@ -41,6 +41,31 @@ export class FlowPump {
     return true
   }
 
+  /**
+   * Sends messages now, as many as nothing is in the way of.
+   * @returns how many were taken, from the first on; when not all, `ring` will emit 'drain'.
+   */
+  tryMany(ring: Ring, flow: Flow, payloads: readonly Uint8Array[], type: number): number {
+    const packer = this.#packer
+    const { length } = payloads
+    let taken = 0
+    if (flow.isClear) {
+      for (; taken < length; taken++) {
+        const payload = payloads[taken]!
+        const size = messageSlotsBytes(payload.length)
+        if (!this.#window.admits(flow, size)) break
+        const at = this.#begin(ring, flow, type, size, payload.length)
+        packer.bytes.set(payload, at + MESSAGE_HEADER_BYTES)
+        packer.packed()
+      }
+    }
+    if (taken < length) {
+      flow.starved.add(ring)
+      this.#busy.add(flow)
+    }
+    return taken
+  }
+
   /** Sends a message in its turn. */
   enqueue(send: PendingSend): void {
     const { flow } = send

@@ -14,6 +14,8 @@ export class Receiver {
   readonly #onConsumed: (isUrgent: boolean) => void
   readonly #load: Load
   #reportedOffset = 0
+  /** What has been read will be reported at the end of the turn. */
+  #isReportDue = false
   #isTaken = false
   #isEnded = false
   #error: Error | undefined
@@ -100,11 +102,15 @@ export class Receiver {
     this.mirror.consume(offset)
     if (this.#isEnded) return
     const unreported = offset - this.#reportedOffset
-    if (unreported > 0) this.#onConsumed(unreported * URGENT_SHARE >= this.mirror.length)
+    const isUrgent = unreported * URGENT_SHARE >= this.mirror.length
+    if (unreported <= 0 || (this.#isReportDue && !isUrgent)) return
+    this.#isReportDue = true
+    this.#onConsumed(isUrgent)
   }
 
   /** How far the ring has been read, which is being reported now. */
   takeConsumed(): number {
+    this.#isReportDue = false
     this.#reportedOffset = this.mirror.consumed
     return this.#reportedOffset
   }

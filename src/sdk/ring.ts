@@ -20,10 +20,10 @@ export interface SendOptions extends WaitOptions {
 
 /** What a ring emits. */
 export interface RingEvents {
-  /** trySend was turned away and is worth trying again; with the address, as `web:80`. */
+  /** trySend or sendMany was turned away and is worth trying again; with the address, as `web:80`. */
   drain: [to: string]
   /**
-   * Messages that trySend took were refused for good: the error names the address. A refusal
+   * Messages that trySend or sendMany took were refused for good: the error names the address. A refusal
    * concerns `count` messages in a row.
    */
   refused: [error: V4vError, count: number]
@@ -79,7 +79,8 @@ export class Ring extends EventEmitter<RingEvents> implements AsyncIterable<Data
   // ---- sending ----
 
   /**
-   * Sends one message. The bytes must stay as they are until the promise settles.
+   * Sends one message. The bytes must stay as they are until the promise settles. Costs a promise,
+   * so it is for those who want to know that each has arrived.
    *
    * Waits while the receiver has no space (EAGAIN, EDQUOT, EBUSY). Messages to one address arrive
    * in the order of the calls, each once. `signal` or `timeoutMs` end the call: a message that
@@ -110,7 +111,8 @@ export class Ring extends EventEmitter<RingEvents> implements AsyncIterable<Data
   }
 
   /**
-   * Sends one message if that is possible now; copies the bytes.
+   * Sends one message if that is possible now; copies the bytes. Costs no object and no promise:
+   * what is taken in a turn goes to the daemon together.
    * @returns true when it was taken: it arrives, or a 'refused' event tells of it. False when too
    * much is on the way to that address: a 'drain' event follows.
    * @throws V4vError when the address is malformed, the message too large, or the ring closed.
@@ -122,18 +124,37 @@ export class Ring extends EventEmitter<RingEvents> implements AsyncIterable<Data
     return connection.sender.trySend(this, flow, bytes, MESSAGE_TYPES[type])
   }
 
+  /**
+   * Sends messages to one address, as many as is possible now; copies their bytes. The fastest way
+   * to send: each is as with `trySend`, but what concerns the address is looked at once.
+   * @returns how many were taken, from the first on. When that is not all of them too much is on
+   * the way to that address: a 'drain' event follows, and then the rest can be tried.
+   * @throws V4vError as `trySend` does, before any is taken.
+   */
+  sendMany(to: Destination, payloads: readonly Uint8Array[], type: MessageType = 'dgram'): number {
+    this.#check()
+    const connection = this.#connection
+    const flow = connection.targets.flow(to)
+    return connection.sender.sendMany(this, flow, payloads, MESSAGE_TYPES[type])
+  }
+
   // ---- receiving ----
 
   /**
    * Reads datagrams one by one until the ring is closed. What is not read stays in the ring, and
-   * senders wait. A ring is read by one consumer at a time.
+   * senders wait. A ring is read by one consumer at a time. Each costs a promise, an object and a
+   * copy: several times what it costs in a batch.
    * @throws V4vError ECONNRESET from the iteration when the ring is lost.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Datagram, undefined> {
     return new DatagramIterator(this, this.#receiver)
   }
 
-  /** Reads many datagrams at a step, without an object for each: the fast way to receive. */
+  /**
+   * Reads many datagrams at a step, without an object, a promise or a copy for each: the fast way to
+   * receive. What a step gave is valid until the next one; `start(i)`, `end(i)` and `bytes` cost
+   * less than `data(i)`, which makes a view.
+   */
   batches(): AsyncIterableIterator<Batch, undefined> {
     return new BatchIterator(this.#receiver)
   }

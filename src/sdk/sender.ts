@@ -51,6 +51,14 @@ export class Sender implements Verdicts {
     return true
   }
 
+  /** See Ring.sendMany. */
+  sendMany(ring: Ring, flow: Flow, payloads: readonly Uint8Array[], type: number): number {
+    for (const { length } of payloads) if (length > MESSAGE_BYTES_MAX) throw tooLarge(flow, length)
+    const taken = this.#pump.tryMany(ring, flow, payloads, type)
+    ring.took(taken)
+    return taken
+  }
+
   /** See Ring.sendv. */
   send(
     ring: Ring,

@@ -27,6 +27,9 @@ export class TargetTable {
   readonly #handles = new Map<string, number>()
   readonly #namesOfHandles: string[] = []
   readonly #flows = new Map<string, Flow>()
+  /** The address that was asked for last, and its flow: mostly it is asked for again. */
+  #lastKey: string | undefined
+  #lastFlow: Flow | undefined
   /** Names by domain number, as far as the daemon has told them. */
   readonly #names = new Map<number, string>()
 
@@ -43,8 +46,12 @@ export class TargetTable {
    * @throws V4vError EINVAL when it is none, ENOSPC when the session has named too many domains.
    */
   flow(to: Destination): Flow {
+    if (to === this.#lastKey) return this.#lastFlow!
     const key = typeof to === 'string' ? to : formatEndpoint(to as Endpoint)
-    return this.#flows.get(key) ?? this.#makeFlow(to)
+    const flow = this.#flows.get(key) ?? this.#makeFlow(to)
+    this.#lastKey = key
+    this.#lastFlow = flow
+    return flow
   }
 
   /** The number that stands for a domain in frames. */
@@ -131,6 +138,7 @@ export class TargetTable {
 
   #forgetIdle(): void {
     let looked = 0
+    this.#lastKey = undefined
     for (const [key, flow] of this.#flows) {
       this.#flows.delete(key)
       if (flow.isIdle) return

@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws'
 import { frameBytes } from '../abi/frame.js'
 import { FRAME_BYTES_MAX } from '../abi/limits.js'
+import { DirectSocket } from './direct-socket.js'
 import type { Transport, TransportReceiver } from './transport.js'
 
 /** Bytes the socket may still hold before the sender is told to wait. */
@@ -16,7 +17,12 @@ const MESSAGE_BYTES_MAX = 4 * FRAME_BYTES_MAX
 export async function openWsTransport(url: string, signal?: AbortSignal): Promise<Transport> {
   const { WebSocket } = await import('ws')
   signal?.throwIfAborted()
-  const socket = new WebSocket(url, { perMessageDeflate: false, maxPayload: MESSAGE_BYTES_MAX })
+  const direct = url.startsWith('ws:') ? new DirectSocket() : undefined
+  const socket = new WebSocket(url, {
+    perMessageDeflate: false,
+    maxPayload: MESSAGE_BYTES_MAX,
+    ...(direct === undefined ? {} : { createConnection: direct.connect }),
+  })
   await new Promise<void>((resolve, reject) => {
     const onAbort = (): void => socket.terminate() // an 'error' follows
     const settle = (error?: Error): void => {
@@ -32,13 +38,14 @@ export async function openWsTransport(url: string, signal?: AbortSignal): Promis
     socket.on('error', () => undefined)
     signal?.addEventListener('abort', onAbort, { once: true })
   })
-  return new WsTransport(socket)
+  return new WsTransport(socket, direct)
 }
 
 /** Frames over an open WebSocket: each binary message holds one or more whole frames. */
 class WsTransport implements Transport {
   readonly kind = 'websocket'
   readonly #socket: WebSocket
+  readonly #direct: DirectSocket | undefined
   #receiver: TransportReceiver | undefined
   #error: Error | undefined
   #isWaiting = false
@@ -49,14 +56,16 @@ class WsTransport implements Transport {
     process.nextTick(() => this.#receiver?.onDrain())
   }
 
-  constructor(socket: WebSocket) {
+  constructor(socket: WebSocket, direct: DirectSocket | undefined) {
     this.#socket = socket
+    this.#direct = direct
     socket.pause()
   }
 
   start(receiver: TransportReceiver): void {
     this.#receiver = receiver
     const socket = this.#socket
+    this.#direct?.start(receiver)
     socket.on('message', data => {
       // The default binaryType gives one Buffer for each message.
       const source = frameBytes(data as Buffer)
@@ -71,6 +80,7 @@ class WsTransport implements Transport {
   send(chunks: readonly Uint8Array[]): boolean {
     const socket = this.#socket
     if (socket.readyState !== socket.OPEN) return true // onClose follows or has been called
+    if (this.#direct !== undefined) return this.#direct.send(chunks)
     for (const chunk of chunks) socket.send(chunk, this.#onSent)
     this.#isWaiting ||= socket.bufferedAmount > BUFFERED_BYTES_MAX
     return !this.#isWaiting

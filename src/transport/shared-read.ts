@@ -18,20 +18,31 @@ interface Innards {
 
 /**
  * Has an accepted socket read into the buffer that all of them share, instead of into a new one
- * for every read. `net.connect` has the option `onread` for this and `net.Server` has not, so the
- * handle is moved to a second Socket that has it. Where a later Node keeps the handle elsewhere
- * the socket is used as it is, with a buffer for every read.
+ * for every read; where that can't be done it is used as it is, with a buffer for every read.
  * @param accepted a socket that was accepted paused (`pauseOnConnect`).
  * @returns the socket to use from here on.
  */
 export function readShared(accepted: Socket, onBytes: OnBytes): Socket {
+  const socket = moveToShared(accepted, onBytes)
+  if (socket !== undefined) {
+    socket.resume()
+    return socket
+  }
+  accepted.on('data', (chunk: Buffer) => onBytes(frameBytes(chunk), 0, chunk.length))
+  accepted.resume()
+  return accepted
+}
+
+/**
+ * Makes a socket that reads into the shared buffer of one that was accepted, which is of no use
+ * any more. `net.connect` has the option `onread` for this and `net.Server` has not, so the handle
+ * is moved to a second Socket that has it.
+ * @returns nothing where a later Node keeps the handle elsewhere: the socket is as it was.
+ */
+export function moveToShared(accepted: Socket, onBytes: OnBytes): Socket | undefined {
   const innards = accepted as unknown as Innards
   const { _handle: handle, _server: server } = innards
-  if (handle === undefined || handle === null || server === undefined) {
-    accepted.on('data', (chunk: Buffer) => onBytes(frameBytes(chunk), 0, chunk.length))
-    accepted.resume()
-    return accepted
-  }
+  if (handle === undefined || handle === null || server === undefined) return undefined
   const options = {
     handle,
     readable: true,
@@ -49,6 +60,5 @@ export function readShared(accepted: Socket, onBytes: OnBytes): Socket {
   const socket = new Socket(options)
   // So that the server counts it out when it closes, as it counted it in.
   ;(socket as unknown as Innards)._server = server
-  socket.resume()
   return socket
 }

@@ -1,12 +1,16 @@
 import type { IncomingMessage, Server } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type RawData, type WebSocket } from 'ws'
 import { frameBytes } from '../abi/frame.js'
 import { FRAME_BYTES_MAX, HELLO_BYTES_MAX } from '../abi/limits.js'
 import type { Domain } from '../hypervisor/domain.js'
+import { binaryHeader } from '../websocket/frame-header.js'
+import { Splitter } from '../websocket/splitter.js'
 import type { Connection } from './connection.js'
 import { TURNED_AWAY, type Hub } from './hub.js'
 import type { Link } from './link.js'
+import { moveToShared, type OnBytes } from './shared-read.js'
 
 /** Where WebSocket clients attach. */
 export const ATTACH_PATH = '/v1/attach'
@@ -37,7 +41,8 @@ export function serveWebSockets(
     clientTracking: false,
   }
   const sockets = new WebSocketServer(options)
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+  server.on('upgrade', (request: IncomingMessage, duplex: Duplex, head: Buffer) => {
+    const socket = duplex as Socket // of a server without TLS
     socket.on('error', () => socket.destroy())
     const path = (request.url ?? '').split('?')[0]
     if (path !== ATTACH_PATH)
@@ -45,8 +50,35 @@ export function serveWebSockets(
     if (!isAllowed(request)) {
       return refuse(socket, '403 Forbidden', 'EPERM', 'this Host or Origin is not served here')
     }
-    sockets.handleUpgrade(request, socket, head, websocket => attach(websocket, socket, hub))
+    let onBytes: OnBytes | undefined
+    const moved = moveToShared(socket, (bytes, start, end) => onBytes?.(bytes, start, end))
+    if (moved === undefined) {
+      sockets.handleUpgrade(request, socket, head, websocket => attach(websocket, socket, hub))
+      return
+    }
+    moved.on('error', () => moved.destroy())
+    sockets.handleUpgrade(request, moved, Buffer.alloc(0), websocket => {
+      onBytes = splitFor(websocket, moved, attach(websocket, moved, hub))
+      if (head.length > 0) onBytes(frameBytes(head), 0, head.length)
+    })
+    moved.resume()
   })
+}
+
+/**
+ * Reads whole binary messages past the library, which would put each together before it hands it
+ * on; the library gets all other frames as if it had read them.
+ */
+function splitFor(websocket: WebSocket, socket: Socket, client: Client | undefined): OnBytes {
+  const splitter = new Splitter(true, FRAME_BYTES_MAX, {
+    payload(bytes, start, end, isEnd) {
+      if (client === undefined || websocket.readyState !== websocket.OPEN) return
+      client.partial.forget()
+      client.connection.receive(bytes, start, end, isEnd)
+    },
+    other: bytes => socket.emit('data', bytes),
+  })
+  return (bytes, start, end) => splitter.take(bytes, start, end)
 }
 
 function refuse(socket: Duplex, status: string, code: string, message: string): void {
@@ -56,11 +88,18 @@ function refuse(socket: Duplex, status: string, code: string, message: string): 
   )
 }
 
-function attach(websocket: WebSocket, socket: Duplex, hub: Hub): void {
-  const connection = hub.connect(new WebSocketLink(websocket))
+/** Whom a socket's messages go to. */
+interface Client {
+  readonly connection: Connection
+  readonly partial: PartialMessage
+}
+
+/** @returns nothing where the client was turned away. */
+function attach(websocket: WebSocket, socket: Socket, hub: Hub): Client | undefined {
+  const connection = hub.connect(new WebSocketLink(websocket, socket))
   if (connection === undefined) {
     websocket.close(1013, TURNED_AWAY)
-    return
+    return undefined
   }
   const partial = new PartialMessage(connection, hub)
   socket.on('data', (chunk: Buffer) => {
@@ -83,6 +122,7 @@ function attach(websocket: WebSocket, socket: Duplex, hub: Hub): void {
     partial.end()
     connection.gone()
   })
+  return { connection, partial }
 }
 
 /**
@@ -122,9 +162,15 @@ class PartialMessage {
     return undefined
   }
 
+  /** The message is whole, or gone. */
   end(): void {
-    this.#bytes = 0
     this.#hasEnded = true
+    this.forget()
+  }
+
+  /** Nothing that counts is kept: what there was were pings. */
+  forget(): void {
+    this.#bytes = 0
     if (this.#charged !== undefined) {
       this.#hub.chargePartial(this.#charged.domain, -this.#charged.bytes)
       this.#charged = undefined
@@ -136,15 +182,27 @@ class PartialMessage {
 class WebSocketLink implements Link {
   readonly kind = 'websocket'
   readonly #websocket: WebSocket
+  readonly #socket: Socket
 
-  constructor(websocket: WebSocket) {
+  constructor(websocket: WebSocket, socket: Socket) {
     this.#websocket = websocket
+    this.#socket = socket
   }
 
+  /** Past the library, which takes a message in one piece only; both write whole frames. */
   write(chunks: readonly Uint8Array[], done: () => void): void {
+    const socket = this.#socket
     if (this.#websocket.readyState !== this.#websocket.OPEN) return
-    const message = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
-    this.#websocket.send(message, { binary: true }, error => (error == null ? done() : undefined))
+    let length = 0
+    for (const chunk of chunks) length += chunk.length
+    const last = chunks.length - 1
+    socket.cork()
+    socket.write(binaryHeader(length))
+    for (const [index, chunk] of chunks.entries()) {
+      if (index < last) socket.write(chunk)
+      else socket.write(chunk, error => (error == null ? done() : undefined))
+    }
+    socket.uncork()
   }
 
   pause(): void {

@@ -116,7 +116,23 @@ await t.test('one message of a great many questions does not make the daemon gro
   const client = await RawWsClient.attach(daemon.wsUrl, token)
   const message = new Uint8Array(16 * 1024 * 1024 - 48)
   for (let at = 0; at < message.length; at += ping.length) message.set(ping, at)
-  client.write(message)
+  // In two fragments, so that it is there as a whole when it is read.
+  client.socket.send(message.subarray(0, 16), { fin: false })
+  client.socket.send(message.subarray(16), { fin: true })
   const closing = await client.closed()
   t.match(closing, { errno: 28 }, 'its answers alone are more than may wait')
 })
+
+await t.test(
+  'one message is worked on as it arrives, and no faster than its answers are read',
+  async t => {
+    const client = await RawWsClient.attach(daemon.wsUrl, token)
+    const questions = 400_000 // more than its answers may wait
+    const message = new Uint8Array(questions * ping.length)
+    for (let at = 0; at < message.length; at += ping.length) message.set(ping, at)
+    client.write(message)
+    for (let i = 0; i < questions; i++) await client.take(FRAME.PONG)
+    t.notOk(client.isClosed)
+    client.end()
+  },
+)

@@ -125,6 +125,43 @@ await t.test('what arrives in any pieces is read as it was written', async t => 
   )
 })
 
+await t.test(
+  'datagrams read one by one stay as they were when the ring is filled anew',
+  async t => {
+    const { domain, peer } = await attach()
+    const length = 256 * 1024
+    const ring = await domain.bind(9, { size: length })
+    // Empty ones, many short ones, and such as are longer than what is copied together.
+    const sizes = [0, 1, 15, 16, 17, 4095, 4096, 4097, 70_000, 3, ...Array<number>(40).fill(3000)]
+    const payloads = [...sizes, ...sizes, ...sizes].map((size, i) => Buffer.alloc(size, i + 1))
+    const taking = take(ring, payloads.length)
+    await feed(peer, slotsOf(payloads), length, [1, 700, 4000])
+    const taken = await taking
+    t.same(
+      taken.map(({ data }) => Buffer.from(data)),
+      payloads,
+    )
+    await domain.close()
+  },
+)
+
+await t.test('calls of next that do not wait for each other are answered in order', async t => {
+  const { domain, peer } = await attach()
+  const ring = await domain.bind(9, { size: 1024 })
+  const iterator = ring[Symbol.asyncIterator]()
+  const steps = [iterator.next(), iterator.next(), iterator.next(), iterator.next()]
+  peer.ringData(1, 0, slotsOf([bytes('a'), bytes('b')]))
+  peer.ringData(1, 64, slotsOf([bytes('c')]))
+  const first = await Promise.all(steps.slice(0, 3))
+  t.same(
+    first.map(({ value }) => Buffer.from(value!.data).toString()),
+    ['a', 'b', 'c'],
+  )
+  await domain.close()
+  t.same(await steps[3], { done: true, value: undefined })
+  t.same(await iterator.next(), { done: true, value: undefined })
+})
+
 async function readBatches(ring: Ring, count: number, received: Buffer[]): Promise<void> {
   for await (const batch of ring.batches()) {
     for (let i = 0; i < batch.length; i++) received.push(Buffer.from(batch.data(i)))

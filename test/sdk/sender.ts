@@ -71,6 +71,45 @@ class TinyRing {
   }
 }
 
+await t.test(
+  'sendMany takes as many as trySend would, and drain tells when to try the rest',
+  async t => {
+    const { domain, peer } = await attach()
+    const ring = await domain.bind(9)
+    const payloads = Array.from({ length: 30 }, (_, i) => Buffer.alloc(i === 3 ? 0 : 60_000, i))
+    const taken = ring.sendMany('web:80', payloads)
+    t.ok(taken > 1 && taken < payloads.length, `${taken} are taken`)
+    t.notOk(ring.trySend('web:80', payloads[0]!))
+    t.equal(ring.sendMany('web:80', payloads.slice(taken)), 0)
+    t.equal(ring.sendMany('web:81', []), 0)
+    const drained = once(ring, 'drain')
+    await peer.until(() => peer.sends.flatMap(send => send.payloads).length === taken)
+    peer.sent(taken)
+    t.same(await drained, ['web:80'])
+    t.equal(ring.sendMany('web:80', payloads.slice(taken)), payloads.length - taken)
+    await peer.until(() => peer.sends.flatMap(send => send.payloads).length === payloads.length)
+    peer.sent(payloads.length)
+    await ring.close()
+    t.same(
+      peer.sends.flatMap(send => send.payloads),
+      payloads,
+    )
+    await domain.close()
+  },
+)
+
+await t.test('sendMany takes nothing at all where one is too large', async t => {
+  const { domain, peer } = await attach()
+  const ring = await domain.bind(9)
+  const tooLarge = new Uint8Array(MESSAGE_BYTES_MAX + 1)
+  t.throws(() => ring.sendMany('web:80', [bytes('a'), tooLarge]), { code: 'EMSGSIZE' })
+  t.throws(() => ring.sendMany('web', [bytes('a')]), { code: 'EINVAL' })
+  await ring.close()
+  t.same(peer.sends, [])
+  t.throws(() => ring.sendMany('web:80', [bytes('a')]), { code: 'EADDRNOTAVAIL' })
+  await domain.close()
+})
+
 await t.test('messages of a turn to one address share a frame, others have their own', async t => {
   const { domain, peer } = await attach()
   const ring = await domain.bind(9)
