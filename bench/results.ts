@@ -27,6 +27,23 @@ export interface TrialResult {
   readonly failure?: string | undefined
 }
 
+/** One line of a scenario's table: what was varied, and what came of it. */
+export interface ScenarioRow {
+  readonly [column: string]: string | number | boolean | null
+}
+
+/** A measurement that is not a trial of the table: see scenarios/. */
+export interface ScenarioResult {
+  /** Its heading in the report. */
+  readonly title: string
+  /** What was done, and what the columns say. Markdown. */
+  readonly text: string
+  /** All with the columns of the first. */
+  readonly rows: readonly ScenarioRow[]
+  /** Why it does not count. */
+  readonly failure?: string | undefined
+}
+
 export interface Parameters {
   readonly seconds: number
   readonly repeats: number
@@ -55,6 +72,7 @@ export interface Results {
   readonly versions: Readonly<Record<string, string>>
   readonly parameters: Parameters
   readonly trials: readonly TrialResult[]
+  readonly scenarios?: Readonly<Record<string, ScenarioResult>> | undefined
 }
 
 // Compiled files are in dist/bench; what people read and keep is in bench.
