@@ -10,6 +10,8 @@ export const USAGE = `npm run bench -- [options]
   --only REGEX      only trials whose name matches, such as "unix.*/64B/throughput"
   --seconds N       length of a window (2; quick: 0.25)
   --repeats N       windows of each trial (5; quick: 3)
+  --touch WHAT      what receivers do with the bytes: compare "all" (the default), or
+                    only the sequence number in front, the "stamp"
   --profile DIR     each process writes a CPU profile (*.cpuprofile) to this folder
   --list            print the names of the trials
   --report          no trials: make the table in bench/README.md of the newest results
@@ -31,13 +33,15 @@ export function readOptions(args: readonly string[]): Options {
       only: { type: 'string' },
       seconds: { type: 'string' },
       repeats: { type: 'string' },
+      touch: { type: 'string', default: 'all' },
       profile: { type: 'string' },
       list: { type: 'boolean', default: false },
       report: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
-  const { quick, only } = values
+  const { quick, only, touch } = values
+  if (touch !== 'all' && touch !== 'stamp') throw new Error('--touch takes all or stamp')
   const seconds = numberOf('--seconds', values.seconds ?? (quick ? '0.25' : '2'), 0.05, 60)
   const repeats = numberOf('--repeats', values.repeats ?? (quick ? '3' : '5'), 1, 100)
   if (!Number.isInteger(repeats)) throw new Error('--repeats takes a whole number')
@@ -48,6 +52,7 @@ export function readOptions(args: readonly string[]): Options {
       repeats,
       warmUpSeconds: quick ? 0.3 : 1,
       rules: RULES,
+      touch,
       only,
       quick,
       arguments: args,

@@ -4,7 +4,8 @@ import { createRequire } from 'node:module'
 import os from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Latency, Measure } from './protocol.js'
+import type { Latency, Measure, Touch } from './protocol.js'
+import type { ScenarioResult } from './scenarios/result.js'
 
 /** One window of a trial. */
 export interface Repeat {
@@ -27,28 +28,13 @@ export interface TrialResult {
   readonly failure?: string | undefined
 }
 
-/** One line of a scenario's table: what was varied, and what came of it. */
-export interface ScenarioRow {
-  readonly [column: string]: string | number | boolean | null
-}
-
-/** A measurement that is not a trial of the table: see scenarios/. */
-export interface ScenarioResult {
-  /** Its heading in the report. */
-  readonly title: string
-  /** What was done, and what the columns say. Markdown. */
-  readonly text: string
-  /** All with the columns of the first. */
-  readonly rows: readonly ScenarioRow[]
-  /** Why it does not count. */
-  readonly failure?: string | undefined
-}
-
 export interface Parameters {
   readonly seconds: number
   readonly repeats: number
   readonly warmUpSeconds: number
   readonly rules: number
+  /** What receivers do with the bytes. */
+  readonly touch: Touch
   /** Which trials were asked for; all where it is not there. */
   readonly only?: string | undefined
   readonly quick: boolean
@@ -72,7 +58,8 @@ export interface Results {
   readonly versions: Readonly<Record<string, string>>
   readonly parameters: Parameters
   readonly trials: readonly TrialResult[]
-  readonly scenarios?: Readonly<Record<string, ScenarioResult>> | undefined
+  /** Not there in runs from before there were any. */
+  readonly scenarios?: readonly ScenarioResult[] | undefined
 }
 
 // Compiled files are in dist/bench; what people read and keep is in bench.

@@ -51,6 +51,7 @@ export async function runTrial(
         scratchDir,
         door: system.door,
         receive: system.receive,
+        touch: parameters.touch,
         rules: parameters.rules,
       }
       castParts(trial, job, fork)

@@ -57,6 +57,14 @@ export const SYSTEMS: readonly System[] = [
     door: 'ws',
     receive: 'one-by-one',
   },
+  {
+    name: 'nats',
+    title: 'NATS over TCP',
+    relay: 'nats-server',
+    client: 'nats-client',
+    door: 'tcp',
+    receive: 'one-by-one',
+  },
 ]
 
 /** The system that others are compared with. */
