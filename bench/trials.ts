@@ -65,6 +65,30 @@ export const SYSTEMS: readonly System[] = [
     door: 'tcp',
     receive: 'one-by-one',
   },
+  {
+    name: 'redis',
+    title: 'Redis publish/subscribe, Unix socket',
+    relay: 'redis-server',
+    client: 'redis-client',
+    door: 'unix',
+    receive: 'one-by-one',
+  },
+  {
+    name: 'mosquitto',
+    title: 'mosquitto, MQTT at most once, Unix socket',
+    relay: 'mosquitto',
+    client: 'mqtt-client',
+    door: 'unix',
+    receive: 'one-by-one',
+  },
+  {
+    name: 'zeromq',
+    title: 'ZeroMQ push/pull through its proxy, Unix socket',
+    relay: 'zeromq-proxy',
+    client: 'zeromq-client',
+    door: 'unix',
+    receive: 'one-by-one',
+  },
 ]
 
 /** The system that others are compared with. */

@@ -1,6 +1,6 @@
 import { loadPackage } from '../packages.js'
 import type { Job } from '../protocol.js'
-import { windowOf, type PeerHandlers, type PeerLink } from './peer.js'
+import { creditBytes, namesOf, windowOf, type PeerHandlers, type PeerLink } from './peer.js'
 
 /** What the harness uses of @nats-io/transport-node. */
 interface Nats {
@@ -31,7 +31,7 @@ export async function connectNats(job: Job, handlers: PeerHandlers): Promise<Pee
   void connection.closed().then(error => {
     handlers.fail(`the connection to NATS is gone: ${error?.message ?? 'closed'}`)
   })
-  const [here, there] = job.part === 'source' ? ['source', 'sink'] : ['sink', 'source']
+  const { inbox, outbox, creditIn, creditOut } = namesOf(job)
   const subscribe = (subject: string, take: (data: Uint8Array) => void): void => {
     connection.subscribe(subject, {
       callback: (error, message) => {
@@ -40,22 +40,15 @@ export async function connectNats(job: Job, handlers: PeerHandlers): Promise<Pee
       },
     })
   }
-  subscribe(`bench.${here}`, data => handlers.onDatagram(data))
-  subscribe(`credit.${here}`, data => handlers.onCredit(Buffer.from(data).readUInt32LE()))
+  subscribe(inbox, data => handlers.onDatagram(data))
+  subscribe(creditIn, data => handlers.onCredit(Buffer.from(data).readUInt32LE()))
   await connection.flush() // the server knows of the subscriptions
   return {
-    send: bytes => connection.publish(`bench.${there}`, bytes),
+    send: bytes => connection.publish(outbox, bytes),
     flow: {
       kind: 'credit',
       window: windowOf(job, WINDOW_BYTES, WINDOW_DATAGRAMS),
-      sendCredit: datagrams => connection.publish(`credit.${there}`, creditBytes(datagrams)),
+      sendCredit: datagrams => connection.publish(creditOut, creditBytes(datagrams)),
     },
   }
-}
-
-/** A count as the payload of a message. */
-export function creditBytes(datagrams: number): Uint8Array {
-  const bytes = Buffer.allocUnsafe(4)
-  bytes.writeUInt32LE(datagrams)
-  return bytes
 }

@@ -18,9 +18,11 @@ export interface PeerHandlers {
 export interface PeerLink {
   /**
    * Sends one datagram to the other client.
-   * @param bytes not to be written to before they have arrived there, or `slotsMin` more are sent.
+   * @param bytes not to be written to before they have arrived there or, with back-pressure of its
+   *   own, `slots` more are sent.
+   * @returns what is to be waited for before the next, if something is.
    */
-  send(bytes: Uint8Array): void
+  send(bytes: Uint8Array): Promise<void> | void
   /** How the peer keeps a sender from being too fast for the receiver. */
   readonly flow: OwnFlow | CreditFlow
 }
@@ -53,6 +55,24 @@ const CREDITS_PER_WINDOW = 8
 /** A window of as many bytes as a ring of v4vd's trials holds, but not of more datagrams than this. */
 export function windowOf(job: Job, bytes: number, datagramsMax: number): number {
   return Math.max(8, Math.min(datagramsMax, Math.floor(bytes / job.payloadBytes)))
+}
+
+/** A count as the payload of a message. */
+export function creditBytes(datagrams: number): Buffer {
+  const bytes = Buffer.allocUnsafe(4)
+  bytes.writeUInt32LE(datagrams)
+  return bytes
+}
+
+/** Subjects, channels or topics: those that this client reads, and those that the other does. */
+export function namesOf(job: Job): Record<'inbox' | 'outbox' | 'creditIn' | 'creditOut', string> {
+  const [here, there] = job.part === 'source' ? ['source', 'sink'] : ['sink', 'source']
+  return {
+    inbox: `bench-${here}`,
+    outbox: `bench-${there}`,
+    creditIn: `credit-${here}`,
+    creditOut: `credit-${there}`,
+  }
 }
 
 /** A part of a trial on a peer. */
@@ -133,11 +153,20 @@ class Source extends PeerPart {
 
   readonly #pump = (): void => {
     this.#isScheduled = false
+    const sent = this.#sendSome()
+    if (sent === undefined) return
+    this.#isScheduled = true
+    sent.then(this.#pump, (error: unknown) => this.fail(`nothing can be sent: ${String(error)}`))
+  }
+
+  /** @returns what is to be waited for before going on, if something is. */
+  #sendSome(): Promise<void> | void {
     const link = this.#link
     const stamp = this.#stamp
     while (link !== undefined && !this.#isStopped && this.#mayFollow(link)) {
-      link.send(stamp.bytes)
+      const sent = link.send(stamp.bytes)
       stamp.advance()
+      if (sent !== undefined) return sent
     }
   }
 
@@ -220,7 +249,7 @@ class Ping extends PeerPart {
   #send(): void {
     if (this.#isStopped) return
     this.#trips.leave()
-    this.#link?.send(this.#stamp.bytes)
+    void this.#link?.send(this.#stamp.bytes)
   }
 }
 
@@ -239,6 +268,6 @@ class Echo extends PeerPart {
 
   override onDatagram(bytes: Uint8Array): void {
     this.#datagrams++
-    this.#link?.send(bytes)
+    void this.#link?.send(bytes)
   }
 }
