@@ -68,7 +68,8 @@ export class BenchDaemon {
 
   /** @throws Error with what the daemon said, when it refuses. */
   async request(path: string, init: RequestInit = {}): Promise<Response> {
-    const headers = { ...init.headers, authorization: `Bearer ${this.token}` }
+    const headers = new Headers(init.headers)
+    headers.set('authorization', `Bearer ${this.token}`)
     const response = await fetch(`${this.url}${path}`, { ...init, headers })
     if (response.ok) return response
     throw new Error(`${path}: ${response.status} ${await response.text()}`)

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { commandPath } from '../peers.js'
 import type { PeerReceiverCommands } from './actors/peer-receiver.js'
 import type { PeerSenderCommands } from './actors/peer-sender.js'
 import type { SinkCommands } from './actors/sinks.js'
@@ -62,10 +63,9 @@ export async function v4vdContender(crew: Crew, load: Load): Promise<Contender> 
     stopSending: async () => void (await sources.call('stop')),
     slowDown: rate => sinks.call('setRate', 'db', rate),
     async counts() {
-      const { offered, sent, drains } = (await sources.call('counts'))['web']!
+      const { offered, sent } = (await sources.call('counts'))['web']!
       const { datagrams } = (await sinks.call('counts'))['db']!
-      const note = `its sender was told ${offered - sent} times to wait, and ${drains} times to go on`
-      return { offered, sent, received: datagrams, note }
+      return { offered, sent, received: datagrams }
     },
   }
 }
@@ -108,14 +108,21 @@ async function startServer(
   switch (peer) {
     case 'nats': {
       const args = ['-a', '127.0.0.1', '-p', '-1', '--ports_file_dir', crew.dir]
-      const pid = crew.server('nats-server', args)
+      const pid = crew.server(commandPath('nats-server')!, args)
       const ports = await until(() => readdirSync(crew.dir).find(name => name.endsWith('.ports')))
       const { nats } = JSON.parse(readFileSync(join(crew.dir, ports), 'utf8')) as { nats: string[] }
       return { title: 'NATS over TCP', pid, address: nats[0]! }
     }
     case 'redis': {
       const path = join(crew.dir, 'redis.sock')
-      const pid = crew.server('redis-server', ['--port', '0', '--unixsocket', path, '--save', ''])
+      const pid = crew.server(commandPath('redis-server')!, [
+        '--port',
+        '0',
+        '--unixsocket',
+        path,
+        '--save',
+        '',
+      ])
       await until(() => (existsSync(path) ? path : undefined))
       return { title: 'Redis publish/subscribe, Unix socket', pid, address: path }
     }

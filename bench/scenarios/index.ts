@@ -1,14 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Crew } from './crew.js'
+import { domainsScenario } from './domains.js'
 import { flowStatsScenario } from './flow-stats.js'
 import type { ScenarioResult } from './result.js'
 import { rulesScenario } from './rules.js'
 import { slowReceiverScenario } from './slow-receiver.js'
 import { failedResult, type RunOptions, type Scenario } from './scenario.js'
+import { soakScenario } from './soak.js'
+import { victimScenario } from './victim.js'
 
 /** All scenarios, in the order of the report. */
 export function scenarios(): readonly Scenario[] {
-  return [rulesScenario, flowStatsScenario, slowReceiverScenario]
+  return [
+    rulesScenario,
+    flowStatsScenario,
+    slowReceiverScenario,
+    victimScenario,
+    soakScenario,
+    domainsScenario,
+  ]
 }
 
 /** Runs a scenario in processes of its own, in bounded time. It leaves nothing behind. */

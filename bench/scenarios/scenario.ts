@@ -7,7 +7,7 @@ export interface Stage {
   /** Short windows: the figures are rougher. */
   readonly quick: boolean
   /** Tells who watches how far it is. */
-  note(line: string): void
+  readonly note: (line: string) => void
 }
 
 /** What a scenario finds out, besides what is known of it before. */
@@ -34,7 +34,7 @@ export interface Scenario {
 export interface RunOptions {
   readonly quick: boolean
   readonly profileDir?: string | undefined
-  note(line: string): void
+  readonly note: (line: string) => void
 }
 
 /** A scenario's result that only says why there is none. */

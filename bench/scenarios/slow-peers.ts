@@ -31,20 +31,17 @@ interface Nats {
   }>
 }
 
-/** What the harness uses of redis. */
-interface Redis {
-  createClient(options: object): RedisClient
+/** What the harness uses of ioredis. */
+interface IoRedis {
+  readonly Redis: new (options: object) => RedisClient
 }
 
 interface RedisClient {
-  on(event: string, handler: () => void): void
-  connect(): Promise<unknown>
-  publish(channel: string, message: Buffer): Promise<number>
-  subscribe(
-    channel: string,
-    listener: (message: Buffer) => void,
-    bufferMode: true,
-  ): Promise<unknown>
+  on(event: 'messageBuffer', handler: (channel: Buffer, message: Buffer) => void): void
+  on(event: 'error' | 'reconnecting', handler: () => void): void
+  ping(): Promise<unknown>
+  publish(channel: string, message: Uint8Array): Promise<number>
+  subscribe(channel: string): Promise<unknown>
 }
 
 /** Connects a sender. @throws Error when the client's package is not installed. */
@@ -59,11 +56,10 @@ export async function openPeerSender(
       return { publish: bytes => connection.publish(CHANNEL, bytes) }
     }
     case 'redis': {
-      const client = loadRedis().createClient({ socket: { path: address } })
-      client.on('error', () => undefined) // it tries again by itself
-      await client.connect()
+      const client = openRedis(address)
+      await client.ping()
       const publish = async (bytes: Uint8Array): Promise<void> => {
-        if ((await client.publish(CHANNEL, Buffer.from(bytes))) === 0) onRefused()
+        if ((await client.publish(CHANNEL, bytes)) === 0) onRefused()
       }
       return { publish: bytes => void publish(bytes).catch(onRefused) }
     }
@@ -95,11 +91,10 @@ export async function openPeerReceiver(
       return connection.flush()
     }
     case 'redis': {
-      const client = loadRedis().createClient({ socket: { path: address } })
-      client.on('error', () => undefined) // 'reconnecting' follows
+      const client = openRedis(address)
       client.on('reconnecting', () => events.onDisconnected())
-      await client.connect()
-      await client.subscribe(CHANNEL, message => events.onDatagram(message), true)
+      client.on('messageBuffer', (_, message) => events.onDatagram(message))
+      await client.subscribe(CHANNEL)
       return
     }
     case 'ws': {
@@ -120,6 +115,9 @@ function loadNats(): Nats {
   return loadPackage<Nats>('@nats-io/transport-node')
 }
 
-function loadRedis(): Redis {
-  return loadPackage<Redis>('redis')
+function openRedis(path: string): RedisClient {
+  const { Redis } = loadPackage<IoRedis>('ioredis')
+  const client = new Redis({ path })
+  client.on('error', () => undefined) // it connects again by itself
+  return client
 }

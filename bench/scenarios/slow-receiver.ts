@@ -1,7 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { INSTALL_PACKAGES, packageVersion } from '../packages.js'
+import { missingFor, type PeerNeeds } from '../peers.js'
 import { peerContender, v4vdContender, type Contender, type ContenderCounts } from './contender.js'
 import type { ScenarioRow, Target } from './result.js'
 import type { Findings, Scenario, Stage } from './scenario.js'
@@ -32,6 +31,7 @@ export const slowReceiverScenario: Scenario = {
   columns: [
     { key: 'offered', title: 'to be sent' },
     { key: 'sent', title: 'taken' },
+    { key: 'turnedAway', title: 'sender told to wait' },
     { key: 'received', title: 'arrived' },
     { key: 'lost', title: 'lost' },
     { key: 'growthMiB', title: 'memory growth, MiB' },
@@ -45,13 +45,13 @@ async function run({ crew, quick, note }: Stage): Promise<Findings> {
   const notes: string[] = []
   const contenders = [await v4vdContender(crew, LOAD)]
   for (const peer of SLOW_PEERS) {
-    const missing = whatIsMissing(peer)
+    const missing = missingFor(NEEDS[peer])
     if (missing === undefined) contenders.push(await peerContender(crew, peer, LOAD))
-    else notes.push(`left out: ${missing}`)
+    else notes.push(`${peer} is left out: it ${missing}`)
   }
   note(`${seconds} s with ${contenders.length} systems`)
   const rows = await Promise.all(contenders.map(contender => rowOf(contender, seconds)))
-  const { offered, sent, lost, growthMiB } = rows[0]!.figures
+  const { sent, turnedAway, lost, growthMiB } = rows[0]!.figures
   if (lost !== 0) throw new Error(`v4vd lost ${lost} of ${sent} datagrams`)
   const target = (
     text: string,
@@ -68,7 +68,7 @@ async function run({ crew, quick, note }: Stage): Promise<Findings> {
         side: 'at most',
       },
       {
-        ...target('The sender on v4vd is told to wait', offered! - sent!, 'times'),
+        ...target('The sender on v4vd is told to wait', turnedAway!, 'times'),
         bound: 1,
         side: 'at least',
       },
@@ -94,13 +94,15 @@ async function rowOf(contender: Contender, seconds: number): Promise<ScenarioRow
   await contender.stopSending()
   await contender.slowDown()
   const after = await drained(contender)
+  const offered = after.offered - before.offered
   const sent = after.sent - before.sent
   const received = after.received - before.received
   return {
     label: contender.title,
     figures: {
-      offered: after.offered - before.offered,
+      offered,
       sent,
+      turnedAway: offered - sent,
       received,
       lost: sent - received,
       growthMiB: (rssMax - rssBefore) / MIB,
@@ -127,26 +129,15 @@ function rssOf(pid: number): number {
   return Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[1]) * PAGE_BYTES
 }
 
-/** Why a peer can't take part, and what to do about it. */
-function whatIsMissing(peer: SlowPeer): string | undefined {
-  switch (peer) {
-    case 'nats':
-      return missingOf('NATS', 'nats-server', '@nats-io/transport-node')
-    case 'redis':
-      return missingOf('Redis', 'redis-server', 'redis')
-    case 'ws':
-      return undefined
-  }
-}
-
-function missingOf(title: string, server: string, packageName: string): string | undefined {
-  if (packageVersion(packageName) === undefined) {
-    return `${title}, whose client is not installed (${INSTALL_PACKAGES})`
-  }
-  try {
-    execFileSync(server, ['--version'], { stdio: 'ignore' })
-    return undefined
-  } catch {
-    return `${title}, whose ${server} is not installed (apt-get install ${server})`
-  }
+/** What each peer needs on this machine. */
+const NEEDS: Readonly<Record<SlowPeer, PeerNeeds>> = {
+  nats: {
+    package: '@nats-io/transport-node',
+    server: { command: 'nats-server', debianPackage: 'nats-server', versionArgs: ['--version'] },
+  },
+  redis: {
+    package: 'ioredis',
+    server: { command: 'redis-server', debianPackage: 'redis-server', versionArgs: ['--version'] },
+  },
+  ws: {},
 }

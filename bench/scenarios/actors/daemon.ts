@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks'
+import { monitorEventLoopDelay, PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks'
 import type { Limits } from '../../../src/abi/limits.js'
 import { startDaemon, type Daemon } from '../../../src/daemon.js'
 import { hostActor } from '../actor.js'
@@ -54,8 +54,9 @@ const observer = new PerformanceObserver(list => takeCollections(list.getEntries
 let watchedSinceMs = 0
 let daemon: Daemon | undefined
 
-function takeCollections(entries: readonly { readonly duration: number }[]): void {
-  for (const { duration } of entries) {
+function takeCollections(entries: readonly PerformanceEntry[]): void {
+  for (const { duration, startTime } of entries) {
+    if (startTime < watchedSinceMs) continue // told late, after one that was asked for
     collections.count++
     collections.ms += duration
     collections.maxMs = Math.max(collections.maxMs, duration)
@@ -85,9 +86,9 @@ const commands = {
     }
   },
 
-  /** Collects garbage, where the process was started with --expose-gc. */
-  async collect(): Promise<void> {
-    for (let round = 0; round < 3; round++) {
+  /** Collects garbage, in a process that was started with --expose-gc. */
+  async collect(rounds: number): Promise<void> {
+    for (let round = 0; round < rounds; round++) {
       global.gc?.()
       await new Promise(resolve => setTimeout(resolve, 50))
     }
