@@ -1,8 +1,10 @@
 import { readOptions, USAGE, type Options } from './options.js'
+import { writeCharts } from './charts.js'
 import { resultLine, writeReport } from './report.js'
 import { describeRun, newestResults, writeResults, type TrialResult } from './results.js'
+import { missingFor } from './peers.js'
 import { runTrial } from './run-trial.js'
-import { trials } from './trials.js'
+import { isInQuickRun, SYSTEMS, trials } from './trials.js'
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2
@@ -19,7 +21,13 @@ try {
   process.stderr.write(`${(error as Error).message}\n\n${USAGE}`)
   process.exit(EXIT_USAGE)
 }
-const asked = trials().filter(trial => options.only.test(trial.name))
+const { only, quick, peers } = options.parameters
+const asked = trials().filter(
+  trial =>
+    options.only.test(trial.name) &&
+    (peers || trial.system.peer === undefined) &&
+    (!quick || only !== undefined || isInQuickRun(trial)),
+)
 if (options.task === 'help') process.stdout.write(USAGE)
 else if (options.task === 'list') for (const trial of asked) console.log(trial.name)
 else if (options.task === 'report') report()
@@ -32,20 +40,35 @@ async function run(): Promise<void> {
   }
   const { parameters, profileDir } = options
   const { seconds, repeats, warmUpSeconds } = parameters
-  console.log(`${asked.length} trials, each ${warmUpSeconds} s and ${repeats} x ${seconds} s`)
+  const skipped = skipMissing()
+  const found = asked.filter(({ system }) => !(system.name in skipped))
+  console.log(`${found.length} trials, each ${warmUpSeconds} s and ${repeats} x ${seconds} s`)
   const description = describeRun(parameters)
   const results: TrialResult[] = []
-  for (const trial of asked) {
+  for (const [index, trial] of found.entries()) {
     const result = await runTrial(trial, parameters, profileDir)
     results.push(result)
-    console.log(`${trial.name.padEnd(40)} ${resultLine(result)}`)
+    const progress = `[${index + 1}/${found.length}]`
+    console.log(`${progress.padEnd(9)} ${trial.name.padEnd(38)} ${resultLine(result)}`)
   }
-  const path = writeResults({ ...description, trials: results })
+  const path = writeResults({ ...description, skipped, trials: results })
   console.log(`kept in ${path}`)
   const failed = results.filter(({ failure }) => failure !== undefined)
   if (failed.length === 0) return
   process.stderr.write(`${failed.length} of ${results.length} trials FAILED\n`)
   process.exitCode = EXIT_FAILED
+}
+
+/** Says which of the systems asked for can't be measured here. @returns why not, by name. */
+function skipMissing(): Record<string, string> {
+  const skipped: Record<string, string> = {}
+  for (const { name, peer } of SYSTEMS) {
+    const missing = peer && asked.some(({ system }) => system.name === name) && missingFor(peer)
+    if (typeof missing !== 'string') continue
+    skipped[name] = missing
+    console.log(`${name} is left out: it ${missing}`)
+  }
+  return skipped
 }
 
 function report(): void {
@@ -55,5 +78,6 @@ function report(): void {
     process.exitCode = EXIT_FAILED
     return
   }
-  console.log(`written to ${writeReport(results)}`)
+  const charts = writeCharts(results)
+  console.log(`written to ${writeReport(results, charts)}`)
 }

@@ -1,6 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { benchDir } from './results.js'
+import { benchDir } from './paths.js'
 
 /** How the packages that only the harness needs get here. */
 export const INSTALL_PACKAGES = 'npm ci --prefix bench'
@@ -19,9 +20,14 @@ export function loadPackage<T>(name: string): T {
 
 /** @returns `undefined` when it is not installed. */
 export function packageVersion(name: string): string | undefined {
+  return versionIn(join(benchDir, 'node_modules', name))
+}
+
+/** The version of the package in a folder, if there is one. */
+export function versionIn(folder: string): string | undefined {
   try {
-    const { version } = fromBench(`${name}/package.json`) as { version: string }
-    return version
+    const text = readFileSync(join(folder, 'package.json'), 'utf8')
+    return (JSON.parse(text) as { version: string }).version
   } catch {
     return undefined
   }

@@ -1,3 +1,4 @@
+import type { PeerNeeds } from './peers.js'
 import type { Job, Measure } from './protocol.js'
 
 /** What is measured: a relay, clients, and the way they use each other. One row of the report. */
@@ -10,6 +11,10 @@ export interface System {
   readonly client: string | undefined
   readonly door: Job['door']
   readonly receive: Job['receive']
+  /** What the receiver gets: bytes where they came to lie, or a copy. */
+  readonly bytes: 'view' | 'copy' | 'view, copy if cut'
+  /** Only for systems that v4vd is compared with. */
+  readonly peer?: PeerNeeds
 }
 
 /**
@@ -24,6 +29,7 @@ export const SYSTEMS: readonly System[] = [
     client: 'v4vd-client',
     door: 'unix',
     receive: 'batches',
+    bytes: 'view',
   },
   {
     name: 'v4vd-unix-one-by-one',
@@ -32,6 +38,7 @@ export const SYSTEMS: readonly System[] = [
     client: 'v4vd-client',
     door: 'unix',
     receive: 'one-by-one',
+    bytes: 'copy',
   },
   {
     name: 'v4vd-ws-batches',
@@ -40,6 +47,7 @@ export const SYSTEMS: readonly System[] = [
     client: 'v4vd-client',
     door: 'ws',
     receive: 'batches',
+    bytes: 'view',
   },
   {
     name: 'v4vd-memory-batches',
@@ -48,14 +56,7 @@ export const SYSTEMS: readonly System[] = [
     client: undefined,
     door: 'memory',
     receive: 'batches',
-  },
-  {
-    name: 'ws-relay',
-    title: 'plain `ws` relay over TCP, one message a frame',
-    relay: 'ws-relay',
-    client: 'ws-client',
-    door: 'ws',
-    receive: 'one-by-one',
+    bytes: 'view',
   },
   {
     name: 'nats',
@@ -64,6 +65,11 @@ export const SYSTEMS: readonly System[] = [
     client: 'nats-client',
     door: 'tcp',
     receive: 'one-by-one',
+    bytes: 'view, copy if cut',
+    peer: {
+      package: '@nats-io/transport-node',
+      server: { command: 'nats-server', debianPackage: 'nats-server', versionArgs: ['--version'] },
+    },
   },
   {
     name: 'redis',
@@ -72,6 +78,15 @@ export const SYSTEMS: readonly System[] = [
     client: 'redis-client',
     door: 'unix',
     receive: 'one-by-one',
+    bytes: 'view, copy if cut',
+    peer: {
+      package: 'ioredis',
+      server: {
+        command: 'redis-server',
+        debianPackage: 'redis-server',
+        versionArgs: ['--version'],
+      },
+    },
   },
   {
     name: 'mosquitto',
@@ -80,6 +95,11 @@ export const SYSTEMS: readonly System[] = [
     client: 'mqtt-client',
     door: 'unix',
     receive: 'one-by-one',
+    bytes: 'view, copy if cut',
+    peer: {
+      package: 'mqtt',
+      server: { command: 'mosquitto', debianPackage: 'mosquitto', versionArgs: ['-h'] },
+    },
   },
   {
     name: 'zeromq',
@@ -88,11 +108,23 @@ export const SYSTEMS: readonly System[] = [
     client: 'zeromq-client',
     door: 'unix',
     receive: 'one-by-one',
+    bytes: 'view',
+    peer: { package: 'zeromq' },
+  },
+  {
+    name: 'ws-relay',
+    title: 'plain `ws` relay over TCP, one message a frame',
+    relay: 'ws-relay',
+    client: 'ws-client',
+    door: 'ws',
+    receive: 'one-by-one',
+    bytes: 'view, copy if cut',
+    peer: {},
   },
 ]
 
-/** The system that others are compared with. */
-export const BASELINE = 'ws-relay'
+/** The system that others are compared with, and what takes its place where it is not installed. */
+export const BASELINES: readonly string[] = ['nats', 'ws-relay']
 
 export const PAYLOADS_BYTES: readonly number[] = [64, 1024, 16 * 1024, 64 * 1024]
 
@@ -117,6 +149,11 @@ export function trials(): Trial[] {
       })),
     ),
   )
+}
+
+/** A quick run of everything times round trips of the smallest payload alone. */
+export function isInQuickRun({ measure, payloadBytes }: Trial): boolean {
+  return measure === 'throughput' || payloadBytes === PAYLOADS_BYTES[0]
 }
 
 /** `64B`, `16KiB` */
