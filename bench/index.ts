@@ -2,9 +2,9 @@ import { readOptions, USAGE, type Options } from './options.js'
 import { writeCharts } from './charts.js'
 import { resultLine, writeReport } from './report.js'
 import { describeRun, newestResults, writeResults, type TrialResult } from './results.js'
-import { missingFor } from './peers.js'
+import { missingFor, missingForSharing } from './peers.js'
 import { runTrial } from './run-trial.js'
-import { isInQuickRun, SYSTEMS, trials } from './trials.js'
+import { isInQuickRun, SYSTEMS, trials, type System } from './trials.js'
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2
@@ -62,13 +62,19 @@ async function run(): Promise<void> {
 /** Says which of the systems asked for can't be measured here. @returns why not, by name. */
 function skipMissing(): Record<string, string> {
   const skipped: Record<string, string> = {}
-  for (const { name, peer } of SYSTEMS) {
-    const missing = peer && asked.some(({ system }) => system.name === name) && missingFor(peer)
-    if (typeof missing !== 'string') continue
+  for (const system of SYSTEMS) {
+    const { name } = system
+    const missing = asked.some(trial => trial.system === system) ? missingOf(system) : undefined
+    if (missing === undefined) continue
     skipped[name] = missing
     console.log(`${name} is left out: it ${missing}`)
   }
   return skipped
+}
+
+function missingOf({ peer, sharedMemory, polling }: System): string | undefined {
+  if (peer !== undefined) return missingFor(peer)
+  return sharedMemory === 'require' || polling === 'auto' ? missingForSharing() : undefined
 }
 
 function report(): void {

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { INSTALL_PACKAGES, packageVersion } from './packages.js'
+import { INSTALL_PACKAGES, packageVersion, versionIn } from './packages.js'
+import { repositoryDir } from './paths.js'
 
 /** What a system that v4vd is compared with needs on this machine. */
 export interface PeerNeeds {
@@ -31,6 +32,13 @@ export function missingFor({ package: name, server }: PeerNeeds): string | undef
     missing.push(`the package ${name} ("${INSTALL_PACKAGES}")`)
   }
   return missing.length === 0 ? undefined : `needs ${missing.join(' and ')}`
+}
+
+/** The same for sharing memory, and for polling that gives way to others. */
+export function missingForSharing(): string | undefined {
+  const isThere = versionIn(join(repositoryDir, 'node_modules', 'koffi')) !== undefined
+  if (process.platform === 'linux' && isThere) return undefined
+  return 'needs Linux and the optional package koffi ("npm ci" installs it where it can)'
 }
 
 /** Versions of what is there, by name. */

@@ -26,6 +26,10 @@ export interface Job {
   readonly scratchDir: string
   readonly door: 'unix' | 'ws' | 'tcp' | 'memory'
   readonly receive: 'batches' | 'one-by-one'
+  /** Whether clients at a Unix socket share memory with the daemon. */
+  readonly sharedMemory: 'off' | 'require'
+  /** Whether daemon and clients look for more before they sleep. */
+  readonly polling: 'off' | 'auto'
   /** What a receiver does with each datagram: compares all its bytes, or only the first word. */
   readonly touch: Touch
   /** Rules in front of the one that accepts the trial's datagrams. */

@@ -51,6 +51,8 @@ export async function runTrial(
         scratchDir,
         door: system.door,
         receive: system.receive,
+        sharedMemory: system.sharedMemory ?? 'off',
+        polling: system.polling ?? 'off',
         touch: parameters.touch,
         rules: parameters.rules,
       }

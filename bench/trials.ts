@@ -11,6 +11,12 @@ export interface System {
   readonly client: string | undefined
   readonly door: Job['door']
   readonly receive: Job['receive']
+  /** `require`: the clients share memory with the daemon. */
+  readonly sharedMemory?: Job['sharedMemory']
+  /** `auto`: daemon and clients look for more before they sleep. */
+  readonly polling?: Job['polling']
+  /** Where not both of them. */
+  readonly measures?: readonly Measure[]
   /** What the receiver gets: bytes where they came to lie, or a copy. */
   readonly bytes: 'view' | 'copy' | 'view, copy if cut'
   /** Only for systems that v4vd is compared with. */
@@ -39,6 +45,49 @@ export const SYSTEMS: readonly System[] = [
     door: 'unix',
     receive: 'one-by-one',
     bytes: 'copy',
+  },
+  {
+    name: 'v4vd-unix-polling',
+    title: 'v4vd, Unix socket, batches, with polling',
+    relay: 'v4vd-daemon',
+    client: 'v4vd-client',
+    door: 'unix',
+    receive: 'batches',
+    polling: 'auto',
+    measures: ['round-trip'],
+    bytes: 'view',
+  },
+  {
+    name: 'v4vd-shm-batches',
+    title: 'v4vd, shared memory, batches',
+    relay: 'v4vd-daemon',
+    client: 'v4vd-client',
+    door: 'unix',
+    receive: 'batches',
+    sharedMemory: 'require',
+    bytes: 'view',
+  },
+  {
+    name: 'v4vd-shm-one-by-one',
+    title: 'v4vd, shared memory, `trySend` and `for await` one by one',
+    relay: 'v4vd-daemon',
+    client: 'v4vd-client',
+    door: 'unix',
+    receive: 'one-by-one',
+    sharedMemory: 'require',
+    bytes: 'copy',
+  },
+  {
+    name: 'v4vd-shm-polling',
+    title: 'v4vd, shared memory, batches, with polling',
+    relay: 'v4vd-daemon',
+    client: 'v4vd-client',
+    door: 'unix',
+    receive: 'batches',
+    sharedMemory: 'require',
+    polling: 'auto',
+    measures: ['round-trip'],
+    bytes: 'view',
   },
   {
     name: 'v4vd-ws-batches',
@@ -141,7 +190,7 @@ export interface Trial {
 export function trials(): Trial[] {
   return MEASURES.flatMap(measure =>
     PAYLOADS_BYTES.flatMap(payloadBytes =>
-      SYSTEMS.map(system => ({
+      SYSTEMS.filter(({ measures = MEASURES }) => measures.includes(measure)).map(system => ({
         name: `${system.name}/${bytesText(payloadBytes)}/${measure}`,
         system,
         payloadBytes,
