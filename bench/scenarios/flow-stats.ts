@@ -52,7 +52,7 @@ interface Pair {
 }
 
 async function run({ crew, quick, note }: Stage): Promise<Findings> {
-  const [rounds, seconds] = quick ? [4, 0.25] : [15, 1]
+  const [rounds, seconds] = quick ? [3, 0.25] : [15, 1]
   const sources = crew.actor<SourceCommands>('sources')
   const sinks = crew.actor<SinkCommands>('sinks')
   const viewer = crew.actor<ViewerCommands>('viewer')

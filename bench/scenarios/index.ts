@@ -24,7 +24,7 @@ export function scenarios(): readonly Scenario[] {
 /** Runs a scenario in processes of its own, in bounded time. It leaves nothing behind. */
 export async function runScenario(
   scenario: Scenario,
-  { quick, profileDir, note }: RunOptions,
+  { quick, peers, profileDir, note }: RunOptions,
 ): Promise<ScenarioResult> {
   const { name, title, method, columns, secondsMax } = scenario
   const crew = new Crew(profileDir)
@@ -34,7 +34,11 @@ export async function runScenario(
   })
   late.catch(() => undefined) // also when it is over in time
   try {
-    const findings = await Promise.race([scenario.run({ crew, quick, note }), crew.failed, late])
+    const findings = await Promise.race([
+      scenario.run({ crew, quick, peers, note }),
+      crew.failed,
+      late,
+    ])
     return { name, title, method, columns, ...findings }
   } catch (error) {
     return failedResult(scenario, (error as Error).message)

@@ -6,6 +6,8 @@ export interface Stage {
   readonly crew: Crew
   /** Short windows: the figures are rougher. */
   readonly quick: boolean
+  /** Systems that v4vd is compared with take part. */
+  readonly peers: boolean
   /** Tells who watches how far it is. */
   readonly note: (line: string) => void
 }
@@ -33,6 +35,7 @@ export interface Scenario {
 /** Options of a run of one scenario. */
 export interface RunOptions {
   readonly quick: boolean
+  readonly peers: boolean
   readonly profileDir?: string | undefined
   readonly note: (line: string) => void
 }

@@ -40,11 +40,11 @@ export const slowReceiverScenario: Scenario = {
   run,
 }
 
-async function run({ crew, quick, note }: Stage): Promise<Findings> {
+async function run({ crew, quick, peers, note }: Stage): Promise<Findings> {
   const seconds = quick ? 5 : 30
   const notes: string[] = []
   const contenders = [await v4vdContender(crew, LOAD)]
-  for (const peer of SLOW_PEERS) {
+  for (const peer of peers ? SLOW_PEERS : []) {
     const missing = missingFor(NEEDS[peer])
     if (missing === undefined) contenders.push(await peerContender(crew, peer, LOAD))
     else notes.push(`${peer} is left out: it ${missing}`)
