@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { findGoodTrial, medianOf } from './figures.js'
 import { INSTALL_PACKAGES, loadPackage, packageVersion } from './packages.js'
 import { benchDir } from './paths.js'
 import type { Results, TrialResult } from './results.js'
 import type { ScenarioRow } from './scenarios/result.js'
-import { spreadOf } from './statistics.js'
 import { bytesText, PAYLOADS_BYTES, SYSTEMS, type System } from './trials.js'
 
 /** What the harness uses of echarts. */
@@ -85,7 +85,10 @@ function throughput(results: Results): Drawing | undefined {
     type: 'line' as const,
     lineStyle: { width: 2, type: system.peer === undefined ? 'solid' : 'dashed' },
     data: PAYLOADS_BYTES.map(bytes =>
-      medianOf(find(results, system, 'throughput', bytes), repeat => repeat.megabytesPerSecond),
+      medianIn(
+        findGoodTrial(results, system.name, 'throughput', bytes),
+        repeat => repeat.megabytesPerSecond,
+      ),
     ),
   }))
   return drawingOf('throughput', 'Delivered MB/s by payload', {
@@ -104,8 +107,8 @@ function latency(results: Results): Drawing | undefined {
     name,
     type: 'bar' as const,
     data: systems.map(system =>
-      medianOf(
-        find(results, system, 'round-trip', bytes),
+      medianIn(
+        findGoodTrial(results, system.name, 'round-trip', bytes),
         repeat => repeat.latencyUs?.[key] ?? Number.NaN,
       ),
     ),
@@ -208,26 +211,11 @@ function systemsOf(results: Results, measure: TrialResult['measure']): System[] 
   )
 }
 
-function find(
-  { trials }: Results,
-  { name }: System,
-  measure: TrialResult['measure'],
-  bytes: number,
-): TrialResult | undefined {
-  return trials.find(
-    trial =>
-      trial.system === name &&
-      trial.measure === measure &&
-      trial.payloadBytes === bytes &&
-      trial.failure === undefined,
-  )
-}
-
-function medianOf(
+function medianIn(
   result: TrialResult | undefined,
   value: (repeat: TrialResult['repeats'][number]) => number,
 ): number | null {
-  return result === undefined ? null : spreadOf(result.repeats.map(value)).median
+  return result === undefined ? null : medianOf(result, value)
 }
 
 function rowsOf({ scenarios = [] }: Results, name: string): readonly ScenarioRow[] {

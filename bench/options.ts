@@ -6,7 +6,7 @@ const RULES = 100
 
 export const USAGE = `npm run bench -- [options]
 
-  --quick           short windows, and round trips of 64 bytes alone: everything in less than
+  --quick           short windows, fewer systems, and round trips of 64 bytes alone: less than
                     two minutes
   --no-peers        v4vd alone, without the systems that it is compared with
   --only REGEX      only trials whose name matches, such as "unix.*/64B/throughput"

@@ -1,9 +1,13 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Drawn } from './charts.js'
+import { findGoodTrial, findTrial, latenciesOf, medianOf } from './figures.js'
 import { benchDir } from './paths.js'
 import type { Repeat, Results, TrialResult } from './results.js'
+import { scenariosMarkdown } from './scenarios/report.js'
 import { spreadOf } from './statistics.js'
+import { targetsMarkdown } from './targets.js'
+import { grouped, ratio, short, table } from './text.js'
 import { BASELINES, bytesText, PAYLOADS_BYTES, SYSTEMS, type System } from './trials.js'
 
 const START = '<!-- results: made by "npm run bench -- --report", not by hand -->'
@@ -51,6 +55,7 @@ function markdownOf(results: Results, charts: readonly Drawn[]): string {
     'Datagrams delivered per second, and in brackets how many times as many as with ' +
       `${baseline?.title ?? 'nothing'}. The receiver ${RECEIVER_TEXT[results.parameters.touch]}.`,
     matrixOf(results, baseline),
+    ...targetsMarkdown(results),
     ...charts.map(({ title, path }) => `![${title}](${path})`),
     '### Throughput',
     table(
@@ -62,6 +67,7 @@ function markdownOf(results: Results, charts: readonly Drawn[]): string {
       ['', 'payload', 'p50 µs', 'p99 µs', 'p99.9 µs', 'relay CPU s per million', `p50 ${times}`],
       rowsOf(results, 'round-trip', roundTripCells, baseline),
     ),
+    ...(results.scenarios === undefined ? [] : [scenariosMarkdown(results.scenarios)]),
   ].join('\n\n')
 }
 
@@ -98,9 +104,8 @@ function baselineOf(results: Results): System | undefined {
 /** A row for each system, a column for each payload. */
 function matrixOf(results: Results, baseline: System | undefined): string {
   const rate = (system: System | undefined, bytes: number): number | undefined => {
-    const result = system && find(results, system.name, 'throughput', bytes)
-    if (result === undefined || result.failure !== undefined) return undefined
-    return medianOf(result, repeat => repeat.datagramsPerSecond)
+    const result = system && findGoodTrial(results, system.name, 'throughput', bytes)
+    return result && medianOf(result, repeat => repeat.datagramsPerSecond)
   }
   const rows = SYSTEMS.map(system => [
     system.title,
@@ -117,17 +122,6 @@ function matrixOf(results: Results, baseline: System | undefined): string {
   )
 }
 
-function find(
-  { trials }: Results,
-  system: string,
-  measure: TrialResult['measure'],
-  bytes: number,
-): TrialResult | undefined {
-  return trials.find(
-    trial => trial.system === system && trial.payloadBytes === bytes && trial.measure === measure,
-  )
-}
-
 type Cells = (result: TrialResult, baseline: TrialResult | undefined, system: System) => string[]
 
 function rowsOf(
@@ -137,13 +131,12 @@ function rowsOf(
   comparedWith: System | undefined,
 ): string[][] {
   const row = (system: System, bytes: number): string[] => {
-    const result = find(results, system.name, measure, bytes)
+    const result = findTrial(results, system.name, measure, bytes)
     if (result === undefined) return []
     const start = [system.title, bytesText(bytes)]
     if (result.failure !== undefined) return [...start, `failed: ${result.failure}`]
-    const baseline = comparedWith && find(results, comparedWith.name, measure, bytes)
-    const isGood = baseline?.failure === undefined
-    return [...start, ...cells(result, isGood ? baseline : undefined, system)]
+    const baseline = comparedWith && findGoodTrial(results, comparedWith.name, measure, bytes)
+    return [...start, ...cells(result, baseline, system)]
   }
   return PAYLOADS_BYTES.flatMap(bytes => SYSTEMS.map(system => row(system, bytes))).filter(
     cellsOfRow => cellsOfRow.length > 0,
@@ -177,39 +170,6 @@ function roundTripCells(result: TrialResult, baseline: TrialResult | undefined):
     short(medianOf(result, repeat => repeat.relayCpuSecondsPerMillion)),
     ratio(median, baseline && medianOf(baseline, p50)),
   ]
-}
-
-function medianOf(result: TrialResult, value: (repeat: Repeat) => number): number {
-  return spreadOf(result.repeats.map(value)).median
-}
-
-/** Medians of p50, p99 and p99.9 over the windows. */
-function latenciesOf(result: TrialResult): [number, number, number] {
-  return [
-    medianOf(result, repeat => repeat.latencyUs!.p50),
-    medianOf(result, repeat => repeat.latencyUs!.p99),
-    medianOf(result, repeat => repeat.latencyUs!.p999),
-  ]
-}
-
-function ratio(value: number, baseline: number | undefined): string {
-  return baseline === undefined ? '' : `${(value / baseline).toFixed(2)}x`
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  const rule = head.map((_, index) => (index === 0 ? '---' : '--:'))
-  return [line(head), line(rule), ...rows.map(line)].join('\n')
-}
-
-/** Three digits that count: `0.0912`, `5.3`, `187`. */
-function short(value: number): string {
-  return value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)))
-}
-
-/** `15 548 210` */
-function grouped(value: number): string {
-  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ' ')
 }
 
 function thousands(value: number): string {

@@ -17,6 +17,8 @@ export interface System {
   readonly polling?: Job['polling']
   /** Where not both of them. */
   readonly measures?: readonly Measure[]
+  /** Not in quick runs of everything. */
+  readonly isExtra?: true
   /** What the receiver gets: bytes where they came to lie, or a copy. */
   readonly bytes: 'view' | 'copy' | 'view, copy if cut'
   /** Only for systems that v4vd is compared with. */
@@ -75,6 +77,7 @@ export const SYSTEMS: readonly System[] = [
     door: 'unix',
     receive: 'one-by-one',
     sharedMemory: 'require',
+    isExtra: true,
     bytes: 'copy',
   },
   {
@@ -105,6 +108,7 @@ export const SYSTEMS: readonly System[] = [
     client: undefined,
     door: 'memory',
     receive: 'batches',
+    isExtra: true,
     bytes: 'view',
   },
   {
@@ -200,8 +204,9 @@ export function trials(): Trial[] {
   )
 }
 
-/** A quick run of everything times round trips of the smallest payload alone. */
-export function isInQuickRun({ measure, payloadBytes }: Trial): boolean {
+/** A quick run of everything has no extras, and times round trips of the smallest payload alone. */
+export function isInQuickRun({ system, measure, payloadBytes }: Trial): boolean {
+  if (system.isExtra) return false
   return measure === 'throughput' || payloadBytes === PAYLOADS_BYTES[0]
 }
 
