@@ -1,8 +1,13 @@
 import { readOptions, USAGE, type Options } from './options.js'
+import { writeCharts } from './charts.js'
 import { resultLine, writeReport } from './report.js'
 import { describeRun, newestResults, writeResults, type TrialResult } from './results.js'
+import { missingFor, missingForSharing } from './peers.js'
 import { runTrial } from './run-trial.js'
-import { trials } from './trials.js'
+import { runScenario, scenarios } from './scenarios/index.js'
+import { scenarioLine } from './scenarios/report.js'
+import type { ScenarioResult } from './scenarios/result.js'
+import { isInQuickRun, SYSTEMS, trials, type System } from './trials.js'
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2
@@ -19,33 +24,86 @@ try {
   process.stderr.write(`${(error as Error).message}\n\n${USAGE}`)
   process.exit(EXIT_USAGE)
 }
-const asked = trials().filter(trial => options.only.test(trial.name))
+const { only, quick, peers } = options.parameters
+const asked = trials().filter(
+  trial =>
+    options.only.test(trial.name) &&
+    (peers || trial.system.peer === undefined) &&
+    (!quick || only !== undefined || isInQuickRun(trial)),
+)
+const askedScenarios = scenarios().filter(({ name }) => options.only.test(name))
 if (options.task === 'help') process.stdout.write(USAGE)
-else if (options.task === 'list') for (const trial of asked) console.log(trial.name)
-else if (options.task === 'report') report()
+else if (options.task === 'list') {
+  for (const { name } of [...asked, ...askedScenarios]) console.log(name)
+} else if (options.task === 'report') report()
 else await run()
 
 async function run(): Promise<void> {
-  if (asked.length === 0) {
+  if (asked.length + askedScenarios.length === 0) {
     process.stderr.write('no trial has such a name; --list prints the names of all\n')
     process.exit(EXIT_USAGE)
   }
   const { parameters, profileDir } = options
   const { seconds, repeats, warmUpSeconds } = parameters
-  console.log(`${asked.length} trials, each ${warmUpSeconds} s and ${repeats} x ${seconds} s`)
+  const skipped = skipMissing()
+  const found = asked.filter(({ system }) => !(system.name in skipped))
+  const windows = `${warmUpSeconds} s and ${repeats} x ${seconds} s`
+  console.log(`${found.length} trials, each ${windows}, and ${askedScenarios.length} scenarios`)
   const description = describeRun(parameters)
   const results: TrialResult[] = []
-  for (const trial of asked) {
+  for (const [index, trial] of found.entries()) {
     const result = await runTrial(trial, parameters, profileDir)
     results.push(result)
-    console.log(`${trial.name.padEnd(40)} ${resultLine(result)}`)
+    const progress = `[${index + 1}/${found.length}]`
+    console.log(`${progress.padEnd(9)} ${trial.name.padEnd(38)} ${resultLine(result)}`)
   }
-  const path = writeResults({ ...description, trials: results })
+  const scenarioResults = await runScenarios()
+  const path = writeResults({
+    ...description,
+    skipped,
+    trials: results,
+    scenarios: scenarioResults,
+  })
   console.log(`kept in ${path}`)
-  const failed = results.filter(({ failure }) => failure !== undefined)
+  const all = [...results, ...scenarioResults]
+  const failed = all.filter(({ failure }) => failure !== undefined)
   if (failed.length === 0) return
-  process.stderr.write(`${failed.length} of ${results.length} trials FAILED\n`)
+  process.stderr.write(`${failed.length} of ${all.length} trials FAILED\n`)
   process.exitCode = EXIT_FAILED
+}
+
+async function runScenarios(): Promise<ScenarioResult[]> {
+  const { parameters, profileDir } = options
+  const { quick, peers } = parameters
+  // On a terminal only: it is written over by the line that comes next.
+  const note = (line: string): void => {
+    if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K  ${line}\r`)
+  }
+  const results: ScenarioResult[] = []
+  for (const scenario of askedScenarios) {
+    const result = await runScenario(scenario, { quick, peers, profileDir, note })
+    results.push(result)
+    console.log(`${scenario.name.padEnd(24)} ${scenarioLine(result)}`)
+  }
+  return results
+}
+
+/** Says which of the systems asked for can't be measured here. @returns why not, by name. */
+function skipMissing(): Record<string, string> {
+  const skipped: Record<string, string> = {}
+  for (const system of SYSTEMS) {
+    const { name } = system
+    const missing = asked.some(trial => trial.system === system) ? missingOf(system) : undefined
+    if (missing === undefined) continue
+    skipped[name] = missing
+    console.log(`${name} is left out: it ${missing}`)
+  }
+  return skipped
+}
+
+function missingOf({ peer, sharedMemory, polling }: System): string | undefined {
+  if (peer !== undefined) return missingFor(peer)
+  return sharedMemory === 'require' || polling === 'auto' ? missingForSharing() : undefined
 }
 
 function report(): void {
@@ -55,5 +113,6 @@ function report(): void {
     process.exitCode = EXIT_FAILED
     return
   }
-  console.log(`written to ${writeReport(results)}`)
+  const charts = writeCharts(results)
+  console.log(`written to ${writeReport(results, charts)}`)
 }

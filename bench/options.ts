@@ -6,13 +6,18 @@ const RULES = 100
 
 export const USAGE = `npm run bench -- [options]
 
-  --quick           short windows: all trials in less than two minutes
+  --quick           short windows, fewer systems, and round trips of 64 bytes alone: less than
+                    two minutes
+  --no-peers        v4vd alone, without the systems that it is compared with
   --only REGEX      only trials whose name matches, such as "unix.*/64B/throughput"
-  --seconds N       length of a window (2; quick: 0.25)
+  --seconds N       length of a window (1; quick: 0.2)
   --repeats N       windows of each trial (5; quick: 3)
+  --touch WHAT      what receivers do with the bytes: compare "all" (the default), or
+                    only the sequence number in front, the "stamp"
   --profile DIR     each process writes a CPU profile (*.cpuprofile) to this folder
   --list            print the names of the trials
-  --report          no trials: make the table in bench/README.md of the newest results
+  --report          no trials: make the tables and charts of bench/README.md of the newest
+                    results
 `
 
 export interface Options {
@@ -26,19 +31,23 @@ export interface Options {
 export function readOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],
+    allowNegative: true,
     options: {
       quick: { type: 'boolean', default: false },
       only: { type: 'string' },
       seconds: { type: 'string' },
       repeats: { type: 'string' },
+      touch: { type: 'string', default: 'all' },
       profile: { type: 'string' },
+      peers: { type: 'boolean', default: true },
       list: { type: 'boolean', default: false },
       report: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
-  const { quick, only } = values
-  const seconds = numberOf('--seconds', values.seconds ?? (quick ? '0.25' : '2'), 0.05, 60)
+  const { quick, only, touch, peers } = values
+  if (touch !== 'all' && touch !== 'stamp') throw new Error('--touch takes all or stamp')
+  const seconds = numberOf('--seconds', values.seconds ?? (quick ? '0.2' : '1'), 0.05, 60)
   const repeats = numberOf('--repeats', values.repeats ?? (quick ? '3' : '5'), 1, 100)
   if (!Number.isInteger(repeats)) throw new Error('--repeats takes a whole number')
   return {
@@ -46,10 +55,12 @@ export function readOptions(args: readonly string[]): Options {
     parameters: {
       seconds,
       repeats,
-      warmUpSeconds: quick ? 0.3 : 1,
+      warmUpSeconds: quick ? 0.2 : 0.7,
       rules: RULES,
+      touch,
       only,
       quick,
+      peers,
       arguments: args,
     },
     only: new RegExp(only ?? ''),

@@ -10,6 +10,8 @@ export type PartName = (typeof PARTS)[number]
 
 export type Measure = 'throughput' | 'round-trip'
 
+export type Touch = 'all' | 'stamp'
+
 /** Where a client attaches to a relay. */
 export interface Door {
   readonly url: string
@@ -22,10 +24,14 @@ export interface Job {
   readonly payloadBytes: number
   /** A folder for this trial alone, which the harness removes. */
   readonly scratchDir: string
-  readonly door: 'unix' | 'ws' | 'memory'
+  readonly door: 'unix' | 'ws' | 'tcp' | 'memory'
   readonly receive: 'batches' | 'one-by-one'
   /** Whether clients at a Unix socket share memory with the daemon. */
-  readonly sharedMemory?: 'off' | 'require' | undefined
+  readonly sharedMemory: 'off' | 'require'
+  /** Whether daemon and clients look for more before they sleep. */
+  readonly polling: 'off' | 'auto'
+  /** What a receiver does with each datagram: compares all its bytes, or only the first word. */
+  readonly touch: Touch
   /** Rules in front of the one that accepts the trial's datagrams. */
   readonly rules: number
   /** Which part a client plays, and where it attaches; not for relays. */
@@ -46,8 +52,10 @@ export interface Latency {
 /** A part's counters at one moment, by its own clocks. */
 export interface Snapshot {
   readonly atMs: number
-  /** CPU time of the whole process since it started. */
+  /** CPU time since it started: of the whole process, or of the server it runs. */
   readonly cpuMs: number
+  /** Memory of the same. */
+  readonly rssBytes: number
   /** Datagrams received (sink), sent (source) or sent and returned (source of round trips). */
   readonly datagrams: number
   readonly latency?: Latency | undefined

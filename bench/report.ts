@@ -1,8 +1,14 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { benchDir, type Repeat, type Results, type TrialResult } from './results.js'
+import type { Drawn } from './charts.js'
+import { findGoodTrial, findTrial, latenciesOf, medianOf } from './figures.js'
+import { benchDir } from './paths.js'
+import type { Repeat, Results, TrialResult } from './results.js'
+import { scenariosMarkdown } from './scenarios/report.js'
 import { spreadOf } from './statistics.js'
-import { BASELINE, bytesText, PAYLOADS_BYTES, SYSTEMS, type System } from './trials.js'
+import { targetsMarkdown } from './targets.js'
+import { grouped, ratio, short, table } from './text.js'
+import { BASELINES, bytesText, PAYLOADS_BYTES, SYSTEMS, type System } from './trials.js'
 
 const START = '<!-- results: made by "npm run bench -- --report", not by hand -->'
 const END = '<!-- end of results -->'
@@ -22,8 +28,11 @@ export function resultLine(result: TrialResult): string {
   return `${thousands(rate.median)} k/s ${range}, ${short(megabytes)} MB/s, ${cpuText}`
 }
 
-/** Puts tables of the results between the markers of bench/README.md. @returns its path. */
-export function writeReport(results: Results): string {
+/**
+ * Puts tables of the results between the markers of bench/README.md, and the charts.
+ * @returns its path.
+ */
+export function writeReport(results: Results, charts: readonly Drawn[]): string {
   const path = join(benchDir, 'README.md')
   const text = readFileSync(path, 'utf8')
   const start = text.indexOf(START)
@@ -32,76 +41,120 @@ export function writeReport(results: Results): string {
     throw new Error(`${path} lacks the lines "${START}" and "${END}" around the results`)
   }
   const head = text.slice(0, start + START.length)
-  writeFileSync(path, `${head}\n\n${markdownOf(results)}\n\n${text.slice(end)}`)
+  writeFileSync(path, `${head}\n\n${markdownOf(results, charts)}\n\n${text.slice(end)}`)
   return path
 }
 
-function markdownOf(results: Results): string {
-  const { machine, parameters } = results
-  const { seconds, repeats, warmUpSeconds, rules } = parameters
-  const flags = parameters.arguments
-  const command = ['npm run bench', ...(flags.length > 0 ? ['--', ...flags] : [])].join(' ')
-  const dirty = results.isDirty ? ' with changes' : ''
-  const versionsText = Object.entries(results.versions)
-    .map(entry => entry.join(' '))
-    .join(', ')
-  const memory = `${Math.round(machine.memoryBytes / 2 ** 30)} GiB`
+function markdownOf(results: Results, charts: readonly Drawn[]): string {
+  const baseline = baselineOf(results)
+  const times = `times ${baseline?.title ?? 'nothing'}`
   return [
-    `Measured ${results.date.slice(0, 10)} at commit ${results.commit}${dirty} on ${machine.cpu}, ` +
-      `${machine.cores} cores, ${memory}, ${machine.kernel}, Node ${machine.node}, ` +
-      `${versionsText}. Each figure is the median of ${repeats} ` +
-      `windows of ${seconds} s after at least ${warmUpSeconds} s of warm-up, with the lowest and the highest ` +
-      `window in brackets. v4vd looks up each datagram in a policy of ${rules + 1} rules, of which ` +
-      'the last one accepts it; the plain relay has no policy.',
-    `To repeat it: \`${command}\`.`,
+    aboutRun(results),
+    ...Object.entries(results.skipped).map(([name, needs]) => `Left out: ${name}, which ${needs}.`),
+    '### Throughput against others',
+    'Datagrams delivered per second, and in brackets how many times as many as with ' +
+      `${baseline?.title ?? 'nothing'}. The receiver ${RECEIVER_TEXT[results.parameters.touch]}.`,
+    matrixOf(results, baseline),
+    ...targetsMarkdown(results),
+    ...charts.map(({ title, path }) => `![${title}](${path})`),
     '### Throughput',
     table(
-      ['', 'payload', 'datagrams/s', 'MB/s', 'relay CPU s per million', 'times the plain relay'],
-      rowsOf(results, 'throughput', throughputCells),
+      ['', 'payload', 'datagrams/s', 'MB/s', 'relay CPU s per million', 'receiver gets', times],
+      rowsOf(results, 'throughput', throughputCells, baseline),
     ),
     '### Round trip',
     table(
-      [
-        '',
-        'payload',
-        'p50 µs',
-        'p99 µs',
-        'p99.9 µs',
-        'relay CPU s per million',
-        'p50 / plain relay’s',
-      ],
-      rowsOf(results, 'round-trip', roundTripCells),
+      ['', 'payload', 'p50 µs', 'p99 µs', 'p99.9 µs', 'relay CPU s per million', `p50 ${times}`],
+      rowsOf(results, 'round-trip', roundTripCells, baseline),
     ),
+    ...(results.scenarios === undefined ? [] : [scenariosMarkdown(results.scenarios)]),
   ].join('\n\n')
 }
 
-type Cells = (result: TrialResult, baseline: TrialResult | undefined) => string[]
+const RECEIVER_TEXT = {
+  all: 'compares every byte with what was sent',
+  stamp: 'reads the first word and the length alone',
+} as const
 
-function rowsOf(results: Results, measure: TrialResult['measure'], cells: Cells): string[][] {
-  const find = (system: string, bytes: number): TrialResult | undefined =>
-    results.trials.find(
-      trial => trial.system === system && trial.payloadBytes === bytes && trial.measure === measure,
-    )
+function aboutRun({ machine, parameters, commit, isDirty, date, versions }: Results): string {
+  const { seconds, repeats, warmUpSeconds, rules, arguments: flags } = parameters
+  const command = ['npm run bench', ...(flags.length > 0 ? ['--', ...flags] : [])].join(' ')
+  const versionsText = Object.entries(versions)
+    .map(entry => entry.join(' '))
+    .join(', ')
+  return (
+    `Measured ${date.slice(0, 10)} at commit ${commit}${isDirty ? ' with changes' : ''} on ` +
+    `${machine.cpu}, ${machine.cores} cores, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, ` +
+    `${machine.kernel}, Node ${machine.node}, ${versionsText}. Each figure is the median of ` +
+    `${repeats} windows of ${seconds} s after at least ${warmUpSeconds} s of warm-up, with the ` +
+    `lowest and the highest window in brackets. v4vd looks up each datagram in a policy of ` +
+    `${rules + 1} rules, of which the last one accepts it; the others have no policy.\n\n` +
+    `To repeat it: \`${command}\`.`
+  )
+}
+
+/** What v4vd is compared with in this run. */
+function baselineOf(results: Results): System | undefined {
+  const name = BASELINES.find(baseline =>
+    results.trials.some(({ system, failure }) => system === baseline && failure === undefined),
+  )
+  return SYSTEMS.find(system => system.name === name)
+}
+
+/** A row for each system, a column for each payload. */
+function matrixOf(results: Results, baseline: System | undefined): string {
+  const rate = (system: System | undefined, bytes: number): number | undefined => {
+    const result = system && findGoodTrial(results, system.name, 'throughput', bytes)
+    return result && medianOf(result, repeat => repeat.datagramsPerSecond)
+  }
+  const rows = SYSTEMS.map(system => [
+    system.title,
+    ...PAYLOADS_BYTES.map(bytes => {
+      const value = rate(system, bytes)
+      if (value === undefined) return ''
+      const against = ratio(value, rate(baseline, bytes))
+      return `${grouped(value)}${against && ` (${against})`}`
+    }),
+  ])
+  return table(
+    ['', ...PAYLOADS_BYTES.map(bytesText)],
+    rows.filter(row => row.slice(1).some(cell => cell !== '')),
+  )
+}
+
+type Cells = (result: TrialResult, baseline: TrialResult | undefined, system: System) => string[]
+
+function rowsOf(
+  results: Results,
+  measure: TrialResult['measure'],
+  cells: Cells,
+  comparedWith: System | undefined,
+): string[][] {
   const row = (system: System, bytes: number): string[] => {
-    const result = find(system.name, bytes)
+    const result = findTrial(results, system.name, measure, bytes)
     if (result === undefined) return []
     const start = [system.title, bytesText(bytes)]
     if (result.failure !== undefined) return [...start, `failed: ${result.failure}`]
-    const baseline = find(BASELINE, bytes)
-    return [...start, ...cells(result, baseline?.failure === undefined ? baseline : undefined)]
+    const baseline = comparedWith && findGoodTrial(results, comparedWith.name, measure, bytes)
+    return [...start, ...cells(result, baseline, system)]
   }
   return PAYLOADS_BYTES.flatMap(bytes => SYSTEMS.map(system => row(system, bytes))).filter(
     cellsOfRow => cellsOfRow.length > 0,
   )
 }
 
-function throughputCells(result: TrialResult, baseline: TrialResult | undefined): string[] {
+function throughputCells(
+  result: TrialResult,
+  baseline: TrialResult | undefined,
+  { bytes }: System,
+): string[] {
   const rate = (repeat: Repeat): number => repeat.datagramsPerSecond
   const { median, min, max } = spreadOf(result.repeats.map(rate))
   return [
     `${grouped(median)} (${grouped(min)} to ${grouped(max)})`,
     grouped(medianOf(result, repeat => repeat.megabytesPerSecond)),
     short(medianOf(result, repeat => repeat.relayCpuSecondsPerMillion)),
+    bytes,
     ratio(median, baseline && medianOf(baseline, rate)),
   ]
 }
@@ -117,39 +170,6 @@ function roundTripCells(result: TrialResult, baseline: TrialResult | undefined):
     short(medianOf(result, repeat => repeat.relayCpuSecondsPerMillion)),
     ratio(median, baseline && medianOf(baseline, p50)),
   ]
-}
-
-function medianOf(result: TrialResult, value: (repeat: Repeat) => number): number {
-  return spreadOf(result.repeats.map(value)).median
-}
-
-/** Medians of p50, p99 and p99.9 over the windows. */
-function latenciesOf(result: TrialResult): [number, number, number] {
-  return [
-    medianOf(result, repeat => repeat.latencyUs!.p50),
-    medianOf(result, repeat => repeat.latencyUs!.p99),
-    medianOf(result, repeat => repeat.latencyUs!.p999),
-  ]
-}
-
-function ratio(value: number, baseline: number | undefined): string {
-  return baseline === undefined ? '' : `${(value / baseline).toFixed(2)}x`
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  const rule = head.map((_, index) => (index === 0 ? '---' : '--:'))
-  return [line(head), line(rule), ...rows.map(line)].join('\n')
-}
-
-/** Three digits that count: `0.0912`, `5.3`, `187`. */
-function short(value: number): string {
-  return value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)))
-}
-
-/** `15 548 210` */
-function grouped(value: number): string {
-  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ' ')
 }
 
 function thousands(value: number): string {

@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import os from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import type { Latency, Measure } from './protocol.js'
+import { join } from 'node:path'
+import { versionIn } from './packages.js'
+import { benchDir, repositoryDir } from './paths.js'
+import { versionsOf } from './peers.js'
+import type { Latency, Measure, Touch } from './protocol.js'
+import type { ScenarioResult } from './scenarios/result.js'
+import { SYSTEMS } from './trials.js'
 
 /** One window of a trial. */
 export interface Repeat {
@@ -32,9 +35,13 @@ export interface Parameters {
   readonly repeats: number
   readonly warmUpSeconds: number
   readonly rules: number
+  /** What receivers do with the bytes. */
+  readonly touch: Touch
   /** Which trials were asked for; all where it is not there. */
   readonly only?: string | undefined
   readonly quick: boolean
+  /** The systems that v4vd is compared with were asked for, too. */
+  readonly peers: boolean
   /** What repeats the run: the arguments of "npm run bench --". */
   readonly arguments: readonly string[]
 }
@@ -54,16 +61,17 @@ export interface Results {
   }
   readonly versions: Readonly<Record<string, string>>
   readonly parameters: Parameters
+  /** Systems that are not installed on this machine: what they need, by name. */
+  readonly skipped: Readonly<Record<string, string>>
   readonly trials: readonly TrialResult[]
+  /** Not there in runs from before there were any. */
+  readonly scenarios?: readonly ScenarioResult[] | undefined
 }
 
-// Compiled files are in dist/bench; what people read and keep is in bench.
-const repositoryDir = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
-export const benchDir = join(repositoryDir, 'bench')
 const resultsDir = join(benchDir, 'results')
 
 /** What a run on this machine starts with. */
-export function describeRun(parameters: Parameters): Omit<Results, 'trials'> {
+export function describeRun(parameters: Parameters): Omit<Results, 'skipped' | 'trials'> {
   return {
     date: new Date().toISOString(),
     commit: git('rev-parse', '--short', 'HEAD') ?? 'unknown',
@@ -76,9 +84,11 @@ export function describeRun(parameters: Parameters): Omit<Results, 'trials'> {
       node: process.version,
     },
     versions: {
-      v4vd: versionOf(join(repositoryDir, 'package.json')),
-      ws: versionOf('ws/package.json'),
-      bufferutil: versionOf('bufferutil/package.json'),
+      v4vd: versionOf('.'),
+      ws: versionOf('node_modules/ws'),
+      bufferutil: versionOf('node_modules/bufferutil'),
+      koffi: versionOf('node_modules/koffi'),
+      ...(parameters.peers && peerVersions()),
     },
     parameters,
   }
@@ -86,8 +96,8 @@ export function describeRun(parameters: Parameters): Omit<Results, 'trials'> {
 
 /** Keeps a run. @returns where. A run of only some trials is kept beside those of all. */
 export function writeResults(results: Results): string {
-  const { only, quick } = results.parameters
-  const kind = only === undefined ? (quick ? '-quick' : '') : '-only'
+  const { quick } = results.parameters
+  const kind = isOfAll(results) ? (quick ? '-quick' : '') : '-only'
   mkdirSync(resultsDir, { recursive: true })
   const name = `${results.date.slice(0, 10)}-${results.commit}${kind}.json`
   const path = join(resultsDir, name)
@@ -100,9 +110,19 @@ export function newestResults(): Results | undefined {
   const names = readdirSync(resultsDir).filter(name => name.endsWith('.json'))
   return names
     .map(name => JSON.parse(readFileSync(join(resultsDir, name), 'utf8')) as Results)
-    .filter(({ parameters }) => parameters.only === undefined)
+    .filter(isOfAll)
     .sort((a, b) => a.date.localeCompare(b.date))
     .at(-1)
+}
+
+function isOfAll({ parameters }: Results): boolean {
+  return parameters.only === undefined && parameters.peers
+}
+
+function peerVersions(): Record<string, string> {
+  const versions: Record<string, string> = {}
+  for (const { peer } of SYSTEMS) if (peer !== undefined) Object.assign(versions, versionsOf(peer))
+  return versions
 }
 
 function git(...args: string[]): string | undefined {
@@ -117,12 +137,7 @@ function git(...args: string[]): string | undefined {
   }
 }
 
-/** @returns `none` where it is not installed: `ws` uses bufferutil to mask where it is. */
-function versionOf(packageFile: string): string {
-  try {
-    const { version } = createRequire(import.meta.url)(packageFile) as { version: string }
-    return version
-  } catch {
-    return 'none'
-  }
+/** @returns `none` for an optional package that is not installed. */
+function versionOf(folder: string): string {
+  return versionIn(join(repositoryDir, folder)) ?? 'none'
 }

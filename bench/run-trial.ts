@@ -51,7 +51,9 @@ export async function runTrial(
         scratchDir,
         door: system.door,
         receive: system.receive,
-        sharedMemory: system.sharedMemory,
+        sharedMemory: system.sharedMemory ?? 'off',
+        polling: system.polling ?? 'off',
+        touch: parameters.touch,
         rules: parameters.rules,
       }
       castParts(trial, job, fork)

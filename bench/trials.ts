@@ -1,3 +1,4 @@
+import type { PeerNeeds } from './peers.js'
 import type { Job, Measure } from './protocol.js'
 
 /** What is measured: a relay, clients, and the way they use each other. One row of the report. */
@@ -10,7 +11,18 @@ export interface System {
   readonly client: string | undefined
   readonly door: Job['door']
   readonly receive: Job['receive']
+  /** `require`: the clients share memory with the daemon. */
   readonly sharedMemory?: Job['sharedMemory']
+  /** `auto`: daemon and clients look for more before they sleep. */
+  readonly polling?: Job['polling']
+  /** Where not both of them. */
+  readonly measures?: readonly Measure[]
+  /** Not in quick runs of everything. */
+  readonly isExtra?: true
+  /** What the receiver gets: bytes where they came to lie, or a copy. */
+  readonly bytes: 'view' | 'copy' | 'view, copy if cut'
+  /** Only for systems that v4vd is compared with. */
+  readonly peer?: PeerNeeds
 }
 
 /**
@@ -25,7 +37,27 @@ export const SYSTEMS: readonly System[] = [
     client: 'v4vd-client',
     door: 'unix',
     receive: 'batches',
-    sharedMemory: 'off',
+    bytes: 'view',
+  },
+  {
+    name: 'v4vd-unix-one-by-one',
+    title: 'v4vd, Unix socket, `trySend` and `for await` one by one',
+    relay: 'v4vd-daemon',
+    client: 'v4vd-client',
+    door: 'unix',
+    receive: 'one-by-one',
+    bytes: 'copy',
+  },
+  {
+    name: 'v4vd-unix-polling',
+    title: 'v4vd, Unix socket, batches, with polling',
+    relay: 'v4vd-daemon',
+    client: 'v4vd-client',
+    door: 'unix',
+    receive: 'batches',
+    polling: 'auto',
+    measures: ['round-trip'],
+    bytes: 'view',
   },
   {
     name: 'v4vd-shm-batches',
@@ -35,15 +67,30 @@ export const SYSTEMS: readonly System[] = [
     door: 'unix',
     receive: 'batches',
     sharedMemory: 'require',
+    bytes: 'view',
   },
   {
-    name: 'v4vd-unix-one-by-one',
-    title: 'v4vd, Unix socket, `trySend` and `for await` one by one',
+    name: 'v4vd-shm-one-by-one',
+    title: 'v4vd, shared memory, `trySend` and `for await` one by one',
     relay: 'v4vd-daemon',
     client: 'v4vd-client',
     door: 'unix',
     receive: 'one-by-one',
-    sharedMemory: 'off',
+    sharedMemory: 'require',
+    isExtra: true,
+    bytes: 'copy',
+  },
+  {
+    name: 'v4vd-shm-polling',
+    title: 'v4vd, shared memory, batches, with polling',
+    relay: 'v4vd-daemon',
+    client: 'v4vd-client',
+    door: 'unix',
+    receive: 'batches',
+    sharedMemory: 'require',
+    polling: 'auto',
+    measures: ['round-trip'],
+    bytes: 'view',
   },
   {
     name: 'v4vd-ws-batches',
@@ -52,6 +99,7 @@ export const SYSTEMS: readonly System[] = [
     client: 'v4vd-client',
     door: 'ws',
     receive: 'batches',
+    bytes: 'view',
   },
   {
     name: 'v4vd-memory-batches',
@@ -60,6 +108,61 @@ export const SYSTEMS: readonly System[] = [
     client: undefined,
     door: 'memory',
     receive: 'batches',
+    isExtra: true,
+    bytes: 'view',
+  },
+  {
+    name: 'nats',
+    title: 'NATS over TCP',
+    relay: 'nats-server',
+    client: 'nats-client',
+    door: 'tcp',
+    receive: 'one-by-one',
+    bytes: 'view, copy if cut',
+    peer: {
+      package: '@nats-io/transport-node',
+      server: { command: 'nats-server', debianPackage: 'nats-server', versionArgs: ['--version'] },
+    },
+  },
+  {
+    name: 'redis',
+    title: 'Redis publish/subscribe, Unix socket',
+    relay: 'redis-server',
+    client: 'redis-client',
+    door: 'unix',
+    receive: 'one-by-one',
+    bytes: 'view, copy if cut',
+    peer: {
+      package: 'ioredis',
+      server: {
+        command: 'redis-server',
+        debianPackage: 'redis-server',
+        versionArgs: ['--version'],
+      },
+    },
+  },
+  {
+    name: 'mosquitto',
+    title: 'mosquitto, MQTT at most once, Unix socket',
+    relay: 'mosquitto',
+    client: 'mqtt-client',
+    door: 'unix',
+    receive: 'one-by-one',
+    bytes: 'view, copy if cut',
+    peer: {
+      package: 'mqtt',
+      server: { command: 'mosquitto', debianPackage: 'mosquitto', versionArgs: ['-h'] },
+    },
+  },
+  {
+    name: 'zeromq',
+    title: 'ZeroMQ push/pull through its proxy, Unix socket',
+    relay: 'zeromq-proxy',
+    client: 'zeromq-client',
+    door: 'unix',
+    receive: 'one-by-one',
+    bytes: 'view',
+    peer: { package: 'zeromq' },
   },
   {
     name: 'ws-relay',
@@ -68,11 +171,13 @@ export const SYSTEMS: readonly System[] = [
     client: 'ws-client',
     door: 'ws',
     receive: 'one-by-one',
+    bytes: 'view, copy if cut',
+    peer: {},
   },
 ]
 
-/** The system that others are compared with. */
-export const BASELINE = 'ws-relay'
+/** The system that others are compared with, and what takes its place where it is not installed. */
+export const BASELINES: readonly string[] = ['nats', 'ws-relay']
 
 export const PAYLOADS_BYTES: readonly number[] = [64, 1024, 16 * 1024, 64 * 1024]
 
@@ -89,7 +194,7 @@ export interface Trial {
 export function trials(): Trial[] {
   return MEASURES.flatMap(measure =>
     PAYLOADS_BYTES.flatMap(payloadBytes =>
-      SYSTEMS.map(system => ({
+      SYSTEMS.filter(({ measures = MEASURES }) => measures.includes(measure)).map(system => ({
         name: `${system.name}/${bytesText(payloadBytes)}/${measure}`,
         system,
         payloadBytes,
@@ -97,6 +202,12 @@ export function trials(): Trial[] {
       })),
     ),
   )
+}
+
+/** A quick run of everything has no extras, and times round trips of the smallest payload alone. */
+export function isInQuickRun({ system, measure, payloadBytes }: Trial): boolean {
+  if (system.isExtra) return false
+  return measure === 'throughput' || payloadBytes === PAYLOADS_BYTES[0]
 }
 
 /** `64B`, `16KiB` */

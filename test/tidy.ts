@@ -88,7 +88,7 @@ interface SourceFile {
 function sourceFiles(folder: string): SourceFile[] {
   if (!existsSync(folder)) return []
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter(file => file.endsWith('.ts'))
+    .filter(file => file.endsWith('.ts') && !file.includes('node_modules'))
     .sort()
     .map(file => {
       const path = join(folder, file)

@@ -12,12 +12,14 @@ export async function startBenchDaemon(job: Job): Promise<Daemon> {
   const policyDir = join(job.scratchDir, 'policy')
   mkdirSync(policyDir)
   writeFileSync(join(policyDir, '00-bench.yaml'), policyText(job.rules))
-  const daemon = await startDaemon({
+  const config = {
     stateDir: join(job.scratchDir, 'state'),
     policyDir,
     port: 0,
     logLevel: 'error',
-  })
+    polling: job.polling,
+  } as const
+  const daemon = await startDaemon(config)
   for (const name of Object.values(DOMAINS)) await post(daemon, '/v1/domains', { name })
   return daemon
 }

@@ -5,10 +5,18 @@ import type { Door, Job, Latency, PartName, Report, Request, Snapshot } from '..
 export interface Part {
   /** Datagrams received, or sent by a source. */
   readonly datagrams: number
+  /** What it costs, where that is not what this process does. */
+  cost?(): Cost
   /** Round trips since the last call. */
   takeLatency?(): Latency
   /** Sends nothing more from now on. */
   stop?(): void
+}
+
+/** What a process took so far. */
+export interface Cost {
+  readonly cpuMs: number
+  readonly rssBytes: number
 }
 
 /** Parts by name, and where clients of a relay attach. */
@@ -43,13 +51,17 @@ export async function hostParts(start: (job: Job, fail: Fail) => Promise<Hosted>
 }
 
 function snapshotOf(part: Part): Snapshot {
-  const { user, system } = process.cpuUsage()
   return {
     atMs: performance.now(),
-    cpuMs: (user + system) / 1000,
+    ...(part.cost?.() ?? costHere()),
     datagrams: part.datagrams,
     latency: part.takeLatency?.(),
   }
+}
+
+function costHere(): Cost {
+  const { user, system } = process.cpuUsage()
+  return { cpuMs: (user + system) / 1000, rssBytes: process.memoryUsage.rss() }
 }
 
 function tell(report: Report): void {

@@ -63,7 +63,7 @@ class Sink implements Part {
   readonly #check: SequenceCheck
 
   constructor(ring: Ring, job: Job, fail: Fail) {
-    const check = new SequenceCheck(job.payloadBytes, fail)
+    const check = new SequenceCheck(job.payloadBytes, job.touch, fail)
     this.#check = check
     receive(ring, job, fail, (bytes, start, end) => check.take(bytes, start, end))
   }
@@ -84,7 +84,7 @@ class Ping implements Part {
   constructor(ring: Ring, job: Job, fail: Fail) {
     this.#ring = ring
     this.#stamp = new Stamp(job.payloadBytes)
-    this.#check = new SequenceCheck(job.payloadBytes, fail)
+    this.#check = new SequenceCheck(job.payloadBytes, job.touch, fail)
     receive(ring, job, fail, (bytes, start, end) => {
       this.#trips.arrive()
       this.#check.take(bytes, start, end)

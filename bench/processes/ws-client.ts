@@ -1,5 +1,8 @@
 import { hostParts } from '../parts/part.js'
-import { wsPart } from '../parts/ws.js'
+import { peerPart } from '../parts/peer.js'
+import { connectWs } from '../parts/ws.js'
 
 /** A client of the plain `ws` relay. */
-await hostParts(async (job, fail) => ({ parts: { [job.part!]: await wsPart(job, fail) } }))
+await hostParts(async (job, fail) => ({
+  parts: { [job.part!]: await peerPart(connectWs, job, fail) },
+}))

@@ -91,7 +91,7 @@ export async function attach(options: DomainOptions): Promise<Domain> {
 }
 
 /** `http://host:8484` is the same daemon as `ws://host:8484/v1/attach`. */
-function attachUrl(url: URL): string {
+export function attachUrl(url: URL): string {
   if (url.protocol === 'unix:') return `unix:${decodeURIComponent(url.pathname)}`
   const attach = new URL(url)
   attach.protocol = url.protocol === 'https:' || url.protocol === 'wss:' ? 'wss:' : 'ws:'

@@ -2,11 +2,13 @@
 import { CommanderError } from 'commander'
 import { command, usageProblem } from './command.js'
 import { auditCommand } from './commands/audit.js'
+import { benchCommand } from './commands/bench.js'
 import { checkCommand } from './commands/check.js'
 import { configCommand } from './commands/config.js'
 import { demoCommand } from './commands/demo.js'
 import { domainCommand } from './commands/domain.js'
 import { flowsCommand } from './commands/flows.js'
+import { latencyCommand } from './commands/latency.js'
 import { listenCommand } from './commands/listen.js'
 import { pingCommand } from './commands/ping.js'
 import { policyCommand } from './commands/policy.js'
@@ -49,6 +51,8 @@ for (const child of [
   listenCommand(),
   sendCommand(),
   pingCommand(),
+  benchCommand(),
+  latencyCommand(),
   demoCommand(),
 ]) {
   program.addCommand(child)

@@ -43,6 +43,15 @@ await t.test('a wrong command line is one line on stderr and exit code 2', async
     [['send', 'web:1', 'x', '--stdin'], /exclude each other/],
     [['send', 'web:1', 'x', '--lines'], /--lines goes with --stdin/],
     [['ping', 'web:1', '--interval', '5'], /a time such as 500ms/],
+    [['bench', '--from', 'web'], /--from and --to go together/],
+    [['bench', '--from', 'web', '--to', 'db:x'], /--to: /],
+    [['bench', '--from', 'we/b', '--to', 'db'], /--from: a domain name is 1 to 63/],
+    [['bench', '--rate', '0'], /a whole number from 1 to 10000000/],
+    [['bench', '--rate', '9', '--size', '7'], /bears the time, which takes 8 bytes/],
+    [['bench', '--size', '17MiB'], /a datagram has at most/],
+    [['bench', '--transport', 'unix', '--url', 'http://h:1'], /is for the local daemon/],
+    [['latency', '--url', 'unix:/tmp/x', '--transport', 'ws'], /is the way of one domain/],
+    [['latency', '--seconds', 'soon'], /a number of seconds such as 5/],
     [['serve', '--listen', 'nowhere'], /HOST:PORT/],
   ]
   await twoAtATime(cases, async ([args, expected]) => {
@@ -87,6 +96,8 @@ await t.test('without a daemon every command says so, why, and what to do', asyn
     ['listen', '5', '--as', 'web'],
     ['send', 'web:1', 'x', '--as', 'web'],
     ['ping', 'web:1', '--as', 'web'],
+    ['bench'],
+    ['latency', '--transport', 'ws'],
   ]
   await twoAtATime(cases, async args => {
     const { code, stdout, stderr } = await run(args)

@@ -1,0 +1,21 @@
+/** A table in Markdown; all columns but the first are of figures. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+  const rule = head.map((_, index) => (index === 0 ? '---' : '--:'))
+  return [line(head), line(rule), ...rows.map(line)].join('\n')
+}
+
+/** `5.30x`, or nothing where there is nothing to compare with. */
+export function ratio(value: number, baseline: number | undefined): string {
+  return baseline === undefined ? '' : `${(value / baseline).toFixed(2)}x`
+}
+
+/** Three digits that count: `0.0912`, `5.3`, `187`. */
+export function short(value: number): string {
+  return value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)))
+}
+
+/** `15 548 210` */
+export function grouped(value: number): string {
+  return String(Math.round(value)).replace(/\B(?=(\d{3})+$)/g, ' ')
+}

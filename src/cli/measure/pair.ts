@@ -1,0 +1,208 @@
+import { randomBytes } from 'node:crypto'
+import { Option, type Command } from 'commander'
+import { domainNameProblem, parseEndpoint } from '../../abi/addr.js'
+import { AdminClient } from '../admin-client.js'
+import { attachPlace, attachUrl, type AttachPlace } from '../as-domain.js'
+import { withDaemon, type DaemonOptions } from '../command.js'
+import { domainPath } from '../commands/domain.js'
+import { askedUrl, runningDaemon } from '../daemon-place.js'
+import { errorText, failed, usage } from '../fail.js'
+import { note } from '../output.js'
+import type { RuleChanged, TokenIssued } from '../rest.js'
+
+const TRANSPORTS = ['unix', 'ws'] as const
+type TransportName = (typeof TRANSPORTS)[number]
+
+/** The port of the domain that receives, unless told (RFC 862: echo). */
+const PORT: number = 7
+const COMMENT = 'temporary, of v4v bench or latency'
+
+/** Options of the commands that measure between two domains. */
+export interface PairOptions extends DaemonOptions {
+  readonly from?: string
+  readonly to?: string
+  readonly transport?: TransportName
+}
+
+/** One of the two domains, and how to attach as it. */
+export interface Seat {
+  readonly name: string
+  /** 0 for a free one. */
+  readonly port: number
+  readonly place: AttachPlace
+}
+
+/** The two domains of a measurement. */
+export interface Pair {
+  readonly from: Seat
+  readonly to: Seat
+  readonly transport: TransportName
+  /** Removes what was only made for the measurement. */
+  end(): Promise<void>
+}
+
+export const PAIR_HELP = `
+Without --from and --to two domains and a rule between them are made, and removed again at the end;
+that takes the rights of an admin. Domains that are named are used as they are, under the policy as
+it is: "v4v bench" needs a rule from the one to the other, "v4v latency" one with --replies.
+Over WebSocket each side needs a token: $V4V_FROM_TOKEN and $V4V_TO_TOKEN, else an admin's rights
+to issue them for the time of the measurement.
+The receiver is a process of its own on this machine; both ends use nothing but the SDK.`
+
+/** Adds `--from`, `--to`, `--transport`, `--url` and `--state`. */
+export function withPair(target: Command): Command {
+  return withDaemon(target, 'http://host:8484')
+    .option('--from <name[:port]>', 'the domain that sends')
+    .option('--to <name[:port]>', `the domain that receives (port ${PORT} unless told)`)
+    .addOption(
+      new Option('--transport <transport>', 'how both attach (unix; with --url ws)').choices(
+        TRANSPORTS,
+      ),
+    )
+}
+
+/**
+ * Finds or makes the two domains.
+ * @throws Failure that says what is missing.
+ */
+export async function openPair(options: PairOptions): Promise<Pair> {
+  const { from, to } = options
+  const asked = askedUrl(options)
+  const transport = options.transport ?? (asked === undefined ? 'unix' : 'ws')
+  if (transport === 'unix' && asked !== undefined) {
+    throw usage('--transport unix is for the local daemon', 'name it by --state instead of --url')
+  }
+  if (asked?.protocol === 'unix:') {
+    throw usage('a unix: URL is the way of one domain', 'name the local daemon by --state')
+  }
+  if ((from === undefined) !== (to === undefined)) {
+    throw usage('--from and --to go together', 'give both, or none for temporary domains')
+  }
+  const making = new Making(options, transport)
+  try {
+    if (from !== undefined && to !== undefined) {
+      return await making.named(endOf('--from', from, 0), endOf('--to', to, PORT))
+    }
+    return await making.temporary()
+  } catch (error) {
+    await making.undo()
+    throw error
+  }
+}
+
+interface End {
+  readonly name: string
+  readonly port: number
+}
+
+function endOf(flag: string, text: string, port: number): End {
+  if (!text.includes(':')) {
+    const problem = domainNameProblem(text)
+    if (problem !== undefined) throw usage(`${flag}: ${problem}`)
+    return { name: text, port }
+  }
+  const endpoint = parseEndpoint(text)
+  if (typeof endpoint === 'string') throw usage(`${flag}: ${endpoint}`)
+  return { name: String(endpoint.domain), port: endpoint.port }
+}
+
+/** Makes what a measurement needs, and knows how to take it back. */
+class Making {
+  readonly #options: PairOptions
+  readonly #transport: TransportName
+  readonly #undo: { readonly what: string; readonly run: () => Promise<unknown> }[] = []
+  #client: AdminClient | undefined
+
+  constructor(options: PairOptions, transport: TransportName) {
+    this.#options = options
+    this.#transport = transport
+  }
+
+  async temporary(): Promise<Pair> {
+    const client = await this.#admin()
+    const id = randomBytes(4).toString('hex')
+    const [from, to] = [`bench-${id}-from`, `bench-${id}-to`]
+    for (const name of [from, to]) {
+      await client.call('POST', '/v1/domains', { name })
+      this.#later(`domain ${name}`, () => client.call('DELETE', domainPath(name)))
+    }
+    const answer = await client.call<RuleChanged>('POST', '/v1/rules', {
+      action: 'accept',
+      source: `${from}:*`,
+      destination: `${to}:${PORT}`,
+      replies: true,
+      position: 1,
+      comment: COMMENT,
+    })
+    const path = `/v1/rules/${encodeURIComponent(answer.rule.id)}`
+    this.#later(`rule ${answer.rule.id}`, () => client.call('DELETE', path))
+    return this.named({ name: from, port: 0 }, { name: to, port: PORT })
+  }
+
+  async named(from: End, to: End): Promise<Pair> {
+    const places = {
+      from: await this.#placeOf(from.name, 'V4V_FROM_TOKEN'),
+      to: await this.#placeOf(to.name, 'V4V_TO_TOKEN'),
+    }
+    return {
+      from: { ...from, place: places.from },
+      to: { ...to, place: places.to },
+      transport: this.#transport,
+      end: () => this.undo(),
+    }
+  }
+
+  /** Takes everything back, the last thing first. What can't be is said. */
+  async undo(): Promise<void> {
+    const left: string[] = []
+    let why = ''
+    for (let step = this.#undo.pop(); step !== undefined; step = this.#undo.pop()) {
+      const { what, run } = step
+      await run().catch((error: unknown) => {
+        left.push(what)
+        why = errorText(error)
+      })
+    }
+    if (left.length > 0) note(`v4v: to be removed by hand: ${left.join(', ')} (${why})`)
+  }
+
+  async #placeOf(name: string, tokenVariable: string): Promise<AttachPlace> {
+    const { url, state } = this.#options
+    if (this.#transport === 'unix') {
+      return attachPlace({ as: name, ...(state === undefined ? {} : { state }) })
+    }
+    const asked = askedUrl(this.#options)
+    const daemonUrl = asked ?? new URL((await runningDaemon(this.#options)).url)
+    const token = process.env[tokenVariable] || (await this.#issueToken(name, tokenVariable, url))
+    return { url: attachUrl(daemonUrl), token }
+  }
+
+  async #issueToken(name: string, variable: string, url: string | undefined): Promise<string> {
+    let client
+    try {
+      client = await this.#admin()
+    } catch (error) {
+      const where = url === undefined ? '' : ` at ${url}`
+      throw failed(
+        `there is no token for ${name}${where}`,
+        `set ${variable}, or V4V_ADMIN_TOKEN to have one issued`,
+        error,
+      )
+    }
+    const issued = await client.call<TokenIssued>('POST', `${domainPath(name)}/tokens`, {
+      label: COMMENT,
+    })
+    const { id } = issued.token
+    this.#later(`token ${id} of domain ${name}`, () => client.call('DELETE', `/v1/tokens/${id}`))
+    return issued.text
+  }
+
+  async #admin(): Promise<AdminClient> {
+    this.#client ??= await AdminClient.open(this.#options)
+    return this.#client
+  }
+
+  #later(what: string, run: () => Promise<unknown>): void {
+    this.#undo.push({ what, run })
+  }
+}
