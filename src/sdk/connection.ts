@@ -261,8 +261,7 @@ export class Connection implements TransportReceiver {
       case FRAME.RESULT: {
         const result = decodeResult(source, at)
         if (typeof result === 'string') return result
-        this.#rings.onResult(result)
-        return undefined
+        return this.#rings.onResult(result)
       }
       case FRAME.NOTIFIED: {
         const entries = decodeNotified(source, at)
