@@ -173,6 +173,7 @@ export class Connection implements TransportReceiver {
       this.#whenTransportClosed.then(resolve, reject)
       return undefined
     }).catch(() => this.#transport.destroy())
+    this.#transport.release?.()
   }
 
   onBytes(source: FrameBytes, start: number, end: number): void {
