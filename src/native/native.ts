@@ -1,5 +1,3 @@
-import { constants } from 'node:fs'
-
 /**
  * The few system calls that Node has not: memory shared between processes, and giving way to
  * another process. Only on Linux, and only where the optional package koffi can be loaded;
@@ -15,8 +13,6 @@ export interface Native {
   sealLength(fd: number): void
   /** Maps the first `bytes` of a file, to be read and written, shared with whoever else maps it. */
   map(fd: number, bytes: number): Mapping
-  /** Opens a file to be read and written. */
-  open(path: string): number
   close(fd: number): void
   /** Lets another process run that waits for this processor; returns at once where none does. */
   yieldProcessor(): void
@@ -26,8 +22,9 @@ export interface Native {
 export interface Mapping {
   readonly bytes: Uint8Array
   /**
-   * Gives whole pages back to the system: they are zero from then on, for everybody.
-   * @param offset and `length` are multiples of a page.
+   * Gives whole pages back to the system, if they are pages where this runs: they are zero from
+   * then on, for everybody.
+   * @param offset and `length` are multiples of 4096.
    */
   remove(offset: number, length: number): void
   /**
@@ -63,7 +60,6 @@ const NOTHING_THERE = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE
 /** MAP_FAILED, and the sign of an address that is none. */
 const MAP_FAILED = -1n
 const MADV_REMOVE = 9
-const O_CLOEXEC = 0x80000
 
 let loading: Promise<Native | undefined> | undefined
 
@@ -102,7 +98,6 @@ function bind(koffi: Koffi): Native {
   )
   const munmap = libc.func('int munmap(intptr_t at, size_t length)')
   const madvise = libc.func('int madvise(intptr_t at, size_t length, int advice)')
-  const open = libc.func('int open(const char *path, int flags, int mode)')
   const close = libc.func('int close(int fd)')
   const schedYield = libc.func('int sched_yield()')
 
@@ -139,14 +134,11 @@ function bind(koffi: Koffi): Native {
       forgotten.register(buffer, { at, bytes })
       return {
         bytes: new Uint8Array(buffer),
-        remove: (offset, length) =>
-          void checked('madvise', madvise(at + BigInt(offset), length, MADV_REMOVE)),
+        remove: (offset, length) => void madvise(at + BigInt(offset), length, MADV_REMOVE),
         // Not unmapped: nothing can take its memory from a buffer that something may refer to.
         release: () => void mapped(mmap(at, bytes, PROT_READ_WRITE, NOTHING_THERE, -1, 0)),
       }
     },
-    open: path =>
-      checked('open', open(path, constants.O_RDWR | constants.O_NONBLOCK | O_CLOEXEC, 0)),
     close: fd => void checked('close', close(fd)),
     yieldProcessor: () => void schedYield(),
   }

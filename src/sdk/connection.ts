@@ -173,6 +173,7 @@ export class Connection implements TransportReceiver {
       this.#whenTransportClosed.then(resolve, reject)
       return undefined
     }).catch(() => this.#transport.destroy())
+    this.#transport.release?.()
   }
 
   onBytes(source: FrameBytes, start: number, end: number): void {
@@ -261,8 +262,7 @@ export class Connection implements TransportReceiver {
       case FRAME.RESULT: {
         const result = decodeResult(source, at)
         if (typeof result === 'string') return result
-        this.#rings.onResult(result)
-        return undefined
+        return this.#rings.onResult(result)
       }
       case FRAME.NOTIFIED: {
         const entries = decodeNotified(source, at)

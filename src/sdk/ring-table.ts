@@ -68,23 +68,27 @@ export class RingTable {
     this.#places.set(handle, memory)
   }
 
-  /** The daemon's answer to one of the requests. */
-  onResult(result: Result): void {
+  /** The daemon's answer to one of the requests; says what is wrong with it. */
+  onResult(result: Result): string | undefined {
     const { requestId } = result
     const isForPartner = this.#registering.get(requestId)
     this.#registering.delete(requestId)
     if (isForPartner === undefined || result.errno !== 0) {
       this.#calls.answer(requestId, result)
-      return
+      return undefined
     }
     // Made here and not by who waits: the ring's first bytes may be right behind this frame.
     const { ring: handle, port, ringBytes } = result
     const memory = this.#places.get(handle)
     this.#places.delete(handle)
+    if (memory !== undefined && memory.bytes.length !== ringBytes) {
+      return 'RESULT gives a ring another length than the place it has'
+    }
     const ring = new Ring(this.#connection, handle, port, ringBytes, memory)
     this.#rings.set(ring.handle, ring)
     if (isForPartner) this.#partnerRings.add(ring)
     this.#calls.answer(requestId, ring)
+    return undefined
   }
 
   /** Rings at this port went because the one domain that could send to them was removed. */

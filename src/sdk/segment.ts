@@ -13,6 +13,8 @@ import type { Native } from '../native/native.js'
 export interface Segment {
   readonly memory: SharedMemory
   readonly layout: SharedLayout
+  /** Gives the memory back; who still looks at it sees nothing in it. */
+  readonly release: () => void
 }
 
 /**
@@ -34,7 +36,7 @@ export function mapSegment(native: Native, shared: Shared): Segment {
     if (size !== segmentBytes) throw new Error(`${path} has ${size} bytes, not ${segmentBytes}`)
     const mapping = native.map(fd, segmentBytes)
     const memory = sharedMemory(mapping.bytes)
-    if (hasNonce(memory, nonce)) return { memory, layout }
+    if (hasNonce(memory, nonce)) return { memory, layout, release: () => mapping.release() }
     mapping.release()
     throw new Error(`${path} is not the memory that the daemon offers`)
   } finally {

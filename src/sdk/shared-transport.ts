@@ -20,6 +20,7 @@ export class SharedTransport implements Transport {
   readonly #socket: UnixTransport
   #receiver: TransportReceiver | undefined
   #queues: SharedQueues | undefined
+  #segment: Segment | undefined
   #isEnding = false
   #problem: Error | undefined
   /** Whole frames only, so that the last of the socket's can come between those of the memory. */
@@ -62,8 +63,10 @@ export class SharedTransport implements Transport {
     this.#socket.send([encodeMapped(requestId, segment !== undefined)])
     if (segment === undefined) return
     const receiver = this.#receiver!
+    this.#segment = segment
     this.#queues = new SharedQueues({
-      ...segment,
+      memory: segment.memory,
+      layout: segment.layout,
       polling,
       load: this.load,
       ring: () => this.#socket.send(BELL),
@@ -90,6 +93,10 @@ export class SharedTransport implements Transport {
 
   destroy(): void {
     this.#socket.destroy()
+  }
+
+  release(): void {
+    this.#segment?.release()
   }
 
   #onBytes(source: FrameBytes, start: number, end: number): void {

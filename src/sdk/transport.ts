@@ -31,6 +31,8 @@ export interface Transport {
   send(chunks: readonly Uint8Array[]): boolean
   /** Sends what it was given and then closes; `onClose` follows. */
   close(): void
+  /** Nobody will look at what it brought any more, which it may keep memory for. */
+  release?(): void
   /** Closes at once, without sending the rest; `onClose` follows. */
   destroy(): void
 }

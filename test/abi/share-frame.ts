@@ -50,6 +50,6 @@ await t.test('RING_PLACE', async t => {
 await t.test('BELL is a header and nothing else', async t => {
   t.same(
     [...frameBytes(frame.encodeBell()).bytes],
-    [16, 0, 0, 0, 0x42, ...new Array<number>(11).fill(0)],
+    [16, 0, 0, 0, 0x42, ...Array.from({ length: 11 }, () => 0)],
   )
 })

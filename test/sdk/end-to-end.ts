@@ -8,7 +8,8 @@ import { startDaemon, type TestDaemon } from '../fixtures/daemon.js'
 const DATAGRAMS = 100_000
 
 const ways: Record<string, (daemon: TestDaemon, name: string) => ConnectOptions> = {
-  'a Unix socket': (daemon, name) => daemon.as(name),
+  'a Unix socket': (daemon, name) => ({ ...daemon.as(name), sharedMemory: 'off' }),
+  'shared memory, where there is some': (daemon, name) => daemon.as(name),
   'a WebSocket': (daemon, name) => daemon.as(name, 'ws'),
   'a pair in one process': (daemon, name) => ({
     memory: () => {

@@ -193,6 +193,18 @@ await t.test('who may share no more goes on over the socket', async t => {
   await off.close()
 })
 
+await t.test('memory is given back when the session is closed', async t => {
+  const { daemon, web } = await pair(t)
+  const db = await connect({ ...daemon.as('db'), sharedMemory: 'require' })
+  const sink = await db.bind(9)
+  await web.send('db:9', new Uint8Array(1000).fill(1))
+  const { value } = await sink.batches().next()
+  t.equal(value?.data(0)[999], 1)
+  const { bytes } = value!
+  await db.close()
+  t.ok(bytes.every(byte => byte === 0))
+})
+
 await t.test('requests are answered at once by one who waits for them', async t => {
   const { daemon, web, db } = await pair(t)
   await daemon.admin.addRule('accept', 'db:*', 'web:*')
