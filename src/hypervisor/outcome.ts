@@ -33,6 +33,8 @@ export interface RunOutcome {
   malformed: boolean
   /** Slot bytes of what was accepted, which is where the rest starts. */
   slotBytes: number
+  /** Slot bytes that the ring still takes of this domain, where that is little; else Infinity. */
+  roomBytes: number
 }
 
 export function refusal(code: ErrorCode, detail = ''): Refusal {

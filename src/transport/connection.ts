@@ -26,7 +26,12 @@ import {
   SEND_RETRY,
   type FrameBytes,
 } from '../abi/frame.js'
-import { FRAME_BYTES_MAX, HELLO_BYTES_MAX, SEND_HEADER_BYTES } from '../abi/limits.js'
+import {
+  FRAME_BYTES_MAX,
+  HELLO_BYTES_MAX,
+  MESSAGE_HEADER_BYTES,
+  SEND_HEADER_BYTES,
+} from '../abi/limits.js'
 import type { Domain } from '../hypervisor/domain.js'
 import type { SessionEvent, SessionSink } from '../hypervisor/event.js'
 import type { RegisterOutcome } from '../hypervisor/outcome.js'
@@ -294,11 +299,13 @@ export class Connection implements SessionSink {
     }
     let start = sendSlotsAt(at)
     let seq = firstSeq
+    let roomBytes = Infinity
     while (run.count > 0) {
       const outcome = this.#hub.hypervisor.sendRun(session, run, source, start, end)
       if (outcome.malformed) return 'SEND does not carry the messages its header counts'
       seq += outcome.accepted
       run.count -= outcome.accepted
+      roomBytes = outcome.roomBytes
       if (outcome.code === null) break
       const { refused, code, decisionId } = outcome
       this.#output.failed({ firstSeq: seq, count: refused, errno: errnoOf(code), decisionId })
@@ -310,6 +317,10 @@ export class Connection implements SessionSink {
       start += (view.getUint32(start, true) + 15) & ~15
     }
     this.#nextSeq = firstSeq + total
+    if (roomBytes !== Infinity) {
+      const payloadBytes = Math.max(0, roomBytes - MESSAGE_HEADER_BYTES)
+      this.#output.room(frameX(view, at), run.port, payloadBytes)
+    }
     this.#output.sent(this.#nextSeq)
     this.#queue()
     return undefined

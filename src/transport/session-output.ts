@@ -24,13 +24,19 @@ export class SessionOutput {
   #frames: Uint8Array[] = []
   #frameBytes = 0
   #failures: SendFailure[] = []
+  /** How little room rings have that were sent to; told in front of the next SENT. */
+  #rooms: EventFrame[] = []
   #sentUpTo = 0
   #sentTold = 0
   readonly #rings = new Set<Ring>()
 
   /** Bytes that wait, besides those in rings. */
   get waitingBytes(): number {
-    return this.#frameBytes + this.#failures.length * SENT_ENTRY_BYTES
+    return (
+      this.#frameBytes +
+      this.#failures.length * SENT_ENTRY_BYTES +
+      this.#rooms.length * FRAME_HEADER_BYTES
+    )
   }
 
   get isEmpty(): boolean {
@@ -54,6 +60,13 @@ export class SessionOutput {
   /** Everything before `seq` is decided. */
   sent(seq: number): void {
     this.#sentUpTo = seq
+  }
+
+  /** Notes how much room is left behind what was decided; what is known of the same ring is over. */
+  room(target: number, port: number, payloadBytes: number): void {
+    const last = this.#rooms.at(-1)
+    if (last?.target === target && last.port === port) this.#rooms.pop()
+    this.#rooms.push({ kind: 'room', target, port, value: payloadBytes })
   }
 
   /** Notes a refusal, as one with the last where they are neighbours of the same kind. */
@@ -98,6 +111,8 @@ export class SessionOutput {
 
   #takeSent(chunks: Uint8Array[]): void {
     if (this.#sentTold === this.#sentUpTo && this.#failures.length === 0) return
+    for (const room of this.#rooms) chunks.push(encodeEvent(room))
+    this.#rooms = []
     const failures = this.#failures
     this.#failures = []
     for (let first = 0; ; first += FAILURES_PER_FRAME) {
