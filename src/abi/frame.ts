@@ -66,6 +66,7 @@ export const EVENT_KIND = {
   'ring-down': 3,
   'domain-down': 4,
   'policy-changed': 5,
+  room: 6,
 } as const
 export type EventKind = keyof typeof EVENT_KIND
 

@@ -19,6 +19,9 @@ import type { Ring } from './ring.js'
 import type { Session } from './session.js'
 import type { RingWish, Target } from './target.js'
 
+/** Room in a ring that is worth telling of: less than this, and than half of the ring. */
+const LITTLE_ROOM_BYTES = 1024 * 1024
+
 /** A run of messages as they lie in a SEND frame. */
 export interface Run {
   readonly sourcePort: Port
@@ -49,6 +52,7 @@ export class Exchange {
     malformed: false,
     slotBytes: 0,
     refusedSlotBytes: 0,
+    roomBytes: Infinity,
   }
   #lastDecisionId: number
 
@@ -130,6 +134,9 @@ export class Exchange {
       this.#refuseForSpace(session, run, ring, copy.nextSize)
       session.blockedOn.add(ring)
       ring.blocked.add(session)
+    } else {
+      const room = Math.min(ring.buffer.roomBytes, shareRoom - copy.slotBytes)
+      if (room < Math.min(LITTLE_ROOM_BYTES, ring.buffer.length / 2)) outcome.roomBytes = room
     }
     return outcome
   }
@@ -260,6 +267,7 @@ export class Exchange {
     outcome.malformed = false
     outcome.slotBytes = 0
     outcome.refusedSlotBytes = 0
+    outcome.roomBytes = Infinity
     return outcome
   }
 

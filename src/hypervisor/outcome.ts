@@ -35,6 +35,8 @@ export interface RunOutcome {
   slotBytes: number
   /** Slot bytes of a message that was refused alone, behind which the rest starts; else 0. */
   refusedSlotBytes: number
+  /** Slot bytes that the ring still takes of this domain, where that is little; else Infinity. */
+  roomBytes: number
 }
 
 export function refusal(code: ErrorCode, detail = ''): Refusal {

@@ -307,6 +307,9 @@ export class Connection implements TransportReceiver {
       case 'space':
         for (const flow of this.targets.flowsAt(target, port)) this.sender.onSpace(flow, value)
         return
+      case 'room':
+        for (const flow of this.targets.flowsAt(target, port)) this.sender.onRoom(flow, value)
+        return
       case 'ring-up':
         for (const flow of this.targets.flowsAt(target, port)) this.sender.onRingUp(flow)
         this.#tell({ kind, domain, port })

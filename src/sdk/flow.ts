@@ -35,6 +35,8 @@ export class Flow {
   readonly port: number
   /** Slot bytes that may be on the way. */
   windowBytes = WINDOW_BYTES_START
+  /** The next SENT leaves so little room in the ring that the window is that. */
+  isTight = false
   bytesInFlight = 0
   messagesInFlight = 0
   /** Refused for want of space; nothing is sent until there is some. */
@@ -93,9 +95,16 @@ export class Flow {
     return this.isClear && this.bytesInFlight * 2 <= this.windowBytes
   }
 
-  /** What was accepted shows that more may be on the way. */
+  /** What was accepted, and left room for as much again, shows that more may be on the way. */
   grow(acceptedBytes: number): void {
-    this.windowBytes = Math.min(WINDOW_BYTES_MAX, this.windowBytes + (acceptedBytes >>> 3))
+    if (this.isTight) return
+    this.windowBytes = Math.min(WINDOW_BYTES_MAX, this.windowBytes + acceptedBytes)
+  }
+
+  /** Behind what the next SENT decides a message would fit that takes so many payload bytes. */
+  noteRoom(payloadBytes: number): void {
+    this.isTight = true
+    this.windowBytes = Math.min(WINDOW_BYTES_MAX, messageSlotsBytes(payloadBytes))
   }
 
   /** A message would fit that takes so many payload bytes. */

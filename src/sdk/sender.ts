@@ -35,6 +35,8 @@ export class Sender implements Verdicts {
   /** Asks the daemon to say when a ring appears. */
   readonly #watchRing: (flow: Flow, ring: Ring) => void
   #decidedSeq = 0
+  /** Flows to rings with little room, as said in front of the next SENT. */
+  #tight: Flow[] = []
 
   constructor(packer: Packer, load: Load, watchRing: (flow: Flow, ring: Ring) => void) {
     this.#packer = packer
@@ -85,6 +87,8 @@ export class Sender implements Verdicts {
     const decided = readSent(this.#packer, view, at, this.#decidedSeq, this)
     if (typeof decided === 'string') return decided
     this.#decidedSeq = decided
+    for (const flow of this.#tight) flow.isTight = false
+    this.#tight.length = 0
     this.#pump.pumpAll()
     return undefined
   }
@@ -93,6 +97,12 @@ export class Sender implements Verdicts {
   onSpace(flow: Flow, payloadBytes: number): void {
     flow.noteSpace(payloadBytes)
     this.#unblockIfReady(flow)
+  }
+
+  /** A ring takes so much more behind what the next SENT decides. */
+  onRoom(flow: Flow, payloadBytes: number): void {
+    flow.noteRoom(payloadBytes)
+    this.#tight.push(flow)
   }
 
   /** A ring that was asked for is there. */

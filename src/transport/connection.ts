@@ -27,7 +27,12 @@ import {
   type FrameBytes,
 } from '../abi/frame.js'
 import { encodeRingPlace } from '../abi/share-frame.js'
-import { FRAME_BYTES_MAX, HELLO_BYTES_MAX, SEND_HEADER_BYTES } from '../abi/limits.js'
+import {
+  FRAME_BYTES_MAX,
+  HELLO_BYTES_MAX,
+  MESSAGE_HEADER_BYTES,
+  SEND_HEADER_BYTES,
+} from '../abi/limits.js'
 import type { Domain } from '../hypervisor/domain.js'
 import type { SessionEvent, SessionSink } from '../hypervisor/event.js'
 import type { RegisterOutcome } from '../hypervisor/outcome.js'
@@ -325,8 +330,9 @@ export class Connection implements SessionSink {
     }
     const flags = frameFlags(view, at)
     if ((flags & ~SEND_RETRY) !== 0) return 'SEND has reserved flags set'
-    const target = this.#names.target(frameX(view, at))
-    if (target === undefined) return `SEND names target ${frameX(view, at)}, which is not defined`
+    const handle = frameX(view, at) // once: a client that shares this memory may change it
+    const target = this.#names.target(handle)
+    if (target === undefined) return `SEND names target ${handle}, which is not defined`
     const total = sendCount(view, at)
     if (total === 0) return 'SEND carries no message'
     const run = {
@@ -339,11 +345,13 @@ export class Connection implements SessionSink {
     }
     let start = sendSlotsAt(at)
     let seq = firstSeq
+    let roomBytes = Infinity
     while (run.count > 0) {
       const outcome = this.#hub.hypervisor.sendRun(session, run, source, start, end)
       if (outcome.malformed) return 'SEND does not carry the messages its header counts'
       seq += outcome.accepted
       run.count -= outcome.accepted
+      roomBytes = outcome.roomBytes
       if (outcome.code === null) break
       const { refused, code, decisionId } = outcome
       this.#output.failed({ firstSeq: seq, count: refused, errno: errnoOf(code), decisionId })
@@ -355,6 +363,10 @@ export class Connection implements SessionSink {
     }
     this.#nextSeq = firstSeq + total
     this.#hub.watch.came(total)
+    if (roomBytes !== Infinity) {
+      const payloadBytes = Math.max(0, roomBytes - MESSAGE_HEADER_BYTES)
+      this.#output.room(handle, run.port, payloadBytes)
+    }
     this.#output.sent(this.#nextSeq)
     this.#queue()
     return undefined

@@ -11,9 +11,12 @@ import { frameBytes, SENT_ENTRY_BYTES } from '../abi/frame.js'
 import { FRAME_HEADER_BYTES } from '../abi/limits.js'
 import type { Ring } from '../hypervisor/ring.js'
 
-/** Ring bytes in one write: as much as a Unix socket's buffer takes at once, and some more. */
+/** Ring bytes in one write, where several rings have some. */
 const RING_BYTES_PER_WRITE = 256 * 1024
-/** Of one ring in one write, so that a busy ring does not hold up the others of its session. */
+/**
+ * Of one ring in one write: what a Unix socket's buffer takes at once, so that one call writes all
+ * of it, and no more, so that a busy ring does not hold up the others of its session.
+ */
 const RING_BYTES_PER_TURN = 128 * 1024
 /** Failures in one SENT frame. */
 const FAILURES_PER_FRAME = 4096
@@ -26,13 +29,19 @@ export class SessionOutput {
   #frames: Uint8Array[] = []
   #frameBytes = 0
   #failures: SendFailure[] = []
+  /** How little room rings have that were sent to; told in front of the next SENT. */
+  #rooms: EventFrame[] = []
   #sentUpTo = 0
   #sentTold = 0
   readonly #rings = new Set<Ring>()
 
   /** Bytes that wait, besides those in rings. */
   get waitingBytes(): number {
-    return this.#frameBytes + this.#failures.length * SENT_ENTRY_BYTES
+    return (
+      this.#frameBytes +
+      this.#failures.length * SENT_ENTRY_BYTES +
+      this.#rooms.length * FRAME_HEADER_BYTES
+    )
   }
 
   get isEmpty(): boolean {
@@ -56,6 +65,13 @@ export class SessionOutput {
   /** Everything before `seq` is decided. */
   sent(seq: number): void {
     this.#sentUpTo = seq
+  }
+
+  /** Notes how much room is left behind what was decided; what is known of the same ring is over. */
+  room(target: number, port: number, payloadBytes: number): void {
+    const last = this.#rooms.at(-1)
+    if (last?.target === target && last.port === port) this.#rooms.pop()
+    this.#rooms.push({ kind: 'room', target, port, value: payloadBytes })
   }
 
   /** Notes a refusal, as one with the last where they are neighbours of the same kind. */
@@ -89,8 +105,9 @@ export class SessionOutput {
     this.#frameBytes = 0
     this.#takeSent(chunks)
     let budget = RING_BYTES_PER_WRITE
+    let rings = this.#rings.size // those that have more go behind the others
     for (const ring of this.#rings) {
-      if (budget <= 0) break
+      if (budget <= 0 || rings-- === 0) break
       this.#rings.delete(ring)
       if (ring.buffer.placeOffset !== undefined) {
         tellInPlace(ring, chunks)
@@ -104,6 +121,8 @@ export class SessionOutput {
 
   #takeSent(chunks: Uint8Array[]): void {
     if (this.#sentTold === this.#sentUpTo && this.#failures.length === 0) return
+    for (const room of this.#rooms) chunks.push(encodeEvent(room))
+    this.#rooms = []
     const failures = this.#failures
     this.#failures = []
     for (let first = 0; ; first += FAILURES_PER_FRAME) {

@@ -4,6 +4,12 @@ import { frameBytes, type FrameBytes } from '../abi/frame.js'
 /** One read: as much as a Unix socket's buffer holds at once, and some more. */
 const READ_BYTES = 256 * 1024
 
+/**
+ * After so many bytes of one socket the others have their turn: one that is filled as fast as it is
+ * read would be read many times in a row.
+ */
+const TURN_BYTES = 1024 * 1024
+
 /** What is read into, by every socket of this process: a read is dealt with before the next. */
 const shared = frameBytes(new Uint8Array(READ_BYTES))
 
@@ -43,6 +49,7 @@ export function moveToShared(accepted: Socket, onBytes: OnBytes): Socket | undef
   const innards = accepted as unknown as Innards
   const { _handle: handle, _server: server } = innards
   if (handle === undefined || handle === null || server === undefined) return undefined
+  let turnBytes = 0
   const options = {
     handle,
     readable: true,
@@ -51,7 +58,13 @@ export function moveToShared(accepted: Socket, onBytes: OnBytes): Socket | undef
       buffer: shared.bytes,
       callback(length: number): boolean {
         onBytes(shared, 0, length)
-        return true
+        turnBytes += length
+        if (turnBytes < TURN_BYTES) return true
+        turnBytes = 0
+        setImmediate(() => {
+          if (!socket.isPaused()) socket.resume()
+        })
+        return false // is not read until it is resumed
       },
     },
   }

@@ -34,6 +34,7 @@ const refusedRun = {
   malformed: false,
   slotBytes: 0,
   refusedSlotBytes: 0,
+  roomBytes: Infinity,
 }
 
 await t.test('what is sent arrives whole, in order, from its true source', async t => {
@@ -47,6 +48,7 @@ await t.test('what is sent arrives whole, in order, from its true source', async
     malformed: false,
     slotBytes: 208,
     refusedSlotBytes: 0,
+    roomBytes: Infinity,
   })
   t.equal(db.send('web:80', [payload(3), payload(0), payload(5)], { type: STREAM }), 'ok')
   const source = { domain: db.session.domain.id, port: 1 }
@@ -59,6 +61,22 @@ await t.test('what is sent arrives whole, in order, from its true source', async
   )
   t.equal(web.sink.dataCalls, 2, 'once for each call')
   t.equal(ring.datagrams, 5)
+})
+
+await t.test('where little room is left, what was accepted says how much', async t => {
+  const { machine, web, db, ring } = pair(1024)
+  const room = (client: Client, bytes: number): number =>
+    client.run('web:80', [payload(bytes)]).roomBytes
+  t.equal(room(db, 400), Infinity, 'more than half of the ring')
+  t.equal(room(db, 400), 1024 - 16 - 2 * 416)
+  t.equal(room(db, 144), 16)
+  t.equal(room(db, 0), 0)
+  t.equal(room(db, 0), Infinity, 'a refusal says it otherwise')
+  web.drain(ring)
+  const other = machine.client('agent')
+  other.ring(1)
+  t.equal(room(db, 16), Infinity)
+  t.equal(room(other, 16), Math.floor(1008 / 2) - 32, 'a share is less than the whole')
 })
 
 await t.test('a type that is none is EINVAL, for each message', async t => {
@@ -119,6 +137,7 @@ await t.test('what policy rejects is EPERM, and looks the same whatever is there
         malformed: false,
         slotBytes: 0,
         refusedSlotBytes: 0,
+        roomBytes: Infinity,
       },
       true,
       'EPERM',
@@ -165,6 +184,7 @@ await t.test('a drop looks like success, delivers nothing, and is counted', asyn
       malformed: false,
       slotBytes: 0,
       refusedSlotBytes: 0,
+      roomBytes: Infinity,
     })
     t.equal(db.send(to, payload(600)), 'ok')
   }

@@ -98,6 +98,37 @@ await t.test(
   },
 )
 
+await t.test('no more is on the way than a ring has room for, until it has plenty', async t => {
+  const { domain, peer } = await attach()
+  const ring = await domain.bind(9)
+  const payloads = Array.from({ length: 8 }, () => new Uint8Array(16)) // 32 slot bytes each
+  t.equal(ring.sendMany('web:80', payloads.slice(0, 2)), 2)
+  await peer.until(() => peer.sends.length === 1)
+  const room = (value: number): void =>
+    peer.event({ kind: 'room', target: peer.handleOf('web'), port: 80, value })
+  room(80) // 96 slot bytes: three messages
+  peer.sent(2)
+  await answered(peer)
+  t.equal(ring.sendMany('web:80', payloads), 3)
+  room(0)
+  peer.sent(5)
+  await answered(peer)
+  t.equal(ring.sendMany('web:80', payloads), 1, 'one may always be on the way')
+  peer.sent(6)
+  await answered(peer)
+  t.equal(ring.sendMany('web:80', payloads), 1, 'the room grows with what is accepted')
+  peer.sent(7)
+  await answered(peer)
+  t.equal(ring.sendMany('web:80', payloads), 2)
+  peer.sent(9)
+  await answered(peer)
+  room(1_000_000)
+  await answered(peer)
+  t.equal(ring.sendMany('web:80', payloads), 8)
+  peer.sent(17)
+  await domain.close()
+})
+
 await t.test('sendMany takes nothing at all where one is too large', async t => {
   const { domain, peer } = await attach()
   const ring = await domain.bind(9)

@@ -242,6 +242,27 @@ await t.test('of a run only what is too large is refused alone', async t => {
   db.end()
 })
 
+await t.test('a sender is told when it leaves a ring with little room', async t => {
+  const hub = new TestHub(t)
+  const path = await hub.listen()
+  const [web, db] = [
+    await RawUnixClient.attach(path, 'web'),
+    await RawUnixClient.attach(path, 'db'),
+  ]
+  await db.register(5432, 256)
+  await web.register(80, 64)
+  const to = { target: 2, port: 5432, sourcePort: 80 }
+  web.write(encodeSend({ ...to, firstSeq: 0 }, [new Uint8Array(64)]))
+  t.same(decodeSent(await web.take(FRAME.SENT)), { upTo: 1, failures: [] })
+  web.write(encodeSend({ ...to, firstSeq: 1 }, [new Uint8Array(64)]))
+  t.match(await web.takeEvent(), { kind: 'room', target: 2, port: 5432, value: 64 })
+  t.same(decodeSent(await web.take(FRAME.SENT)), { upTo: 2, failures: [] })
+  web.write(encodeSend({ ...to, firstSeq: 2 }, [new Uint8Array(64)]))
+  t.match(await web.takeEvent(), { kind: 'room', value: 0 })
+  web.end()
+  db.end()
+})
+
 await t.test('after a refusal for space nothing overtakes until the retry', async t => {
   const hub = new TestHub(t)
   const path = await hub.listen()

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { DOMID_ANY, MESSAGE_TYPES, type DomainId, type Port } from '../../src/abi/addr.js'
-import { encodePing } from '../../src/abi/control-frame.js'
+import { decodeEvent, encodePing } from '../../src/abi/control-frame.js'
 import { readSentEntry, ringOffset, sentUpTo } from '../../src/abi/data-frame.js'
 import {
   FRAME,
@@ -65,6 +65,30 @@ await t.test('however many sends are decided, one frame says so', t => {
   t.equal(sentUpTo(sent!.view, 0), 1000)
   t.equal(more.length, 0)
   t.same(output.take(), [], 'and says it once')
+  t.end()
+})
+
+await t.test('how little room rings have is told in front of the SENT it is about', t => {
+  const output = new SessionOutput()
+  output.room(2, 80, 500)
+  output.room(2, 80, 400)
+  output.room(2, 81, 300)
+  output.room(3, 81, 200)
+  output.sent(7)
+  t.equal(output.waitingBytes, 48)
+  const told = frames(output.take())
+  t.same(
+    told.slice(0, 3).map(source => decodeEvent(source, 0)),
+    [
+      { kind: 'room', target: 2, port: 80, value: 400 },
+      { kind: 'room', target: 2, port: 81, value: 300 },
+      { kind: 'room', target: 3, port: 81, value: 200 },
+    ],
+  )
+  t.equal(frameType(told[3]!.view, 0), FRAME.SENT)
+  t.equal(output.waitingBytes, 0)
+  output.sent(8)
+  t.equal(frames(output.take()).length, 1, 'and told once')
   t.end()
 })
 

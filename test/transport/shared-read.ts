@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { readShared } from '../../src/transport/shared-read.js'
 import { until } from '../fixtures/daemon.js'
@@ -96,3 +97,44 @@ await t.test('the end of a socket is seen, and the server counts it out', async 
   await closed
   t.pass('close waits for no socket that is gone')
 })
+
+await t.test(
+  'a socket that is filled as fast as it is read lets others have their turn',
+  async t => {
+    // Over TCP, whose buffers hold more than one read takes, and from another thread.
+    const total = 16 * 1024 * 1024
+    const clock = new Int32Array(new SharedArrayBuffer(4))
+    let bytesOfTurn = 0
+    let bytesOfTurnMax = 0
+    let received = 0
+    let turn: NodeJS.Immediate | undefined
+    const server = createServer({ pauseOnConnect: true }, raw => {
+      const socket = readShared(raw, (_bytes, start, end) => {
+        received += end - start
+        bytesOfTurn += end - start
+        bytesOfTurnMax = Math.max(bytesOfTurnMax, bytesOfTurn)
+        turn ??= setImmediate(() => {
+          turn = undefined
+          bytesOfTurn = 0
+        })
+        Atomics.wait(clock, 0, 0, 3) // work, during which the next bytes arrive
+      })
+      t.teardown(() => socket.destroy())
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.teardown(() => server.close())
+    const { port } = server.address() as AddressInfo
+    const writer = new Worker(
+      `const { port, total } = require('node:worker_threads').workerData
+     require('node:net').connect(port, '127.0.0.1').end(Buffer.alloc(total))`,
+      { eval: true, workerData: { port, total } },
+    )
+    t.teardown(() => writer.terminate())
+    await until(
+      () => received,
+      bytes => bytes === total,
+    )
+    t.ok(bytesOfTurnMax <= 1.25 * 1024 * 1024, `${bytesOfTurnMax} bytes were read in one turn`)
+  },
+)
