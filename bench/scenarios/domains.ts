@@ -48,7 +48,7 @@ export const domainsScenario: Scenario = {
     { key: 'rssPerSessionKiB', title: 'KiB per idle session' },
     { key: 'rssMiB', title: 'resident, MiB' },
   ],
-  secondsMax: 300,
+  secondsMax: 600,
   run,
 }
 
