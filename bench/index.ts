@@ -5,7 +5,7 @@ import { describeRun, newestResults, writeResults, type TrialResult } from './re
 import { missingFor, missingForSharing } from './peers.js'
 import { runTrial } from './run-trial.js'
 import { runScenario, scenarios } from './scenarios/index.js'
-import { scenarioLine } from './scenarios/report.js'
+import { scenarioLines } from './scenarios/report.js'
 import type { ScenarioResult } from './scenarios/result.js'
 import { isInQuickRun, SYSTEMS, trials, type System } from './trials.js'
 
@@ -83,7 +83,7 @@ async function runScenarios(): Promise<ScenarioResult[]> {
   for (const scenario of askedScenarios) {
     const result = await runScenario(scenario, { quick, peers, profileDir, note })
     results.push(result)
-    console.log(`${scenario.name.padEnd(24)} ${scenarioLine(result)}`)
+    for (const line of scenarioLines(result)) console.log(line)
   }
   return results
 }

@@ -17,7 +17,8 @@ const END = '<!-- end of results -->'
 export function resultLine(result: TrialResult): string {
   if (result.failure !== undefined) return `FAILED: ${result.failure}`
   const cpu = medianOf(result, repeat => repeat.relayCpuSecondsPerMillion)
-  const cpuText = `relay ${short(cpu)} CPU s/million`
+  const cpuOfAll = medianOf(result, repeat => repeat.cpuSecondsPerMillion)
+  const cpuText = `relay ${short(cpu)} and all ${short(cpuOfAll)} CPU s/million`
   if (result.measure === 'round-trip') {
     const [p50, p99, p999] = latenciesOf(result)
     return `p50 ${short(p50)} p99 ${short(p99)} p99.9 ${short(p999)} us, ${cpuText}`
@@ -59,12 +60,30 @@ function markdownOf(results: Results, charts: readonly Drawn[]): string {
     ...charts.map(({ title, path }) => `![${title}](${path})`),
     '### Throughput',
     table(
-      ['', 'payload', 'datagrams/s', 'MB/s', 'relay CPU s per million', 'receiver gets', times],
+      [
+        '',
+        'payload',
+        'datagrams/s',
+        'MB/s',
+        'relay CPU s per million',
+        'all CPU s per million',
+        'receiver gets',
+        times,
+      ],
       rowsOf(results, 'throughput', throughputCells, baseline),
     ),
     '### Round trip',
     table(
-      ['', 'payload', 'p50 µs', 'p99 µs', 'p99.9 µs', 'relay CPU s per million', `p50 ${times}`],
+      [
+        '',
+        'payload',
+        'p50 µs',
+        'p99 µs',
+        'p99.9 µs',
+        'relay CPU s per million',
+        'all CPU s per million',
+        `p50 ${times}`,
+      ],
       rowsOf(results, 'round-trip', roundTripCells, baseline),
     ),
     ...(results.scenarios === undefined ? [] : [scenariosMarkdown(results.scenarios)]),
@@ -154,6 +173,7 @@ function throughputCells(
     `${grouped(median)} (${grouped(min)} to ${grouped(max)})`,
     grouped(medianOf(result, repeat => repeat.megabytesPerSecond)),
     short(medianOf(result, repeat => repeat.relayCpuSecondsPerMillion)),
+    short(medianOf(result, repeat => repeat.cpuSecondsPerMillion)),
     bytes,
     ratio(median, baseline && medianOf(baseline, rate)),
   ]
@@ -168,6 +188,7 @@ function roundTripCells(result: TrialResult, baseline: TrialResult | undefined):
     short(p99),
     short(p999),
     short(medianOf(result, repeat => repeat.relayCpuSecondsPerMillion)),
+    short(medianOf(result, repeat => repeat.cpuSecondsPerMillion)),
     ratio(median, baseline && medianOf(baseline, p50)),
   ]
 }

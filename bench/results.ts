@@ -18,6 +18,8 @@ export interface Repeat {
   readonly megabytesPerSecond: number
   /** CPU seconds of the relay's process in a million deliveries; a round trip is two. */
   readonly relayCpuSecondsPerMillion: number
+  /** The same of all processes of the trial. */
+  readonly cpuSecondsPerMillion: number
   readonly latencyUs?: Latency | undefined
 }
 

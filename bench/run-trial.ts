@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Child } from './child.js'
-import type { Job, PartName, Snapshot } from './protocol.js'
+import { PARTS, type Job, type PartName, type Snapshot } from './protocol.js'
 import type { Parameters, Repeat, TrialResult } from './results.js'
 import type { Trial } from './trials.js'
 
@@ -97,15 +97,21 @@ async function castParts(
 }
 
 async function measureRepeats(
-  { measure, payloadBytes }: Trial,
+  { system, measure, payloadBytes }: Trial,
   cast: Cast,
   { warmUpSeconds, seconds, repeats: count }: Parameters,
   repeats: Repeat[],
 ): Promise<void> {
   // What counts has arrived: at the sink, or back at the source.
   const goal = measure === 'throughput' ? 'sink' : 'source'
-  const take = (): Promise<[Snapshot, Snapshot]> =>
-    Promise.all([cast(goal).ask(goal, 'snapshot'), cast('relay').ask('relay', 'snapshot')])
+  // Without processes of their own for the clients, all is in the relay's.
+  const others = system.client === undefined ? [] : PARTS.filter(name => name !== goal)
+  const take = async (): Promise<Moment> => {
+    const asked = [goal, ...others] as const
+    const snapshots = await Promise.all(asked.map(name => cast(name).ask(name, 'snapshot')))
+    const relay = snapshots[asked.indexOf('relay')] ?? snapshots[0]!
+    return { goal: snapshots[0]!, relay, all: snapshots }
+  }
   await warmUp(() => cast(goal).ask(goal, 'snapshot'), warmUpSeconds)
   let before = await take()
   while (repeats.length < count) {
@@ -129,27 +135,37 @@ async function warmUp(snapshot: () => Promise<Snapshot>, seconds: number): Promi
   }
 }
 
+/** What the parts of a trial count at one moment; the relay is also among all. */
+interface Moment {
+  readonly goal: Snapshot
+  readonly relay: Snapshot
+  readonly all: readonly Snapshot[]
+}
+
 /** Rates are by the clock of the process they are counted in, so no message between adds to them. */
-function repeatBetween(
-  [goalBefore, relayBefore]: readonly [Snapshot, Snapshot],
-  [goalAfter, relayAfter]: readonly [Snapshot, Snapshot],
-  payloadBytes: number,
-): Repeat {
-  const seconds = (goalAfter.atMs - goalBefore.atMs) / 1000
-  const datagrams = goalAfter.datagrams - goalBefore.datagrams
+function repeatBetween(before: Moment, after: Moment, payloadBytes: number): Repeat {
+  const { latency } = after.goal
+  const seconds = (after.goal.atMs - before.goal.atMs) / 1000
+  const datagrams = after.goal.datagrams - before.goal.datagrams
   if (datagrams === 0) throw new Error(`no datagram arrived in ${seconds.toFixed(1)} s`)
   const datagramsPerSecond = datagrams / seconds
-  const deliveriesPerSecond =
-    goalAfter.latency === undefined ? datagramsPerSecond : datagramsPerSecond * 2
-  const relayCpu = (relayAfter.cpuMs - relayBefore.cpuMs) / (relayAfter.atMs - relayBefore.atMs)
+  const deliveriesPerSecond = latency === undefined ? datagramsPerSecond : datagramsPerSecond * 2
+  const secondsPerMillion = (cpu: number): number => (cpu / deliveriesPerSecond) * 1e6
+  const cpuOfAll = after.all.map((snapshot, i) => cpuBetween(before.all[i]!, snapshot))
   return {
     seconds,
     datagrams,
     datagramsPerSecond,
     megabytesPerSecond: (datagramsPerSecond * payloadBytes) / 1e6,
-    relayCpuSecondsPerMillion: (relayCpu / deliveriesPerSecond) * 1e6,
-    latencyUs: goalAfter.latency,
+    relayCpuSecondsPerMillion: secondsPerMillion(cpuBetween(before.relay, after.relay)),
+    cpuSecondsPerMillion: secondsPerMillion(cpuOfAll.reduce((sum, cpu) => sum + cpu)),
+    latencyUs: latency,
   }
+}
+
+/** How much of a core a process took, as a part of 1. */
+function cpuBetween(before: Snapshot, after: Snapshot): number {
+  return (after.cpuMs - before.cpuMs) / (after.atMs - before.atMs)
 }
 
 /** Waits until the sink has all that was sent. */

@@ -16,6 +16,7 @@ export interface Contender {
   readonly title: string
   /** The process between the two. */
   readonly serverPid: number
+  readonly senderPid: number
   startSending(): Promise<void>
   stopSending(): Promise<void>
   /** How many datagrams the receiver works off each second; no bound unless told. */
@@ -59,6 +60,7 @@ export async function v4vdContender(crew: Crew, load: Load): Promise<Contender> 
   return {
     title: `v4vd, Unix socket, ring of ${ringSize}`,
     serverPid: daemon.actor.pid,
+    senderPid: sources.pid,
     startSending: () => sources.call('start'),
     stopSending: async () => void (await sources.call('stop')),
     slowDown: rate => sinks.call('setRate', 'db', rate),
@@ -83,20 +85,17 @@ export async function peerContender(crew: Crew, peer: SlowPeer, load: Load): Pro
   return {
     title,
     serverPid: pid,
+    senderPid: sender.pid,
     startSending: () => sender.call('start', load.perSecond),
     stopSending: () => sender.call('stop'),
     slowDown: rate => receiver.call('setRate', rate),
     async counts() {
       const { sent, refused } = await sender.call('counts')
       const { received, disconnects } = await receiver.call('counts')
-      const told = refused > 0 ? `, its sender was told ${refused} times that nobody listens` : ''
-      const note = `it let the receiver go ${disconnects} times${told}`
-      return {
-        offered: sent,
-        sent,
-        received,
-        note: disconnects > 0 || refused > 0 ? note : undefined,
-      }
+      const told = refused > 0 ? `, and told the sender ${refused} times that nobody listens` : ''
+      const note =
+        disconnects > 0 ? `disconnected the receiver (${disconnects}x)${told}` : undefined
+      return { offered: sent, sent, received, note }
     },
   }
 }

@@ -1,9 +1,9 @@
 import { isReached, type ScenarioResult, type ScenarioRow, type Target } from './result.js'
 
-/** One line about a scenario, for who watches. */
-export function scenarioLine(result: ScenarioResult): string {
-  if (result.failure !== undefined) return `FAILED: ${result.failure}`
-  return result.targets.map(targetText).join('; ')
+/** What came out of a scenario in a few lines, for who watches. */
+export function scenarioLines({ name, failure, targets }: ScenarioResult): string[] {
+  if (failure !== undefined) return [`${name} FAILED: ${failure}`]
+  return [name, ...targets.map(target => `  ${targetText(target)}`)]
 }
 
 /** A section for each scenario, with its table and what is asked of it. */

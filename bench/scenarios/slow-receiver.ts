@@ -6,8 +6,8 @@ import type { ScenarioRow, Target } from './result.js'
 import type { Findings, Scenario, Stage } from './scenario.js'
 import { SLOW_PEERS, type SlowPeer } from './slow-peers.js'
 
-const LOAD = { payloadBytes: 1024, perSecond: 20_000, ringSize: '4MiB' }
-const RING_MIB = 4
+const LOAD = { payloadBytes: 1024, perSecond: 20_000, ringSize: '8MiB' }
+const RING_MIB = 8
 /** The receiver works off a tenth of what is sent. */
 const SLOW_PER_SECOND = LOAD.perSecond / 10
 const WARM_UP_MS = 1_000
@@ -26,7 +26,8 @@ export const slowReceiverScenario: Scenario = {
     '(its thread sleeps, as for a slow disk). Then the sender stops, the receiver reads what is left, and what has ' +
     'not come by then is lost. All systems at the same time, each with the settings it comes with; ' +
     'the `ws` relay passes messages on as most are written, without a look at `bufferedAmount`. ' +
-    'Memory is the resident growth of the process in the middle, from after a second of fast reading. ' +
+    'Memory is the resident growth of the process in the middle, and of the sending client, from after a second of ' +
+    'fast reading. ' +
     'What v4vd turns away has never left the sender, which knows of it.',
   columns: [
     { key: 'offered', title: 'to be sent' },
@@ -35,6 +36,7 @@ export const slowReceiverScenario: Scenario = {
     { key: 'received', title: 'arrived' },
     { key: 'lost', title: 'lost' },
     { key: 'growthMiB', title: 'memory growth, MiB' },
+    { key: 'senderGrowthMiB', title: 'of the sender, MiB' },
   ],
   secondsMax: 150,
   run,
@@ -82,14 +84,16 @@ async function rowOf(contender: Contender, seconds: number): Promise<ScenarioRow
   await sleep(WARM_UP_MS)
   await contender.stopSending()
   const before = await drained(contender)
-  const rssBefore = rssOf(contender.serverPid)
+  const { serverPid, senderPid } = contender
+  const rssBefore = [rssOf(serverPid), rssOf(senderPid)] as const
   await contender.slowDown(SLOW_PER_SECOND)
   await contender.startSending()
-  let rssMax = 0
+  let [serverMax, senderMax] = rssBefore
   const endsMs = performance.now() + seconds * 1000
   while (performance.now() < endsMs) {
     await sleep(SAMPLE_MS)
-    rssMax = Math.max(rssMax, rssOf(contender.serverPid))
+    serverMax = Math.max(serverMax, rssOf(serverPid))
+    senderMax = Math.max(senderMax, rssOf(senderPid))
   }
   await contender.stopSending()
   await contender.slowDown()
@@ -105,7 +109,8 @@ async function rowOf(contender: Contender, seconds: number): Promise<ScenarioRow
       turnedAway: offered - sent,
       received,
       lost: sent - received,
-      growthMiB: (rssMax - rssBefore) / MIB,
+      growthMiB: (serverMax - rssBefore[0]) / MIB,
+      senderGrowthMiB: (senderMax - rssBefore[1]) / MIB,
     },
     note: after.note,
   }

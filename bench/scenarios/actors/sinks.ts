@@ -2,6 +2,7 @@ import { connect, type Batch, type Ring } from '../../../src/sdk/index.js'
 import { SequenceCheck } from '../../parts/stamp.js'
 import type { Door } from '../../protocol.js'
 import { hostActor, type Fail } from '../actor.js'
+import { SOCKET_ONLY } from '../socket-only.js'
 import { SlowWork } from '../slow-work.js'
 
 /** A domain that receives at one port. */
@@ -89,7 +90,7 @@ const commandsOf = (fail: Fail) => ({
   async attach(jobs: readonly SinkJob[]): Promise<void> {
     for (const job of jobs) {
       const { name, door, port, size } = job
-      const domain = await connect({ ...door, agent: 'v4vd bench sink' })
+      const domain = await connect({ ...door, ...SOCKET_ONLY, agent: 'v4vd bench sink' })
       const ring = await domain.bind(port, { size })
       ring.on('close', error => fail(`the ring of ${name} is gone: ${error?.message ?? 'closed'}`))
       sinks.set(name, new Sink(ring, job, fail))

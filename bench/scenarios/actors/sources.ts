@@ -2,6 +2,7 @@ import { connect, type Ring } from '../../../src/sdk/index.js'
 import { Stamp } from '../../parts/stamp.js'
 import type { Door } from '../../protocol.js'
 import { hostActor, type Fail } from '../actor.js'
+import { SOCKET_ONLY } from '../socket-only.js'
 
 /** When a source offers datagrams. */
 export type Pace =
@@ -133,7 +134,7 @@ const commandsOf = (fail: Fail) => ({
   async attach(jobs: readonly SourceJob[]): Promise<void> {
     for (const job of jobs) {
       const { name, door, port } = job
-      const domain = await connect({ ...door, agent: 'v4vd bench source' })
+      const domain = await connect({ ...door, ...SOCKET_ONLY, agent: 'v4vd bench source' })
       const ring = await domain.bind(port, { size: '64KiB' })
       ring.on('close', error => fail(`the ring of ${name} is gone: ${error?.message ?? 'closed'}`))
       sources.set(name, new Source(ring, job, fail))
