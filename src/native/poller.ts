@@ -4,7 +4,7 @@ import type { Native } from './native.js'
 /** About what it takes to wake two processes, which is what looking on saves. */
 const POLLING_US = 50
 
-/** A turn that brought more messages than this is of a stream, which gains nothing by haste. */
+/** A turn that brought more messages than this is of a stream. */
 const FEW_MESSAGES = 8
 
 /**
@@ -48,8 +48,9 @@ export function pollingOf(
 
 /**
  * Decides when to look for something and when to sleep: while there is something it looks once a
- * turn, and for a while after it; where messages come one by one that is how an answer is seen
- * without waking a process. Ends by itself, so it keeps no process alive.
+ * turn, and for a while after it. Where messages come one by one that is how an answer is seen
+ * without waking a process; in a stream it saves the bells, and whoever has something to do gets
+ * the processor meanwhile. Ends by itself, so it keeps no process alive.
  */
 export class Poller {
   readonly #load: Load
@@ -94,9 +95,20 @@ export class Poller {
     this.#again()
   }
 
-  /** Something was sent, whose answer may come soon. */
+  /** Something was sent, whose answer may come soon; in a stream nobody waits for it. */
   expect(): void {
     if (this.#polling.us > 0 && !this.#isStream) this.stir()
+  }
+
+  /** Something came and was dealt with by others than `look`: when few messages, more may follow. */
+  heard(): void {
+    if (this.#polling.us === 0) return
+    if (this.#load.messages <= FEW_MESSAGES) {
+      this.stir()
+    } else if (!this.#isTurning) {
+      this.#load.messages = 0
+      this.#isStream = true
+    }
   }
 
   stop(): void {
@@ -109,7 +121,7 @@ export class Poller {
     if (messages > 0) this.#isStream = messages > FEW_MESSAGES
     if (this.#look()) {
       this.stir()
-    } else if (!this.#isStream && performance.now() < this.#untilMs) {
+    } else if (performance.now() < this.#untilMs) {
       this.#polling.yieldProcessor()
       this.#again()
     } else if (!this.#sleep()) {

@@ -23,10 +23,8 @@ export class LinkWatch {
   readonly #unrung = new Set<Watched>()
   #looks = 0
   readonly #poller: Poller
-  readonly #isPolling: boolean
 
   constructor(polling: Polling) {
-    this.#isPolling = polling.us > 0
     this.#poller = new Poller(
       polling,
       this.#load,
@@ -42,7 +40,7 @@ export class LinkWatch {
 
   /** Something came over a socket. */
   heard(): void {
-    if (this.#isPolling) this.#poller.expect()
+    this.#poller.heard()
   }
 
   /** Something came by this link, or it has something to do. */

@@ -39,32 +39,43 @@ await t.test('it looks until there is nothing, then sleeps', async t => {
   t.notOk(poller.isTurning)
 })
 
-await t.test('where messages come one by one it looks on, and lets others run', async t => {
-  const { steps, asleep, poller } = watched(2_000, [true], { messages: 1 })
+await t.test('it looks on for a while, and lets others run', async t => {
+  const { steps, poller } = watched(1_000_000, [true])
   poller.expect()
   t.ok(poller.isTurning)
-  await asleep
-  t.same(steps.slice(0, 3), ['found', 'looked', 'yield'])
-  t.same(steps.slice(-2), ['looked', 'sleep'])
-})
-
-await t.test('of a stream it sleeps at once, until messages come one by one again', async t => {
-  const load = { messages: 100 }
-  const { steps, asleep, poller } = watched(1_000_000, [], load)
-  poller.stir()
-  await asleep
-  t.same(steps, ['looked', 'sleep'])
-  poller.expect()
-  t.notOk(poller.isTurning)
-  load.messages = 1
-  poller.stir()
-  await new Promise(resolve => setImmediate(resolve))
-  t.same(steps.slice(2), ['looked', 'yield'])
-  t.ok(poller.isTurning)
+  while (steps.length < 5) await new Promise(resolve => setImmediate(resolve))
+  t.same(steps.slice(0, 5), ['found', 'looked', 'yield', 'looked', 'yield'])
   poller.stop()
   await new Promise(resolve => setImmediate(resolve))
-  t.equal(steps.length, 4)
+  t.equal(steps.length, 5)
+
+  const short = watched(100, [true])
+  short.poller.stir()
+  await short.asleep
+  t.same(short.steps.slice(-2), ['looked', 'sleep'])
 })
+
+await t.test(
+  'in a stream nothing is expected of a send, until messages come one by one',
+  async t => {
+    const load = { messages: 100 }
+    const { asleep, poller } = watched(100, [true], load)
+    poller.stir()
+    await new Promise(resolve => setImmediate(resolve))
+    t.ok(poller.isInStream)
+    await asleep
+    t.notOk(poller.isInStream)
+    poller.expect()
+    t.notOk(poller.isTurning)
+    load.messages = 1
+    poller.stir()
+    await new Promise(resolve => setImmediate(resolve))
+    t.notOk(poller.isInStream)
+    poller.expect()
+    t.ok(poller.isTurning)
+    poller.stop()
+  },
+)
 
 await t.test('what comes while it falls asleep is looked at', async t => {
   let sleeps = 0

@@ -103,6 +103,16 @@ await t.test('after something came over a socket it looks for more, if it may po
   const before = yields
   await turns(20)
   t.equal(yields, before, 'and then no more')
+  watch.came(100)
+  watch.heard()
+  await turns(5)
+  t.equal(yields, before, 'nor after many messages at once')
+  while (yields === before) {
+    watch.came(1)
+    watch.heard()
+    await turn()
+  }
+  t.pass('but again when they come one by one')
   const idle = new LinkWatch({ us: 0, yieldProcessor: () => t.fail('it must not poll') })
   idle.heard()
   await turns(5)
