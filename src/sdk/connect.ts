@@ -35,9 +35,9 @@ export interface ConnectOptions extends CallOptions {
    */
   readonly sharedMemory?: 'auto' | 'off' | 'require' | undefined
   /**
-   * How long, in microseconds up to 1,000,000, memory shared with the daemon is looked at again
-   * and again after something happened, before the process sleeps: it saves the time that waking
-   * one takes. `auto`, unless told, is 50; `off` is 0. An idle session takes no time in any case.
+   * How long, in microseconds up to 1,000,000, the Unix socket or the memory shared with the daemon
+   * is looked at again and again after something happened, before the process sleeps: it saves the
+   * time that waking one takes. `auto`, unless told, is 50; `off` is 0. An idle session takes no time in any case.
    */
   readonly polling?: 'auto' | 'off' | number | undefined
 }
@@ -59,8 +59,9 @@ export function connect(options: ConnectOptions = {}): Promise<Domain> {
 async function open(options: ConnectOptions, signal: AbortSignal): Promise<Domain> {
   const { sharedMemory = 'auto', agent = `node ${process.version}` } = options
   const token = options.token ?? process.env['V4V_TOKEN'] ?? ''
-  const native = sharedMemory === 'off' ? undefined : await loadNative()
-  const polling = pollingOf(checkedPolling(options.polling), native)
+  const setting = checkedPolling(options.polling)
+  const native = sharedMemory === 'off' && setting === 'off' ? undefined : await loadNative()
+  const polling = pollingOf(setting, native)
   const transport = await openTransport(options, native, polling, signal)
   if (signal.aborted) {
     transport.destroy()
@@ -78,6 +79,7 @@ async function open(options: ConnectOptions, signal: AbortSignal): Promise<Domai
         throw notShared(problem)
       }
     }
+    if (transport.kind === 'unix') transport.poll?.(polling)
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
@@ -115,7 +117,8 @@ async function openTransport(
   if (url.startsWith('unix:')) {
     const path = url.slice('unix:'.length).replace(/^\/\/(?=\/)/, '')
     if (path === '') throw new V4vError('EINVAL', `${quote(url)} has no path`)
-    return native === undefined ? new UnixTransport(path) : new SharedTransport(path)
+    const mayShare = native !== undefined && options.sharedMemory !== 'off'
+    return mayShare ? new SharedTransport(path) : new UnixTransport(path)
   }
   if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) {
     throw new V4vError('EINVAL', `${quote(url)} is not unix:/path, ws://… or wss://…`)

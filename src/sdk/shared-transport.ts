@@ -16,7 +16,7 @@ const BELL = [encodeBell()]
  * socket carries doorbells and tells of the daemon's end.
  */
 export class SharedTransport implements Transport {
-  readonly load: Load = { messages: 0 }
+  readonly load: Load
   readonly #socket: UnixTransport
   #receiver: TransportReceiver | undefined
   #queues: SharedQueues | undefined
@@ -32,6 +32,7 @@ export class SharedTransport implements Transport {
   /** @param path of the daemon's socket; it is opened by `start`. */
   constructor(path: string) {
     this.#socket = new UnixTransport(path)
+    this.load = this.#socket.load
   }
 
   get kind(): 'unix' | 'shared-memory' {
@@ -76,6 +77,11 @@ export class SharedTransport implements Transport {
       },
       onProblem: problem => this.#fail(problem),
     })
+  }
+
+  /** What a session does that stays on its socket: see UnixTransport. */
+  poll(polling: Polling): void {
+    this.#socket.poll(polling)
   }
 
   send(pieces: readonly Uint8Array[]): boolean {

@@ -1,5 +1,5 @@
 import type { FrameBytes } from '../abi/frame.js'
-import type { Load } from '../native/poller.js'
+import type { Load, Polling } from '../native/poller.js'
 import type { ChunkPool } from './chunk.js'
 
 /** How a session reaches its daemon. */
@@ -14,6 +14,8 @@ export interface Transport {
   readonly kind?: TransportKind
   /** Where it is counted how many messages arrive or are decided, if it wants to know. */
   readonly load?: Load | undefined
+  /** Has it be looked at for a while after something happened, if it can be. */
+  poll?(polling: Polling): void
   /** The memory that a ring was placed in, where the daemon shares some; undefined: no such. */
   memory?(offset: number, bytes: number): FrameBytes | undefined
   /** Memory to pack frames in from which `send` need not copy, where there is some. */
