@@ -11,12 +11,9 @@ import { frameBytes, SENT_ENTRY_BYTES } from '../abi/frame.js'
 import { FRAME_HEADER_BYTES } from '../abi/limits.js'
 import type { Ring } from '../hypervisor/ring.js'
 
-/** Ring bytes in one write, where several rings have some. */
+/** Ring bytes in one write: as much as a Unix socket's buffer takes at once, and some more. */
 const RING_BYTES_PER_WRITE = 256 * 1024
-/**
- * Of one ring in one write: what a Unix socket's buffer takes at once, so that one call writes all
- * of it, and no more, so that a busy ring does not hold up the others of its session.
- */
+/** Of one ring in one write, so that a busy ring does not hold up the others of its session. */
 const RING_BYTES_PER_TURN = 128 * 1024
 /** Failures in one SENT frame. */
 const FAILURES_PER_FRAME = 4096
@@ -105,9 +102,8 @@ export class SessionOutput {
     this.#frameBytes = 0
     this.#takeSent(chunks)
     let budget = RING_BYTES_PER_WRITE
-    let rings = this.#rings.size // those that have more go behind the others
     for (const ring of this.#rings) {
-      if (budget <= 0 || rings-- === 0) break
+      if (budget <= 0) break
       this.#rings.delete(ring)
       if (ring.buffer.placeOffset !== undefined) {
         tellInPlace(ring, chunks)
