@@ -221,12 +221,15 @@ await t.test('requests are answered at once by one who waits for them', async t 
   await serving
 })
 
-await t.test('a client that waits uses no processor time, and one that is done ends', async t => {
-  const { daemon, db } = await pair(t)
-  const sink = await db.bind(9)
-  const script = `
+for (const sharedMemory of ['require', 'off'] as const) {
+  await t.test(
+    `a client that waits uses no processor time, and one that is done ends (${sharedMemory})`,
+    async t => {
+      const { daemon, db } = await pair(t)
+      const sink = await db.bind(9)
+      const script = `
     import { connect } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)}
-    const domain = await connect(${JSON.stringify({ ...daemon.as('web'), sharedMemory: 'require' })})
+    const domain = await connect(${JSON.stringify({ ...daemon.as('web'), sharedMemory })})
     const ring = await domain.bind(0)
     for (let i = 0; i < 100; i++) await ring.send('db:9', Buffer.from('x'))
     let turns = 0
@@ -240,11 +243,13 @@ await t.test('a client that waits uses no processor time, and one that is done e
     }
     await domain.close()
     console.log('it slept')`
-  const args = ['--input-type=module', '--eval', script]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const said = text(child.stdout)
-  const [code] = (await once(child, 'exit')) as [number]
-  t.equal(code, 0)
-  t.equal(await said, 'it looks\nit slept\n')
-  for (let i = 0; i < 100; i++) await sink.receive()
-})
+      const args = ['--input-type=module', '--eval', script]
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+      const said = text(child.stdout)
+      const [code] = (await once(child, 'exit')) as [number]
+      t.equal(code, 0)
+      t.equal(await said, 'it looks\nit slept\n')
+      for (let i = 0; i < 100; i++) await sink.receive()
+    },
+  )
+}
