@@ -59,8 +59,9 @@ export function connect(options: ConnectOptions = {}): Promise<Domain> {
 async function open(options: ConnectOptions, signal: AbortSignal): Promise<Domain> {
   const { sharedMemory = 'auto', agent = `node ${process.version}` } = options
   const token = options.token ?? process.env['V4V_TOKEN'] ?? ''
-  const native = sharedMemory === 'off' ? undefined : await loadNative()
-  const polling = pollingOf(checkedPolling(options.polling), native)
+  const loaded = await loadNative()
+  const native = sharedMemory === 'off' ? undefined : loaded
+  const polling = pollingOf(checkedPolling(options.polling), loaded)
   const transport = await openTransport(options, native, polling, signal)
   if (signal.aborted) {
     transport.destroy()
@@ -115,7 +116,7 @@ async function openTransport(
   if (url.startsWith('unix:')) {
     const path = url.slice('unix:'.length).replace(/^\/\/(?=\/)/, '')
     if (path === '') throw new V4vError('EINVAL', `${quote(url)} has no path`)
-    return native === undefined ? new UnixTransport(path) : new SharedTransport(path)
+    return native === undefined ? new UnixTransport(path, polling) : new SharedTransport(path)
   }
   if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) {
     throw new V4vError('EINVAL', `${quote(url)} is not unix:/path, ws://… or wss://…`)

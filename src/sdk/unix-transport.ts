@@ -1,5 +1,6 @@
 import net from 'node:net'
 import { frameBytes } from '../abi/frame.js'
+import { Poller, type Load, type Polling } from '../native/poller.js'
 import type { Transport, TransportReceiver } from './transport.js'
 
 /** Measured best for a Unix socket: larger gains nothing, smaller halves the bytes per second. */
@@ -8,13 +9,26 @@ const READ_BYTES = 256 * 1024
 /** Frames over a Unix stream socket, read into one static buffer. */
 export class UnixTransport implements Transport {
   readonly kind = 'unix'
+  readonly load: Load = { messages: 0 }
   readonly #path: string
+  readonly #poller: Poller | undefined
   #socket: net.Socket | undefined
   #error: Error | undefined
 
-  /** @param path of the daemon's socket; it is opened by `start`. */
-  constructor(path: string) {
+  /**
+   * @param path of the daemon's socket; it is opened by `start`.
+   * @param polling for how long the process stays awake for what may come soon.
+   */
+  constructor(path: string, polling?: Polling) {
     this.#path = path
+    if (polling === undefined || polling.us === 0) return
+    // Each turn of the event loop looks at the socket: there is nothing more to look at.
+    this.#poller = new Poller(
+      polling,
+      this.load,
+      () => false,
+      () => true,
+    )
   }
 
   start(receiver: TransportReceiver): void {
@@ -25,13 +39,17 @@ export class UnixTransport implements Transport {
         buffer: source.bytes,
         callback: bytes => {
           receiver.onBytes(source, 0, bytes)
+          this.#poller?.heard()
           return true
         },
       },
     })
     socket.on('drain', () => receiver.onDrain())
     socket.on('error', error => (this.#error = error))
-    socket.on('close', () => receiver.onClose(this.#error))
+    socket.on('close', () => {
+      this.#poller?.stop()
+      receiver.onClose(this.#error)
+    })
     this.#socket = socket
   }
 
@@ -45,6 +63,7 @@ export class UnixTransport implements Transport {
       for (const chunk of chunks) socket.write(chunk)
       socket.uncork()
     }
+    this.#poller?.expect()
     // A write that the kernel took at once leaves nothing to wait for, however large it was.
     return socket.writableLength === 0 || !socket.writableNeedDrain
   }
