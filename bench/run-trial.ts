@@ -52,7 +52,7 @@ export async function runTrial(
         door: system.door,
         receive: system.receive,
         sharedMemory: system.sharedMemory ?? 'off',
-        polling: system.polling ?? 'off',
+        polling: system.polling ?? (measure === 'throughput' ? 'auto' : 'off'),
         touch: parameters.touch,
         rules: parameters.rules,
       }

@@ -13,7 +13,10 @@ export interface System {
   readonly receive: Job['receive']
   /** `require`: the clients share memory with the daemon. */
   readonly sharedMemory?: Job['sharedMemory']
-  /** `auto`: daemon and clients look for more before they sleep. */
+  /**
+   * `auto`: daemon and clients look for more before they sleep, as they do unless told. Without it,
+   * round trips are measured with `off`, throughput as it comes.
+   */
   readonly polling?: Job['polling']
   /** Where not both of them. */
   readonly measures?: readonly Measure[]

@@ -6,12 +6,12 @@ import type { PendingSend } from './pending-send.js'
 import type { Ring } from './ring.js'
 
 /** Slot bytes that may be on the way to a ring before anything is known of it. */
-const WINDOW_BYTES_START = 1024 * 1024
+const WINDOW_BYTES_START = 2 * 1024 * 1024
 /**
  * The most a window grows to: enough that nobody on the way runs dry. What is on the way should fit
  * the processors' caches, and comes back, if the ring is full, to be sent once more.
  */
-const WINDOW_BYTES_MAX = 1024 * 1024
+const WINDOW_BYTES_MAX = 2 * 1024 * 1024
 
 /** Where no space event says how much fits. */
 const WINDOW_BYTES_POLL = 4096

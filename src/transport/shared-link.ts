@@ -224,7 +224,6 @@ export class SharedLink implements Link, Watched {
     this.#down.wantsSpace = isWanted
   }
 
-
   #break(problem: string): void {
     this.#isDeaf = true
     this.#receiver.onBroken(problem)
