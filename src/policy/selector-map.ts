@@ -12,7 +12,9 @@ export class SelectorMap<T> {
   getOrMake(selector: Selector, make: () => T): T {
     if (selector.kind === 'any') return (this.#any ??= make())
     const [values, key] =
-      selector.kind === 'tag' ? [this.#tags, selector.tag] : [this.#names, selector.name]
+      selector.kind === 'tag'
+        ? [this.#tags, selector.tag]
+        : [this.#names, selector.kind === 'set' ? `@${selector.set}` : selector.name]
     let value = values.get(key)
     if (value === undefined) values.set(key, (value = make()))
     return value

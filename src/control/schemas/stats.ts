@@ -9,6 +9,8 @@ export const VerdictCounts = Type.Object({
   accept: VerdictCount,
   reject: VerdictCount,
   drop: VerdictCount,
+  audit: VerdictCount,
+  ask: VerdictCount,
 })
 export type VerdictCounts = Static<typeof VerdictCounts>
 

@@ -43,17 +43,22 @@ export class VerdictTotals {
 }
 
 function noCounts(): VerdictCounts {
-  return {
-    accept: { datagrams: 0, bytes: 0 },
-    reject: { datagrams: 0, bytes: 0 },
-    drop: { datagrams: 0, bytes: 0 },
-  }
+  return byAction(() => ({ datagrams: 0, bytes: 0 }))
 }
 
 function plus(a: VerdictCounts, b: VerdictCounts, sign: 1 | -1): VerdictCounts {
-  const sum = (action: Action) => ({
+  return byAction(action => ({
     datagrams: a[action].datagrams + sign * b[action].datagrams,
     bytes: a[action].bytes + sign * b[action].bytes,
-  })
-  return { accept: sum('accept'), reject: sum('reject'), drop: sum('drop') }
+  }))
+}
+
+function byAction(count: (action: Action) => VerdictCounts[Action]): VerdictCounts {
+  return {
+    accept: count('accept'),
+    reject: count('reject'),
+    drop: count('drop'),
+    audit: count('audit'),
+    ask: count('ask'),
+  }
 }
