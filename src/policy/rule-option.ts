@@ -1,5 +1,5 @@
 import { quote } from '../abi/addr.js'
-import { RATE_COUNT_MAX, RULE_WORDS, type LogMode, type Rate, type RuleBody } from './rule.js'
+import type { LogMode, Rate, RuleBody } from './rule.js'
 import { formatTime, parseTime } from './time-text.js'
 
 /** The fields of a rule that are a word and a value behind it, in the order they are written. */
@@ -20,29 +20,54 @@ const samplePattern = /^sample:(\d{1,15})$/
 const PER_SECONDS = { s: 1, m: 60, h: 3600 } as const
 const PER_LETTERS = { 1: 's', 60: 'm', 3600: 'h' } as const
 
+const FORMS: Readonly<Record<OptionField, string>> = {
+  maxBytes: 'max_bytes is a whole number of bytes',
+  rate: 'rate is a number of datagrams per second, minute or hour, such as 10/s, 30/m or 5/h',
+  burst: 'burst is a whole number of datagrams',
+  flowRate:
+    'flow_rate is a number of datagrams per second, minute or hour, such as 10/s, 30/m or 5/h',
+  flowBurst: 'flow_burst is a whole number of datagrams',
+  log: 'log is none, deny, all or sample:N, such as sample:100',
+  expires: 'expires is a time such as 2026-11-20T12:30:00Z',
+}
+
+/** Says how the value of an option is written. */
+export function optionForm(field: OptionField): string {
+  return FORMS[field]
+}
+
 /**
  * Reads the value of one of a rule's options: a number, a rate such as `1000/s`, `sample:100`, a
  * time. Whether it fits the rule is for `fieldProblem` to say.
  * @returns the field with its value, or a sentence that says what is wrong with the text.
  */
 export function parseRuleOption(field: OptionField, text: string): Partial<RuleBody> | string {
+  const value = parseValue(field, text)
+  if (value === undefined) return `${optionForm(field)}, not ${quote(text)}`
+  return typeof value === 'string' ? value : { [field]: value.value }
+}
+
+function parseValue(
+  field: OptionField,
+  text: string,
+): { readonly value: number | Rate | LogMode } | string | undefined {
   switch (field) {
     case 'maxBytes':
     case 'burst':
     case 'flowBurst':
-      return digitsPattern.test(text)
-        ? { [field]: Number(text) }
-        : `${RULE_WORDS[field]} is a whole number, not ${quote(text)}`
+      return digitsPattern.test(text) ? { value: Number(text) } : undefined
     case 'rate':
     case 'flowRate': {
-      const rate = parseRate(text)
-      return typeof rate === 'string' ? `${RULE_WORDS[field]} is ${rate}` : { [field]: rate }
+      const value = parseRate(text)
+      return value && { value }
     }
-    case 'log':
-      return parseLogMode(text)
+    case 'log': {
+      const value = parseLogMode(text)
+      return value && { value }
+    }
     case 'expires': {
-      const expires = parseTime(text)
-      return typeof expires === 'string' ? expires : { expires }
+      const value = parseTime(text)
+      return typeof value === 'string' ? value : { value }
     }
   }
 }
@@ -64,10 +89,10 @@ export function formatRuleOption(field: OptionField, rule: RuleBody): string | u
   }
 }
 
-/** Reads `1000/s`, `30/m` or `5/h`; else says what a rate is. */
-export function parseRate(text: string): Rate | string {
+/** Reads `1000/s`, `30/m` or `5/h`. */
+export function parseRate(text: string): Rate | undefined {
   const parts = ratePattern.exec(text)
-  if (parts === null) return `a number per second, minute or hour, such as 10/s, not ${quote(text)}`
+  if (parts === null) return undefined
   return { count: Number(parts[1]), perSeconds: PER_SECONDS[parts[2] as keyof typeof PER_SECONDS] }
 }
 
@@ -76,15 +101,14 @@ export function formatRate(rate: Rate): string {
   return `${rate.count}/${PER_LETTERS[rate.perSeconds]}`
 }
 
-/** Writes `none`, `deny`, `all` or `sample:100`. */
-export function formatLogMode(log: LogMode): string {
-  return typeof log === 'string' ? log : `sample:${log.sample}`
+/** Reads `none`, `deny`, `all` or `sample:100`. */
+export function parseLogMode(text: string): LogMode | undefined {
+  if (text === 'none' || text === 'deny' || text === 'all') return text
+  const parts = samplePattern.exec(text)
+  return parts === null ? undefined : { sample: Number(parts[1]) }
 }
 
-/** Reads what `formatLogMode` writes; else says what is expected. */
-export function parseLogMode(text: string): { readonly log: LogMode } | string {
-  if (text === 'none' || text === 'deny' || text === 'all') return { log: text }
-  const parts = samplePattern.exec(text)
-  if (parts !== null) return { log: { sample: Number(parts[1]) } }
-  return `log is none, deny, all or sample:N with N from 1 to ${RATE_COUNT_MAX}, not ${quote(text)}`
+/** Writes what `parseLogMode` reads. */
+export function formatLogMode(log: LogMode): string {
+  return typeof log === 'string' ? log : `sample:${log.sample}`
 }

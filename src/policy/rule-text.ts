@@ -12,6 +12,7 @@ import {
 import {
   formatRuleOption,
   OPTION_FIELDS,
+  optionForm,
   parseRuleOption,
   type OptionField,
 } from './rule-option.js'
@@ -85,7 +86,7 @@ export function parseRule(text: string): RuleText | TextProblem {
       continue
     }
     const value = options.next().value
-    if (value === undefined) return problem(end, `${option.text} is followed by a value`)
+    if (value === undefined) return problem(end, missingValue(field))
     const part = readOption(field, value.text)
     if (typeof part === 'string') return problem(value.column, part)
     read.set(field, part)
@@ -138,6 +139,10 @@ export function parseAction(text: string): Action | undefined {
 /** The type of this name, if a rule can have it. */
 export function parseRuleType(text: string): RuleType | undefined {
   return RULE_TYPES.find(type => type === text)
+}
+
+function missingValue(field: OptionField | 'type'): string {
+  return field === 'type' ? `type is followed by ${list(RULE_TYPES)}` : optionForm(field)
 }
 
 function readOption(field: OptionField | 'type', text: string): Partial<RuleBody> | string {

@@ -15,6 +15,7 @@ import {
   type Scalar,
 } from 'yaml'
 import { quote } from '../abi/addr.js'
+import type { Place } from './policy.js'
 import type { PolicyProblem } from './policy-problem.js'
 
 /** A policy file as it was found. */
@@ -64,6 +65,11 @@ export class YamlSource {
   /** An offset as `file:line`. */
   place(offset: number): string {
     return `${this.#file.name}:${this.line(offset)}`
+  }
+
+  /** The place of an offset. */
+  at(offset: number): Place {
+    return { file: this.#file.name, line: this.line(offset) }
   }
 
   /** Where a node starts. */

@@ -46,7 +46,7 @@ function show(): Command {
     const client = await AdminClient.open(options)
     const list = await client.get<RuleList>('/v1/rules')
     if (options.output === 'json') printJson(list)
-    else process.stdout.write(formatPolicyDocument(rulesOf(list.rules)))
+    else process.stdout.write(formatPolicyDocument({ rules: rulesOf(list.rules) }))
   })
 }
 
