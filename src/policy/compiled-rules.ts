@@ -1,4 +1,5 @@
 import type { MessageType } from '../abi/addr.js'
+import { placeOf } from './places.js'
 import { buildPortIndex, portIndex, type PortIndex, type PortRectangle } from './port-index.js'
 import type { Rule, RuleType } from './rule.js'
 import { isExpired, matchesPort, type Selector } from './selector.js'
@@ -74,11 +75,6 @@ export interface CompiledRules {
   readonly temporary: readonly RuleGroup[]
 }
 
-/** What a domain is filed under, its name aside. */
-export const ANY_PLACE = '*'
-export const tagPlace = (tag: string): string => `tag:${tag}`
-export const setPlace = (set: string): string => `@${set}`
-
 /** Compiles rules, a little with each step: every step takes about as long. */
 export function* compileRules(rules: readonly Rule[]): Generator<undefined, CompiledRules> {
   const drafts = new Map<string, Map<string, Draft>>()
@@ -126,17 +122,4 @@ function file(
   const rectangle = { source: source.ports, destination: destination.ports, position }
   if (expires === undefined) draft.rectangles[type].push(rectangle)
   else draft.temporary.push({ ...rectangle, type, expires })
-}
-
-function placeOf(selector: Selector): string {
-  switch (selector.kind) {
-    case 'name':
-      return selector.name
-    case 'tag':
-      return tagPlace(selector.tag)
-    case 'set':
-      return setPlace(selector.set)
-    case 'any':
-      return ANY_PLACE
-  }
 }

@@ -1,32 +1,23 @@
-import { CONTROL_NAME, type MessageType } from '../abi/addr.js'
-import {
-  ANY_PLACE,
-  compileRules,
-  setPlace,
-  tagPlace,
-  type CompiledRules,
-  type RuleGroup,
-} from './compiled-rules.js'
+import type { MessageType } from '../abi/addr.js'
+import { compileRules, type CompiledRules, type RuleGroup } from './compiled-rules.js'
 import { Membership } from './membership.js'
+import { placesOf, type Place } from './places.js'
 import type { Rule } from './rule.js'
 import { matchesPort, type PortRange } from './selector.js'
 import type { Subject } from './subject.js'
 import { defaultVerdict, verdictOf, type Verdict } from './verdict.js'
 
-/** A place where rules about a domain can be; only for these of its ports, if any are said. */
-interface DomainPlace {
-  readonly key: string
-  /** The rules that have the place as their source. */
-  readonly row: ReadonlyMap<string, RuleGroup> | undefined
-  readonly ports: readonly PortRange[] | undefined
+/** A place of a domain, and the rules that have it as their source. */
+interface SourcePlace extends Place {
+  readonly row: ReadonlyMap<string, RuleGroup>
 }
 
 /** The places of a domain that some rule speaks of. */
 interface DomainPlaces {
   /** The membership's version that this was true in. */
   readonly version: number
-  readonly asSource: readonly DomainPlace[]
-  readonly asDestination: readonly DomainPlace[]
+  readonly asSource: readonly SourcePlace[]
+  readonly asDestination: readonly Place[]
 }
 
 /**
@@ -84,7 +75,7 @@ export class PolicyTable {
     let best = none
     for (let i = 0; i < asSource.length; i++) {
       const { row, ports } = asSource[i]!
-      if (row === undefined || !isAmong(ports, sourcePort)) continue
+      if (!isAmong(ports, sourcePort)) continue
       for (let j = 0; j < asDestination.length; j++) {
         const place = asDestination[j]!
         const group = row.get(place.key)
@@ -135,20 +126,13 @@ export class PolicyTable {
 
   #findPlaces(subject: Subject): DomainPlaces {
     const { bySource, destinations } = this.#compiled
-    const places: DomainPlace[] = []
-    const add = (key: string, ports?: readonly PortRange[]): void => {
-      places.push({ key, row: bySource.get(key), ports })
-    }
-    add(subject.name)
-    if (subject.name !== CONTROL_NAME) {
-      const tags = new Set([...subject.tags, ...this.membership.tagsOf(subject.name)])
-      for (const tag of tags) add(tagPlace(tag))
-      for (const [set, ports] of this.membership.setsOf(subject)) add(setPlace(set), ports)
-      add(ANY_PLACE)
-    }
+    const places = placesOf(subject, this.membership)
     return {
       version: this.membership.version,
-      asSource: places.filter(({ row }) => row !== undefined),
+      asSource: places.flatMap(place => {
+        const row = bySource.get(place.key)
+        return row === undefined ? [] : { ...place, row }
+      }),
       asDestination: places.filter(({ key }) => destinations.has(key)),
     }
   }
