@@ -4,6 +4,11 @@ import type { SessionSink } from './event.js'
 import type { Ring } from './ring.js'
 import type { RingWish } from './target.js'
 
+/** Keeps sessions waiting for something besides a ring, and lets go of one that ends. */
+export interface Hold {
+  forget(session: Session): void
+}
+
 /**
  * One attached client of a domain, and everything that has to be undone when it goes: its rings
  * and the places where it is noted in those of others, so that its end costs only its own
@@ -25,6 +30,8 @@ export class Session {
   readonly sentTo = new Set<Ring>()
   /** What it wants to hear of that is not there yet. */
   readonly wishes = new Set<RingWish>()
+  /** What else it waits for. */
+  readonly holds = new Set<Hold>()
   ended = false
   #lastHandle = 0
 
