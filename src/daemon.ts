@@ -14,10 +14,12 @@ import type { FlowRecord } from './hypervisor/event.js'
 import { resolveConfig, type Config, type ConfigInput } from './config.js'
 import { buildApp } from './control/app.js'
 import { FlowLog } from './control/flow-log.js'
+import { bootPolicy, type BootedPolicy } from './control/policy/boot-policy.js'
 import { ControlServer, isServedRequest, localServer } from './control/server.js'
 import { createServices } from './control/services.js'
 import { firstStart, packagedPolicyDir, readPolicyDir } from './first-start.js'
 import { Hypervisor } from './hypervisor/hypervisor.js'
+import { Membership } from './policy/membership.js'
 import { PolicyTable } from './policy/policy-table.js'
 import { StoreError } from './store/store-error.js'
 import { DATABASE_FILE, openStore, type Store } from './store/store.js'
@@ -93,7 +95,9 @@ async function start(
   prepareStore(store, config, adminTokenPath)
 
   const flowLog = new FlowLog(limits.flowRecordsMax, clock)
-  const hypervisor = makeHypervisor(store, config, clock, record => flowLog.add(record))
+  const booted = bootPolicy(store, clock)
+  if (booted.problem !== undefined) log('error', {}, booted.problem)
+  const hypervisor = makeHypervisor(store, booted, config, clock, record => flowLog.add(record))
   const hub = new Hub({
     hypervisor,
     clock,
@@ -107,6 +111,7 @@ async function start(
   const services = createServices({
     store,
     hypervisor,
+    booted,
     limits,
     clock,
     flowLog,
@@ -115,11 +120,12 @@ async function start(
     onDomainAdded: name => sockets.open(name),
     onDomainRemoved: name => sockets.close(name),
   })
-  services.counters.restore()
-  const saving = setInterval(() => services.counters.save(), SAVE_INTERVAL_MS)
-  undo.push(() => {
+  services.tally.restore()
+  const saving = setInterval(() => void services.tally.save(), SAVE_INTERVAL_MS)
+  undo.push(async () => {
     clearInterval(saving)
-    services.counters.save()
+    await services.close()
+    services.tally.saveNow()
   })
 
   for (const domain of hypervisor.domains()) await sockets.open(domain.name)
@@ -152,6 +158,7 @@ async function start(
   renameSync(`${endpointPath}.new`, endpointPath)
   undo.push(() => rmSync(endpointPath, { force: true }))
 
+  void services.policy.warm()
   log('info', { url: server.url, socket: socketPath, stateDir }, 'started')
   undo.push(() => log('info', {}, 'shutting down'))
   return {
@@ -202,7 +209,7 @@ function makeFolder(path: string): void {
 
 /** Does what only the first start does, and sees to it that the admin's token lies where it belongs. */
 function prepareStore(store: Store, config: Config, adminTokenPath: string): void {
-  if (store.rules.currentRevision() > 0) return
+  if (store.policies.currentRevision() > 0) return
   const dir = config.policyDir ?? packagedPolicyDir
   firstStart(store, readPolicyDir(dir), dir, token => {
     if (existsSync(adminTokenPath)) chmodSync(adminTokenPath, 0o600)
@@ -212,13 +219,13 @@ function prepareStore(store: Store, config: Config, adminTokenPath: string): voi
 
 function makeHypervisor(
   store: Store,
+  { revision, policy }: BootedPolicy,
   config: Config,
   clock: Clock,
   onFlow: (record: FlowRecord) => void,
 ): Hypervisor {
-  const { revision, rules } = store.rules.load()
   const hypervisor = new Hypervisor({
-    policy: new PolicyTable(revision, rules),
+    policy: new PolicyTable(revision, policy.rules, new Membership(policy.sets, policy.tags)),
     clock,
     limits: config.limits,
     // A million decisions worth remembering each second, and ids do not meet those before a restart.

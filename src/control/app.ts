@@ -20,6 +20,7 @@ import { liveRoutes } from './routes/live.js'
 import { openRoutes } from './routes/open.js'
 import { policyRoutes } from './routes/policy.js'
 import { ruleRoutes } from './routes/rules.js'
+import { setRoutes } from './routes/sets.js'
 import { tokenRoutes } from './routes/tokens.js'
 import type { Services } from './services.js'
 
@@ -70,6 +71,8 @@ export function buildApp(services: Services, options: AppOptions = {}): ControlA
     done(problem === undefined ? undefined : new Refused('EPERM', problem))
   })
 
+  app.addHook('onClose', () => services.close())
+
   const version = packageVersion()
   describeApi(app, version)
   app.register((open, _options, done) => {
@@ -86,6 +89,7 @@ export function buildApp(services: Services, options: AppOptions = {}): ControlA
       tokenRoutes(v1, services)
       ruleRoutes(v1, services)
       policyRoutes(v1, services)
+      setRoutes(v1, services)
       liveRoutes(v1, services)
       flowRoutes(v1, services)
       auditRoutes(v1, services)

@@ -3,17 +3,21 @@ import type { Hypervisor } from '../hypervisor/hypervisor.js'
 import type { Store } from '../store/store.js'
 import type { Clock } from '../util/clock.js'
 import type { FlowLog } from './flow-log.js'
+import type { BootedPolicy } from './policy/boot-policy.js'
+import type { KnownDomain } from './policy/policy-tasks.js'
+import { PolicyThread } from './policy/policy-thread.js'
 import type { AuditView } from './schemas/audit.js'
 import { auditView } from './services/audit.js'
 import { Changes } from './services/changes.js'
-import { CounterService } from './services/counters.js'
 import { DomainService, type DomainHook } from './services/domains.js'
 import { healthChecks, type Check } from './services/health.js'
 import { LiveService, type ClientInfo } from './services/live.js'
 import type { Log } from './services/log.js'
+import { PolicyService } from './services/policy.js'
 import { RuleService } from './services/rules.js'
+import { SetService } from './services/sets.js'
+import { Tally } from './services/tally.js'
 import { TokenService, type EndSessions } from './services/tokens.js'
-import { VerdictTotals } from './services/verdict-totals.js'
 
 /** What is asked of whoever holds the clients' connections. */
 export interface Clients {
@@ -23,9 +27,10 @@ export interface Clients {
 
 export interface ServicesOptions {
   readonly store: Store
-  /** Has the domains of the store, and its rules in force. */
+  /** Has the domains of the store, and the booted policy in force. */
   readonly hypervisor: Hypervisor
-  readonly limits: Pick<Limits, 'requestBytesMax'>
+  readonly booted: BootedPolicy
+  readonly limits: Pick<Limits, 'requestBytesMax' | 'rulesMax'>
   readonly clock: Clock
   /** What the hypervisor's `onFlow` adds to. */
   readonly flowLog: FlowLog
@@ -43,7 +48,9 @@ export interface Services {
   readonly domains: DomainService
   readonly tokens: TokenService
   readonly rules: RuleService
-  readonly counters: CounterService
+  readonly policy: PolicyService
+  readonly sets: SetService
+  readonly tally: Tally
   readonly live: LiveService
   readonly flows: FlowLog
   readonly limits: ServicesOptions['limits']
@@ -53,24 +60,55 @@ export interface Services {
   readonly audit: (limit: number, before?: number) => AuditView[]
   /** Whether all is as it should be. */
   readonly health: () => readonly Check[]
+  /** Ends what was begun; nothing can be asked for any more. */
+  readonly close: () => Promise<void>
 }
 
 /** Makes the services over a store and a hypervisor that agree with each other. */
 export function createServices(options: ServicesOptions): Services {
-  const { store, hypervisor, clock, limits, flowLog, hub, log } = options
-  const totals = new VerdictTotals(hypervisor)
-  const changes = new Changes(store, hypervisor, totals)
+  const { store, hypervisor, booted, clock, limits, flowLog, hub, log } = options
+  const tally = new Tally(store, hypervisor, log)
+  const changes = new Changes(store)
+  const sets = new SetService(store, hypervisor, clock, changes, booted.policy, log)
+  const thread = new PolicyThread(
+    () => ({
+      inForce: store.policies.get(hypervisor.policy.revision),
+      revision: hypervisor.policy.revision,
+      lastRuleNumber: store.policies.lastRuleNumber(),
+      rulesMax: limits.rulesMax,
+    }),
+    () => knownDomains(hypervisor),
+  )
+  const policy = new PolicyService(store, hypervisor, clock, thread, tally, sets, log)
   const endSessions: EndSessions = (...token) => hub?.endToken(...token)
   return {
-    domains: new DomainService(store, hypervisor, changes, options),
+    domains: new DomainService(store, hypervisor, changes, {
+      ...options,
+      onDomainChanged: name => thread.noteDomain(name, knownDomain(hypervisor, name)),
+    }),
     tokens: new TokenService(store, clock, changes, endSessions, log),
-    rules: new RuleService(store, hypervisor, changes),
-    counters: new CounterService(store, hypervisor, log),
-    live: new LiveService(hypervisor, totals, clock, () => hub?.sessions() ?? []),
+    policy,
+    rules: new RuleService(hypervisor, policy),
+    sets,
+    tally,
+    live: new LiveService(hypervisor, store, tally, clock, () => hub?.sessions() ?? []),
     flows: flowLog,
     limits,
     revision: () => hypervisor.policy.revision,
     audit: (limit, before) => store.audit.list(limit, before).map(auditView),
-    health: () => healthChecks(store, hypervisor),
+    health: () => healthChecks(store, hypervisor, booted),
+    close: async () => {
+      sets.close()
+      await policy.close()
+    },
   }
+}
+
+function knownDomain(hypervisor: Hypervisor, name: string): KnownDomain | undefined {
+  const domain = hypervisor.domainNamed(name)
+  return domain && { name, id: domain.id, tags: domain.subject.tags }
+}
+
+function* knownDomains(hypervisor: Hypervisor): Generator<KnownDomain> {
+  for (const { name, id, subject } of hypervisor.domains()) yield { name, id, tags: subject.tags }
 }

@@ -91,6 +91,14 @@ export class Database {
     }
   }
 
+  /** How long the file is, without its write-ahead log. */
+  bytes(): number {
+    return translated(this.path, () => {
+      const pages = Number(this.#sqlite.pragma('page_count', { simple: true }))
+      return pages * Number(this.#sqlite.pragma('page_size', { simple: true }))
+    })
+  }
+
   /** Moves the write-ahead log into the file and empties it: for idle moments. */
   checkpoint(): void {
     translated(this.path, () => this.#sqlite.pragma('wal_checkpoint(TRUNCATE)'))

@@ -8,9 +8,22 @@ const rules = [
 
 void t.test('the whole policy is taken, given out, and taken back unchanged', async t => {
   const { call, hypervisor, store } = buildTestApp(t)
-  t.strictSame((await call('GET', '/v1/policy')).body, { revision: 0, rules: [] })
+  t.strictSame((await call('GET', '/v1/policy')).body, {
+    revision: 0,
+    rules: [],
+    sets: {},
+    tags: {},
+    tests: [],
+  })
   const put = await call('PUT', '/v1/policy', { rules, reason: 'first' })
-  t.strictSame(put.body, { revision: 1, rules: 2 })
+  t.strictSame(put.body, {
+    revision: 1,
+    rules: 2,
+    added: 2,
+    changed: 0,
+    removed: 0,
+    deadline: null,
+  })
   t.equal(put.headers['etag'], '"1"')
   const got = await call('GET', '/v1/policy')
   t.equal(got.headers['etag'], '"1"')
@@ -77,7 +90,8 @@ void t.test('a document with one rule that can not be is refused as a whole', as
     [{ rules: [{ ...rules[1], replies: true }] }, 400, /rule 1: replies/],
     [{ rules: [{ action: 'accept' }] }, 400, /"rules.0.source" is missing/],
     [{ rules: {} }, 400, /"rules" in the body must be array/],
-    [{}, 400, /"rules" is missing/],
+    [{}, 400, /either documents or rules/],
+    [{ rules: [], documents: [] }, 400, /either documents or rules/],
   ] as const) {
     const answer = await call('PUT', '/v1/policy', body)
     t.equal(answer.status, status, JSON.stringify(body))
