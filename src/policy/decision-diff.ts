@@ -1,7 +1,9 @@
 import { MESSAGE_TYPES, type MessageType } from '../abi/addr.js'
 import { PairRules, type Decisions } from './pair-rules.js'
 import { partiesOf, type Party } from './parties.js'
-import { intersect, portRegions, type PortRegion } from './port-regions.js'
+import type { PortRectangle } from './port-index.js'
+import { clip, portRegions, type PortRegion } from './port-regions.js'
+import { longestRising } from './longest-rising.js'
 import { formatRuleOption } from './rule-option.js'
 import { DEFAULT_ID, lets, RULE_WORDS, type Action, type Rule, type RuleType } from './rule.js'
 import type { PortRange } from './selector.js'
@@ -66,22 +68,19 @@ export function decisionOf(rule: Rule | null): Decision {
 }
 
 function diffPair(old: PairRules, young: PairRules, from: Party, to: Party): DecisionChange[] {
-  const [dgrams, streams] = TYPES.map(type => {
-    const regions = (rules: PairRules): PortRegion[] =>
-      portRegions(rules.rectangles(from.subject, to.subject, type))
-    return diffRegions(regions(old), regions(young), (a, b) => {
-      const before = decisionOf(old.rules[a - 1] ?? null)
-      const after = decisionOf(young.rules[b - 1] ?? null)
-      if (before.effect === after.effect) return undefined
-      const kind =
-        lets(before.action) === lets(after.action)
-          ? 'changed'
-          : lets(after.action)
-            ? 'admitted'
-            : 'refused'
-      return { from: from.labels, to: to.labels, type, before, after, kind } as const
-    })
-  })
+  const [dgrams, streams] = TYPES.map(type =>
+    diffRectangles(
+      effectsOf(old, from, to, type),
+      effectsOf(young, from, to, type),
+      (a, b, sourcePorts, destinationPorts) => {
+        const before = decisionOf(old.rules[a - 1] ?? null)
+        const after = decisionOf(young.rules[b - 1] ?? null)
+        if (before.effect === after.effect) return undefined
+        const ends = { from: from.labels, sourcePorts, to: to.labels, destinationPorts }
+        return { ...ends, type, before, after, kind: kindOf(before, after) }
+      },
+    ),
+  )
   const keyOf = (change: DecisionChange): string => JSON.stringify({ ...change, type: 'any' })
   const byKey = new Map(streams!.map(change => [keyOf(change), change]))
   const merged = dgrams!.map(change =>
@@ -90,26 +89,88 @@ function diffPair(old: PairRules, young: PairRules, from: Party, to: Party): Dec
   return [...merged, ...byKey.values()]
 }
 
-type Difference = Omit<DecisionChange, 'sourcePorts' | 'destinationPorts'>
+function kindOf(before: Decision, after: Decision): DecisionChange['kind'] {
+  if (lets(before.action) === lets(after.action)) return 'changed'
+  return lets(after.action) ? 'admitted' : 'refused'
+}
 
-/** Where two cuts of the plane differ. */
-function diffRegions(
-  before: readonly PortRegion[],
-  after: readonly PortRegion[],
-  differ: (before: number, after: number) => Difference | undefined,
+/** A rectangle and what its rule does there. */
+interface Effect {
+  readonly rectangle: PortRectangle
+  /** The ports and the effect; two of the same key are the same to a datagram. */
+  readonly key: string
+}
+
+function effectsOf(rules: PairRules, from: Party, to: Party, type: MessageType): Effect[] {
+  return rules.rectangles(from.subject, to.subject, type).map(rectangle => {
+    const { source, destination, position } = rectangle
+    const { effect } = decisionOf(rules.rules[position - 1]!)
+    return {
+      rectangle,
+      key: [source.min, source.max, destination.min, destination.max, effect].join(),
+    }
+  })
+}
+
+/**
+ * Where two lists of rectangles decide differently. What is in both lists in the same order is
+ * decided alike wherever nothing else is, so only the area of the rest is looked at: after the
+ * edit of one rule among thousands that is little.
+ */
+function diffRectangles(
+  before: readonly Effect[],
+  after: readonly Effect[],
+  differ: (
+    before: number,
+    after: number,
+    source: PortRange,
+    destination: PortRange,
+  ) => DecisionChange | undefined,
 ): DecisionChange[] {
+  const touched = touchedOf(before, after)
+  if (touched.length === 0) return []
   const changes: DecisionChange[] = []
-  for (const a of before) {
-    for (const b of after) {
-      const sourcePorts = intersect(a.source, b.source)
-      if (sourcePorts === undefined) continue
-      const destinationPorts = intersect(a.destination, b.destination)
-      if (destinationPorts === undefined) continue
-      const difference = differ(a.position, b.position)
-      if (difference === undefined) continue
-      const { type, from, to, ...rest } = difference
-      changes.push({ from, sourcePorts, to, destinationPorts, type, ...rest })
+  for (const area of portRegions(touched)) {
+    if (area.position === 0) continue
+    const regionsOf = (effects: readonly Effect[]): PortRegion[] =>
+      clip(
+        portRegions(
+          clip(
+            effects.map(({ rectangle }) => rectangle),
+            area,
+          ),
+        ),
+        area,
+      )
+    const young = regionsOf(after)
+    for (const a of regionsOf(before)) {
+      for (const b of clip(young, a)) {
+        const change = differ(a.position, b.position, b.source, b.destination)
+        if (change !== undefined) changes.push(change)
+      }
     }
   }
   return changes
+}
+
+/** Rectangles that are in one of the lists only, or in another order; all with position 1. */
+function touchedOf(before: readonly Effect[], after: readonly Effect[]): PortRectangle[] {
+  const placesByKey = new Map<string, number[]>()
+  for (const [index, { key }] of before.entries()) {
+    const places = placesByKey.get(key)
+    if (places === undefined) placesByKey.set(key, [index])
+    else places.push(index)
+  }
+  const used = new Map<string, number>()
+  const places = after.map(({ key }) => {
+    const nth = used.get(key) ?? 0
+    used.set(key, nth + 1)
+    return placesByKey.get(key)?.[nth]
+  })
+  const kept = longestRising(places.flatMap(place => place ?? []))
+  const touched = [
+    ...before.filter((_, index) => !kept.has(index)),
+    ...after.filter((_, index) => !kept.has(places[index] ?? -1)),
+  ]
+  return touched.map(({ rectangle }) => ({ ...rectangle, position: 1 }))
 }

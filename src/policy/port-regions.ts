@@ -11,39 +11,51 @@ export type PortRegion = PortRectangle
  * @param rectangles in rising order of position.
  */
 export function portRegions(rectangles: readonly PortRectangle[]): PortRegion[] {
-  const sourceCuts = cutsOf(rectangles.map(({ source }) => source))
-  const destinationCuts = cutsOf(rectangles.map(({ destination }) => destination))
-  const outerIsSource = sourceCuts.length <= destinationCuts.length
-  const outerOf = (r: PortRectangle): PortRange => (outerIsSource ? r.source : r.destination)
-  const innerOf = (r: PortRectangle): PortRange => (outerIsSource ? r.destination : r.source)
-  const cuts = outerIsSource ? sourceCuts : destinationCuts
-
+  const cutting = new Cutting(rectangles)
   const regions: PortRegion[] = []
-  let slab: { min: number; max: number; steps: readonly Step[] } | undefined
+  let open: { min: number; max: number; steps: readonly Step[] } | undefined
   const finish = (): void => {
-    for (const { min, max, position } of slab?.steps ?? []) {
-      const outer = { min: slab!.min, max: slab!.max }
+    for (const { min, max, position } of open?.steps ?? []) {
+      const outer = { min: open!.min, max: open!.max }
       const inner = { min, max }
       regions.push(
-        outerIsSource
+        cutting.outerIsSource
           ? { source: outer, destination: inner, position }
           : { source: inner, destination: outer, position },
       )
     }
   }
-  for (const [index, min] of cuts.entries()) {
-    const max = (cuts[index + 1] ?? PORT_ANY + 1) - 1
-    const inSlab = rectangles.filter(r => outerOf(r).min <= min && max <= outerOf(r).max)
-    const steps = firstSteps(inSlab.map(r => ({ ...innerOf(r), position: r.position })))
-    if (slab !== undefined && equalSteps(slab.steps, steps)) {
-      slab.max = max
+  for (const slab of cutting.slabs()) {
+    if (open !== undefined && equalSteps(open.steps, slab.steps)) {
+      open.max = slab.max
     } else {
       finish()
-      slab = { min, max, steps }
+      open = { ...slab }
     }
   }
   finish()
   return regions
+}
+
+/** The positions of those rectangles that come first anywhere. */
+export function firstAnywhere(rectangles: readonly PortRectangle[]): Set<number> {
+  const found = new Set<number>()
+  for (const { steps } of new Cutting(rectangles).slabs()) {
+    for (const { position } of steps) found.add(position)
+  }
+  return found
+}
+
+/** The parts of rectangles that lie in an area. */
+export function clip(
+  rectangles: readonly PortRectangle[],
+  area: Pick<PortRectangle, 'source' | 'destination'>,
+): PortRectangle[] {
+  return rectangles.flatMap(({ source, destination, position }) => {
+    const s = intersect(source, area.source)
+    const d = s && intersect(destination, area.destination)
+    return d === undefined ? [] : { source: s!, destination: d, position }
+  })
 }
 
 /** The ports that are in both ranges, if there are any. */
@@ -63,34 +75,84 @@ export function cutsOf(ranges: readonly PortRange[]): number[] {
   return [...cuts].sort((a, b) => a - b)
 }
 
+/** Ports of the inner axis at which the same rectangle comes first; 0 for none. */
 interface Step extends PortRange {
   readonly position: number
 }
 
-/** Which of the ranges, in rising order of position, is the first at each port. */
-function firstSteps(ranges: readonly Step[]): Step[] {
-  const cuts = cutsOf(ranges)
-  const indexOf = new Map(cuts.map((cut, index) => [cut, index]))
-  const first = new Array<number>(cuts.length).fill(0)
-  let blank = cuts.length
-  for (const { min, max, position } of ranges) {
-    if (blank === 0) break
-    const end = max < PORT_ANY ? indexOf.get(max + 1)! : cuts.length
-    for (let i = indexOf.get(min)!; i < end; i++) {
-      if (first[i] !== 0) continue
-      first[i] = position
-      blank--
+/** A stretch of the outer axis in which nothing changes along it. */
+interface Slab extends PortRange {
+  readonly steps: readonly Step[]
+}
+
+/** A sweep over the plane along the axis with fewer cuts, the outer one. */
+class Cutting {
+  readonly outerIsSource: boolean
+  readonly #rectangles: readonly PortRectangle[]
+  readonly #cuts: readonly number[]
+
+  constructor(rectangles: readonly PortRectangle[]) {
+    const sourceCuts = cutsOf(rectangles.map(({ source }) => source))
+    const destinationCuts = cutsOf(rectangles.map(({ destination }) => destination))
+    this.outerIsSource = sourceCuts.length <= destinationCuts.length
+    this.#rectangles = rectangles
+    this.#cuts = this.outerIsSource ? sourceCuts : destinationCuts
+  }
+
+  *slabs(): Generator<Slab> {
+    const starting = new Map<number, PortRectangle[]>()
+    const outerOf = (r: PortRectangle): PortRange => (this.outerIsSource ? r.source : r.destination)
+    for (const rectangle of this.#rectangles) {
+      const { min } = outerOf(rectangle)
+      const list = starting.get(min)
+      if (list === undefined) starting.set(min, [rectangle])
+      else list.push(rectangle)
+    }
+    let active: PortRectangle[] = []
+    for (const [index, min] of this.#cuts.entries()) {
+      const max = (this.#cuts[index + 1] ?? PORT_ANY + 1) - 1
+      const started = starting.get(min)
+      active = active.filter(r => outerOf(r).max >= min)
+      if (started !== undefined) {
+        active = [...active, ...started].sort((a, b) => a.position - b.position)
+      }
+      yield { min, max, steps: this.#steps(active) }
     }
   }
-  const steps: Step[] = []
-  for (const [index, min] of cuts.entries()) {
-    const max = (cuts[index + 1] ?? PORT_ANY + 1) - 1
-    const position = first[index]!
-    const last = steps.at(-1)
-    if (last?.position === position) steps[steps.length - 1] = { ...last, max }
-    else steps.push({ min, max, position })
+
+  /** Which of the rectangles, in rising order of position, is the first along the inner axis. */
+  #steps(rectangles: readonly PortRectangle[]): Step[] {
+    const ranges = rectangles.map(r => (this.outerIsSource ? r.destination : r.source))
+    const cuts = cutsOf(ranges)
+    const indexOf = new Map(cuts.map((cut, index) => [cut, index]))
+    const first = new Int32Array(cuts.length)
+    // A painted stretch points past itself, so that a run of them is jumped over.
+    const next = Int32Array.from({ length: cuts.length + 1 }, (_, index) => index)
+    const blankFrom = (index: number): number => {
+      let blank = index
+      while (next[blank] !== blank) {
+        next[blank] = next[next[blank]!]!
+        blank = next[blank]!
+      }
+      return blank
+    }
+    for (const [i, { min, max }] of ranges.entries()) {
+      const end = max < PORT_ANY ? indexOf.get(max + 1)! : cuts.length
+      for (let at = blankFrom(indexOf.get(min)!); at < end; at = blankFrom(at)) {
+        first[at] = rectangles[i]!.position
+        next[at] = at + 1
+      }
+    }
+    const steps: Step[] = []
+    for (const [index, min] of cuts.entries()) {
+      const max = (cuts[index + 1] ?? PORT_ANY + 1) - 1
+      const position = first[index]!
+      const last = steps.at(-1)
+      if (last?.position === position) steps[steps.length - 1] = { ...last, max }
+      else steps.push({ min, max, position })
+    }
+    return steps
   }
-  return steps
 }
 
 function equalSteps(a: readonly Step[], b: readonly Step[]): boolean {

@@ -1,3 +1,4 @@
+import { longestRising } from './longest-rising.js'
 import { formatRule } from './rule-text.js'
 import type { Rule } from './rule.js'
 
@@ -58,24 +59,4 @@ export function diffRules(before: readonly Rule[], after: readonly Rule[]): Rule
     if (!inOrder.has(from)) changes.push({ kind: 'moved', id, from, position })
   }
   return changes
-}
-
-/** The numbers of a longest rising subsequence, by patience sorting. */
-function longestRising(numbers: readonly number[]): Set<number> {
-  const tails: number[] = []
-  const previous = new Array<number>(numbers.length).fill(-1)
-  for (const [index, number] of numbers.entries()) {
-    let low = 0
-    let high = tails.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (numbers[tails[middle]!]! < number) low = middle + 1
-      else high = middle
-    }
-    previous[index] = low > 0 ? tails[low - 1]! : -1
-    tails[low] = index
-  }
-  const rising = new Set<number>()
-  for (let at = tails.at(-1) ?? -1; at >= 0; at = previous[at]!) rising.add(numbers[at]!)
-  return rising
 }
