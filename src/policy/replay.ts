@@ -61,10 +61,20 @@ interface Answer extends ReplayedVerdict {
   readonly isCertain: boolean
 }
 
-interface Draft {
-  flows: number
+/** A flow of a list, put into its final form only when it is shown. */
+interface Entry {
+  readonly flow: SeenFlow
+  before: ReplayedVerdict
+  readonly after: ReplayedVerdict
   datagrams: number
-  readonly byKey: Map<string, ReplayedFlow>
+  bytes: number
+  firstAt: number
+  lastAt: number
+}
+
+interface Draft {
+  datagrams: number
+  readonly byKey: Map<string, Entry>
 }
 
 /**
@@ -144,35 +154,47 @@ class Decider {
   readonly #table: PolicyTable
   readonly #subjectOf: (name: string) => Subject
   /** One port of each range into which the rules divide those that a daemon picks. */
-  readonly #picked: readonly number[]
+  readonly #pickedPorts: readonly number[]
   readonly #isTooFine: boolean
+  /** The answers to all flows, by the verdict's position: there may be a million flows. */
+  readonly #answers: Answer[] = []
 
   constructor(table: PolicyTable, subjectOf: (name: string) => Subject) {
     this.#table = table
     this.#subjectOf = subjectOf
     const starts = startsOfRanges(table)
     this.#isTooFine = starts.length > RANGES_MAX
-    this.#picked = starts.slice(0, RANGES_MAX)
+    this.#pickedPorts = starts.slice(0, RANGES_MAX)
   }
 
   decide(flow: SeenFlow): Answer {
     const { sourcePort, destinationPort, type } = flow
     const source = this.#subjectOf(flow.source)
     const destination = this.#subjectOf(flow.destination)
-    const isAnyFolded = isFolded(sourcePort) || isFolded(destinationPort)
-    let first: Verdict | undefined
-    let isCertain = !(isAnyFolded && this.#isTooFine)
-    for (const from of isFolded(sourcePort) ? this.#picked : [sourcePort]) {
-      for (const to of isFolded(destinationPort) ? this.#picked : [destinationPort]) {
+    const first = this.#table.decide(source, sourcePort, destination, destinationPort, type)
+    const answer = this.#answerOf(first)
+    if (!isFolded(sourcePort) && !isFolded(destinationPort)) return answer
+    if (this.#isTooFine) return { ...answer, isCertain: false }
+    if (this.#pickedPorts.length === 1) return answer
+    const froms = isFolded(sourcePort) ? this.#pickedPorts : [sourcePort]
+    const tos = isFolded(destinationPort) ? this.#pickedPorts : [destinationPort]
+    for (const from of froms) {
+      for (const to of tos) {
         const verdict = this.#table.decide(source, from, destination, to, type)
-        first ??= verdict
-        if (standingOf(verdict.action) !== standingOf(first.action)) isCertain = false
+        if (standingOf(verdict.action) !== answer.standing) return { ...answer, isCertain: false }
       }
     }
-    // There is always a first: each list of ports has one port at least.
-    const { action, rule } = first!
-    const standing = standingOf(action)!
-    return { verdict: action, rule: rule?.id ?? DEFAULT_ID, standing, isCertain }
+    return answer
+  }
+
+  #answerOf({ position, action, rule }: Verdict): Answer {
+    let answer = this.#answers[position]
+    if (answer === undefined) {
+      const standing = standingOf(action)!
+      answer = { verdict: action, rule: rule?.id ?? DEFAULT_ID, standing, isCertain: true }
+      this.#answers[position] = answer
+    }
+    return answer
   }
 }
 
@@ -193,51 +215,43 @@ function startsOfRanges({ rules, membership }: PolicyTable): number[] {
 }
 
 function draft(): Draft {
-  return { flows: 0, datagrams: 0, byKey: new Map() }
+  return { datagrams: 0, byKey: new Map() }
 }
 
 /** Adds to a list; what was seen of a flow at other times, or by other rules, is one with it. */
-function note(
-  to: Draft,
-  flow: SeenFlow,
-  { verdict, rule }: ReplayedVerdict,
-  after: ReplayedVerdict,
-): void {
+function note(to: Draft, flow: SeenFlow, before: ReplayedVerdict, after: ReplayedVerdict): void {
   const { source, sourcePort, destination, destinationPort, type } = flow
   const { datagrams, bytes, firstAt, lastAt } = flow
   to.datagrams += datagrams
   const key = `${source}:${sourcePort} ${destination}:${destinationPort} ${type}`
   const known = to.byKey.get(key)
-  if (known !== undefined) {
-    const isLater = lastAt >= known.lastAt
-    to.byKey.set(key, {
-      ...known,
-      before: isLater ? { verdict, rule } : known.before,
-      datagrams: known.datagrams + datagrams,
-      bytes: known.bytes + bytes,
-      firstAt: Math.min(known.firstAt, firstAt),
-      lastAt: Math.max(known.lastAt, lastAt),
-    })
+  if (known === undefined) {
+    to.byKey.set(key, { flow, before, after, datagrams, bytes, firstAt, lastAt })
     return
   }
-  to.flows++
-  to.byKey.set(key, {
+  if (lastAt >= known.lastAt) known.before = before
+  known.datagrams += datagrams
+  known.bytes += bytes
+  known.firstAt = Math.min(known.firstAt, firstAt)
+  known.lastAt = Math.max(known.lastAt, lastAt)
+}
+
+/** The list, the flow with most datagrams first. */
+function listed({ datagrams, byKey }: Draft): ReplayedFlows {
+  const sorted = [...byKey.values()].sort((a, b) => b.datagrams - a.datagrams)
+  return { flows: byKey.size, datagrams, listed: sorted.slice(0, REPLAYED_MAX).map(replayed) }
+}
+
+function replayed({ flow, before, after, ...sums }: Entry): ReplayedFlow {
+  const { source, sourcePort, destination, destinationPort, type } = flow
+  return {
     source,
     sourcePort,
     destination,
     destinationPort,
     type,
-    before: { verdict, rule },
+    before: { verdict: before.verdict, rule: before.rule },
     after: { verdict: after.verdict, rule: after.rule },
-    datagrams,
-    bytes,
-    firstAt,
-    lastAt,
-  })
-}
-
-/** The list, the flow with most datagrams first. */
-function listed({ flows, datagrams, byKey }: Draft): ReplayedFlows {
-  const sorted = [...byKey.values()].sort((a, b) => b.datagrams - a.datagrams)
-  return { flows, datagrams, listed: sorted.slice(0, REPLAYED_MAX) }
+    ...sums,
+  }
 }
