@@ -2,11 +2,11 @@ import { MESSAGE_TYPES, type MessageType } from '../abi/addr.js'
 import type { Policy, PolicyTest, TestEnd } from './policy.js'
 import { PolicyTable } from './policy-table.js'
 import { RuleIds } from './rule-ids.js'
-import type { Rule, RuleBody, RuleType } from './rule.js'
+import { matches, type Rule, type RuleBody, type RuleType } from './rule.js'
 import { EPHEMERAL_PORTS, isFolded, standingOf, type SeenFlow } from './seen-flow.js'
 import { ALL_PORTS, type PortRange } from './selector.js'
-import type { Subject } from './subject.js'
 import { formatTime } from './time-text.js'
+import type { Tuple } from './tuple.js'
 
 /** Tests of a draft that something refused is refused by it, too. */
 const REFUSED_TESTS_MAX = 100
@@ -53,6 +53,7 @@ export function suggest(flows: Iterable<SeenFlow>): Pick<Policy, 'rules' | 'test
   const rules: Rule[] = []
   const tests: PolicyTest[] = []
   const ids = new RuleIds([])
+  const byPair = new Map<string, Rule[]>()
   for (const group of groupsOf(conversationsOf(admitted))) {
     for (const ports of rangesOf(group.conversations.map(each => each.destinationPort))) {
       const inside = group.conversations.filter(({ destinationPort }) =>
@@ -60,26 +61,41 @@ export function suggest(flows: Iterable<SeenFlow>): Pick<Policy, 'rules' | 'test
           ? isFolded(destinationPort)
           : ports.min <= destinationPort && destinationPort <= ports.max,
       )
-      const body = ruleOf(group, ports, inside)
+      const pair = [group.source, group.destination].sort().join(' ')
+      const inFront = byPair.get(pair) ?? []
+      const open = inside.filter(each => !isCovered(each, inFront))
+      if (open.length === 0) continue
+      const body = ruleOf(group, ports, open)
       const rule = { id: ids.derive(body), ...body }
       rules.push(rule)
-      tests.push(testOf(inside[0]!, 'accept', rule.id))
+      byPair.set(pair, [...inFront, rule])
+      const decides = [...inFront, rule].find(each => matches(each, tupleOf(open[0]!)))
+      tests.push(testOf(open[0]!, 'accept', decides?.id))
     }
   }
   const table = new PolicyTable(0, rules)
   for (const flow of refused.values()) {
     if (tests.length >= rules.length + REFUSED_TESTS_MAX) break
-    const { source, sourcePort, destination, destinationPort, type } = flow
-    const decided = table.decide(
-      nameOnly(source),
-      sourcePort,
-      nameOnly(destination),
-      destinationPort,
-      type,
-    )
+    const { source, sourcePort, destination, destinationPort, type } = tupleOf(flow)
+    const decided = table.decide(source, sourcePort, destination, destinationPort, type)
     if (decided.action === 'reject') tests.push(testOf(flow, 'reject'))
   }
   return { rules, tests }
+}
+
+/** True when rules let a conversation through, answers and all. */
+function isCovered(conversation: Conversation, rules: readonly Rule[]): boolean {
+  const there = tupleOf(conversation)
+  const { source, sourcePort, destination, destinationPort } = there
+  const back = {
+    ...there,
+    source: destination,
+    sourcePort: destinationPort,
+    destination: source,
+    destinationPort: sourcePort,
+  }
+  if (!rules.some(rule => matches(rule, there))) return false
+  return !conversation.hasReplies || rules.some(rule => matches(rule, back))
 }
 
 /** Puts what was seen of a flow at several times, or by several rules, together. */
@@ -132,6 +148,7 @@ function isAnswer(flow: SeenFlow, back: SeenFlow): boolean {
   return a! > b!
 }
 
+/** Puts together what one rule can say; the widest rules come first, for they may do for others. */
 function groupsOf(conversations: readonly Conversation[]): Group[] {
   const byType = new Map<string, Conversation[]>()
   for (const each of conversations) {
@@ -154,7 +171,12 @@ function groupsOf(conversations: readonly Conversation[]): Group[] {
     }
     group.conversations.push(...same)
   }
-  return [...groups.values()]
+  const [wide, narrow]: [Group[], Group[]] = [[], []]
+  for (const group of groups.values()) {
+    if (group.sourcePorts === ALL_PORTS) wide.push(group)
+    else narrow.push(group)
+  }
+  return [...wide, ...narrow]
 }
 
 /** The ports as ranges, those that are neighbours in one. */
@@ -204,8 +226,16 @@ function testOf(
   }
 }
 
-function nameOnly(name: string): Subject {
-  return { name, tags: [] }
+/** The first datagram of a flow, between domains of which only the names are known. */
+function tupleOf(flow: Omit<Conversation, 'hasReplies' | 'datagrams' | 'lastAt'>): Tuple {
+  const { source, destination, sourcePort, destinationPort, type } = flow
+  return {
+    source: { name: source, tags: [] },
+    sourcePort,
+    destination: { name: destination, tags: [] },
+    destinationPort,
+    type,
+  }
 }
 
 function keyOf(

@@ -64,9 +64,26 @@ await t.test('ports next to each other are a range, and both types are any', asy
       'accept a:* -> b:80-81',
       'accept a:* -> b:90 type dgram',
       'accept a:* -> b:2147483648-4026531839 type dgram',
-      'accept a:1 -> b:80 type dgram',
     ],
   )
+})
+
+await t.test('a rule that others make needless is left out', async t => {
+  t.same(
+    rulesOf(
+      seen('a:5 -> b:80'),
+      seen('b:80 -> a:5'),
+      seen('a:picked -> b:80'),
+      seen('a:picked -> b:80', { type: 'stream' }),
+      seen('a:6 -> b:80'),
+      seen('b:7 -> a:1'),
+    ),
+    ['accept a:* -> b:80', 'accept a:5 -> b:80 type dgram replies', 'accept b:7 -> a:1 type dgram'],
+  )
+  t.same(testsOf(seen('a:5 -> b:80'), seen('b:80 -> a:5'), seen('a:picked -> b:80')), [
+    'a:2147483648 -> b:80 accept accept-a-b.80-dgram',
+    'a:5 -> b:80 accept accept-a-b.80-dgram',
+  ])
 })
 
 await t.test('what was seen is said, over all times and rules', async t => {
