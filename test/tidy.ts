@@ -18,7 +18,7 @@ interface Layer {
 const layers: Readonly<Record<string, Layer>> = {
   util: { from: [], node: ['node:assert'] },
   abi: { from: ['util'], node: ['node:assert', 'node:buffer'] },
-  policy: { from: ['abi', 'util'], packages: ['yaml'], node: ['node:assert'] },
+  policy: { from: ['abi', 'util'], packages: ['typebox', 'yaml'], node: ['node:assert'] },
   hypervisor: { from: ['policy', 'abi', 'util'], node: ['node:assert'] },
   store: { from: ['policy', 'abi', 'util'], packages: ['better-sqlite3'] },
   transport: { from: ['hypervisor', 'policy', 'abi', 'util'], packages: ['ws'] },

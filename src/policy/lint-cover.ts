@@ -2,7 +2,7 @@ import { MESSAGE_TYPES, type MessageType } from '../abi/addr.js'
 import { PairRules, type Decisions } from './pair-rules.js'
 import { placeOf, placesOf } from './places.js'
 import type { PortRectangle } from './port-index.js'
-import { clip, firstAnywhere, intersect } from './port-regions.js'
+import { clip, firstAnywhere, intersect, sweepCost } from './port-regions.js'
 import { formatRule } from './rule-text.js'
 import { lets, type Rule } from './rule.js'
 import { isExpired, type PortRange, type Selector } from './selector.js'
@@ -39,8 +39,8 @@ interface View {
   /** Those of rules that let something through, and the others. */
   readonly open: readonly PortRectangle[]
   readonly shut: readonly PortRectangle[]
-  /** Positions of those that come first anywhere. */
-  readonly first: ReadonlySet<number>
+  /** Positions of those that come first anywhere; undefined where it takes too long to find out. */
+  readonly first: ReadonlySet<number> | undefined
 }
 
 type Area = Pick<PortRectangle, 'source' | 'destination'>
@@ -48,6 +48,8 @@ type AreaView = View & { readonly area: Area }
 
 /** Pairs of elements of two sets that are looked at; a rule about more of them counts as sound. */
 const PAIRS_MAX = 4_096
+/** Rules that cross each other by the thousand between one pair are not looked into. */
+const COST_MAX = 20_000_000
 const TYPES = Object.keys(MESSAGE_TYPES) as MessageType[]
 
 /**
@@ -109,16 +111,17 @@ class CoverSearch {
       types.map(type => ({ area, ...this.#viewOf(from.subject, to.subject, type) })),
     )
     const isLasting = rule.expires === undefined
-    const before = (view: View): PortRectangle[] =>
-      view.rectangles.filter(other => other.position < position)
+    /** The positions that come first in the area the rule speaks of, its own among them. */
+    const firstIn = ({ rectangles, area }: AreaView): number[] => {
+      const before = rectangles.filter(other => other.position < position)
+      const first = firstAnywhere([...clip(before, area), { ...area, position }])
+      return [...first].filter(each => each > 0)
+    }
     const isReached = isLasting
-      ? views.some(({ first }) => first.has(position))
-      : views.some(view => firstAnywhere(clip(before(view), view.area)).has(0))
+      ? views.some(({ first }) => first === undefined || first.has(position))
+      : views.some(view => firstIn(view).includes(position))
     if (!isReached) {
-      const first = new Set(
-        views.flatMap(view => [...firstAnywhere(clip(before(view), view.area))]),
-      )
-      const by = this.#rulesAt(first)
+      const by = this.#rulesAt(new Set(views.flatMap(firstIn)))
       const code = by.length === 1 ? 'shadowed' : 'unreachable'
       return { code, by: by.map(({ id }) => id), text: formatRule(by[0]!) }
     }
@@ -209,7 +212,7 @@ class CoverSearch {
         rectangles,
         open: rectangles.filter(isOpen),
         shut: rectangles.filter(rectangle => !isOpen(rectangle)),
-        first: firstAnywhere(rectangles),
+        first: sweepCost(rectangles) > COST_MAX ? undefined : firstAnywhere(rectangles),
       }
       this.#views.set(key, view)
     }

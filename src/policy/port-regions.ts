@@ -46,6 +46,13 @@ export function firstAnywhere(rectangles: readonly PortRectangle[]): Set<number>
   return found
 }
 
+/** About how many steps `portRegions` and `firstAnywhere` take. */
+export function sweepCost(rectangles: readonly PortRectangle[]): number {
+  const sourceCuts = cutsOf(rectangles.map(({ source }) => source)).length
+  const destinationCuts = cutsOf(rectangles.map(({ destination }) => destination)).length
+  return rectangles.length * Math.min(sourceCuts, destinationCuts)
+}
+
 /** The parts of rectangles that lie in an area. */
 export function clip(
   rectangles: readonly PortRectangle[],
