@@ -9,6 +9,11 @@ export interface RuleCounters {
   readonly bytes: number
   /** Milliseconds since the Unix epoch. */
   readonly lastHit: number | undefined
+  /** Of the hits and bytes, those that were delivered only because of audit mode. */
+  readonly audited: number
+  readonly auditedBytes: number
+  /** Datagrams that a limit of the rule refused. */
+  readonly limited: number
 }
 
 /** Datagrams and bytes that were decided. */
@@ -27,7 +32,15 @@ export type Retired = Readonly<Record<Action, Decided>>
 export class CounterStore {
   readonly #db: Database
   readonly #save: Statement<
-    [id: string, hits: number, bytes: number, lastHit: number | null],
+    [
+      id: string,
+      hits: number,
+      bytes: number,
+      lastHit: number | null,
+      audited: number,
+      auditedBytes: number,
+      limited: number,
+    ],
     never
   >
   readonly #all: Statement<[], Omit<RuleCounters, 'lastHit'> & { readonly lastHit: number | null }>
@@ -38,14 +51,18 @@ export class CounterStore {
   constructor(db: Database) {
     this.#db = db
     this.#save = db.prepare(
-      `INSERT INTO counters (rule, hits, bytes, last_hit) VALUES (?, ?, ?, ?)
+      `INSERT INTO counters (rule, hits, bytes, last_hit, audited, audited_bytes, limited)
+       VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (rule) DO UPDATE
-       SET hits = excluded.hits, bytes = excluded.bytes, last_hit = excluded.last_hit`,
+       SET hits = excluded.hits, bytes = excluded.bytes, last_hit = excluded.last_hit,
+         audited = excluded.audited, audited_bytes = excluded.audited_bytes,
+         limited = excluded.limited`,
     )
     // As REAL, because a sum of bytes may outgrow the integers that a number holds exactly.
     this.#all = db.prepare(
       `SELECT rule AS id, CAST(hits AS REAL) AS hits, CAST(bytes AS REAL) AS bytes,
-         last_hit AS lastHit
+         last_hit AS lastHit, CAST(audited AS REAL) AS audited,
+         CAST(audited_bytes AS REAL) AS auditedBytes, CAST(limited AS REAL) AS limited
        FROM counters ORDER BY rule`,
     )
     this.#drop = db.prepare('DELETE FROM counters WHERE rule = ?')
@@ -66,8 +83,8 @@ export class CounterStore {
   save(entries: Iterable<RuleCounters>, gone: Iterable<string> = [], retired?: Retired): void {
     this.#db.relaxed(() => {
       for (const id of gone) this.#drop.run(id)
-      for (const { id, hits, bytes, lastHit } of entries) {
-        this.#save.run(id, hits, bytes, lastHit ?? null)
+      for (const { id, hits, bytes, lastHit, audited, auditedBytes, limited } of entries) {
+        this.#save.run(id, hits, bytes, lastHit ?? null, audited, auditedBytes, limited)
       }
       if (retired === undefined) return
       for (const action of ACTIONS) {

@@ -142,6 +142,19 @@ export const migrations: readonly Migration[] = [
     bytes INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Of a rule's hits, those that audit mode let through; and what its limits refused.
+  ALTER TABLE counters ADD COLUMN audited INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE counters ADD COLUMN audited_bytes INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE counters ADD COLUMN limited INTEGER NOT NULL DEFAULT 0;
+
+  -- Domains in audit mode, by name; * is all of them.
+  CREATE TABLE audit_modes (
+    name TEXT PRIMARY KEY
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER audit_mode_ends_with_domain AFTER DELETE ON domains
+    BEGIN DELETE FROM audit_modes WHERE name = OLD.name; END;
+  `,
 ]
 
 /**

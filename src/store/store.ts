@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import type { Clock } from '../util/clock.js'
 import { AuditStore } from './audit-store.js'
+import { AuditModeStore } from './audit-mode-store.js'
 import { CounterStore } from './counter-store.js'
 import { openDatabase, type Database } from './database.js'
 import { DomainStore } from './domain-store.js'
@@ -34,6 +35,7 @@ export class Store {
   readonly sets: SetStore
   readonly counters: CounterStore
   readonly audit: AuditStore
+  readonly auditModes: AuditModeStore
   readonly #db: Database
   readonly #lock: StateLock
 
@@ -47,6 +49,7 @@ export class Store {
     this.policies = new RevisionStore(db, options, limits)
     this.sets = new SetStore(db, options, limits)
     this.audit = new AuditStore(db, options, limits)
+    this.auditModes = new AuditModeStore(db)
   }
 
   /**

@@ -2,19 +2,20 @@ import t from 'tap'
 import { openTestStore } from './fixtures/open-test-store.js'
 
 const nothing = { hits: 0, bytes: 0 }
+const rest = { audited: 1, auditedBytes: 2 ** 53 + 2, limited: 3 }
 
 await t.test('counters are kept by rule id until they are said to be gone', async t => {
   const { store } = openTestStore(t)
   t.same(store.counters.load(), [])
-  const none = { ...nothing, lastHit: undefined }
+  const none = { ...nothing, lastHit: undefined, ...rest }
   store.counters.save([
-    { id: 'a', hits: 1, bytes: 100, lastHit: 5 },
-    { id: 'b', hits: 2, bytes: 2 ** 53 + 2 ** 20, lastHit: 6 },
+    { id: 'a', hits: 1, bytes: 100, lastHit: 5, ...rest },
+    { id: 'b', hits: 2, bytes: 2 ** 53 + 2 ** 20, lastHit: 6, ...rest },
     { id: 'default', ...none },
   ])
-  store.counters.save([{ id: 'a', hits: 9, bytes: 900, lastHit: 8 }])
-  const a = { id: 'a', hits: 9, bytes: 900, lastHit: 8 }
-  const b = { id: 'b', hits: 2, bytes: 2 ** 53 + 2 ** 20, lastHit: 6 }
+  store.counters.save([{ id: 'a', hits: 9, bytes: 900, lastHit: 8, ...rest }])
+  const a = { id: 'a', hits: 9, bytes: 900, lastHit: 8, ...rest }
+  const b = { id: 'b', hits: 2, bytes: 2 ** 53 + 2 ** 20, lastHit: 6, ...rest }
   t.same(store.counters.load(), [a, b, { id: 'default', ...none }])
   store.counters.save([], ['b', 'never was'])
   t.same(store.counters.load(), [a, { id: 'default', ...none }])

@@ -72,6 +72,23 @@ export const RuleDocument = Type.Object(
 )
 export type RuleDocument = Static<typeof RuleDocument>
 
+const counts = {
+  hits: Count,
+  bytes: Count,
+  lastHit: MillisecondsOrNull,
+  audited: Type.Integer({
+    minimum: 0,
+    description: 'of the hits, those that were delivered only because of audit mode',
+  }),
+  limited: Type.Integer({
+    minimum: 0,
+    description:
+      'datagrams that a limit of the rule refused; those over a rate are tried again and no hits',
+  }),
+}
+const RuleCounts = Type.Object(counts)
+export type RuleCounts = Static<typeof RuleCounts>
+
 export const RuleView = Type.Object({
   id: Id,
   position: Position,
@@ -85,18 +102,14 @@ export const RuleView = Type.Object({
   expires: Type.Optional(ExpiresAt),
   file: Type.Optional(Type.String({ description: 'the document where it stands' })),
   line: Type.Optional(Type.Integer({ minimum: 1 })),
-  hits: Count,
-  bytes: Count,
-  lastHit: MillisecondsOrNull,
+  ...counts,
 })
 export type RuleView = Static<typeof RuleView>
 
 /** What was decided because no rule matched. */
 export const DefaultView = Type.Object({
   action: Type.Enum(['reject']),
-  hits: Count,
-  bytes: Count,
-  lastHit: MillisecondsOrNull,
+  ...counts,
 })
 export type DefaultView = Static<typeof DefaultView>
 

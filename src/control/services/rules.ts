@@ -4,6 +4,7 @@ import type { Refusal } from '../../store/refusal.js'
 import { unknownRule } from '../policy/policy-edit.js'
 import { ruleJson } from '../policy/rule-json.js'
 import type {
+  RuleCounts,
   DefaultView,
   RuleAdd,
   RuleList,
@@ -101,10 +102,10 @@ export class RuleService {
     return { action: 'reject', ...this.#counts(DEFAULT_ID) }
   }
 
-  #counts(id: string): Pick<RuleView, 'hits' | 'bytes' | 'lastHit'> {
+  #counts(id: string): RuleCounts {
     const counter = this.#hypervisor.ruleCounters.get(id)
-    if (counter === undefined) return { hits: 0, bytes: 0, lastHit: null }
-    const { hits, bytes, lastHit } = counter
-    return { hits, bytes, lastHit: lastHit === 0 ? null : lastHit }
+    if (counter === undefined) return { hits: 0, bytes: 0, lastHit: null, audited: 0, limited: 0 }
+    const { hits, bytes, lastHit, audited, limited } = counter
+    return { hits, bytes, lastHit: lastHit === 0 ? null : lastHit, audited, limited }
   }
 }

@@ -22,10 +22,10 @@ export interface TurnedRule {
 type Sums = Record<Action, { hits: number; bytes: number }>
 
 /** What a rule that is gone had decided, while its counter is still in the store. */
-interface Fold extends GoneRule {
-  readonly hits: number
-  readonly bytes: number
-}
+interface Fold extends GoneRule, Counted {}
+
+/** What a counter stands at, as far as it goes into sums. */
+type Counted = Pick<RuleCounters, 'hits' | 'bytes' | 'audited' | 'auditedBytes'>
 
 /** Counters that are looked at, and rows that are written, before others get their turn. */
 const LOOKS_PER_STEP = 2_000
@@ -48,7 +48,7 @@ export class Tally {
   /** Rules that are gone and whose counters are not added up yet. */
   readonly #leaving: GoneRule[] = []
   /** What is stored, so that only what has changed is written. */
-  readonly #stored = new Map<string, { readonly hits: number; readonly bytes: number }>()
+  readonly #stored = new Map<string, Pick<RuleCounters, 'hits' | 'bytes' | 'limited'>>()
   #areSumsStored = true
   #hasFailed = false
   #isSaving = false
@@ -71,17 +71,14 @@ export class Tally {
       this.#hypervisor.policy.rules.map(rule => [rule.id, rule.action]),
     )
     actions.set(DEFAULT_ID, 'reject')
-    for (const { id, hits, bytes, lastHit } of this.#store.counters.load()) {
+    for (const { id, lastHit, ...counts } of this.#store.counters.load()) {
       if (!actions.has(id)) {
         // Nobody knows any more what the rule said to do.
-        this.#retire({ id, action: 'reject', hits, bytes })
+        this.#retire({ id, action: 'reject', ...counts })
         continue
       }
-      const counter = this.#hypervisor.ruleCounter(id)
-      counter.hits = hits
-      counter.bytes = bytes
-      counter.lastHit = lastHit ?? 0
-      this.#stored.set(id, { hits, bytes })
+      Object.assign(this.#hypervisor.ruleCounter(id), counts, { lastHit: lastHit ?? 0 })
+      this.#stored.set(id, counts)
     }
   }
 
@@ -90,14 +87,12 @@ export class Tally {
     this.#leave(Infinity)
     const { ruleCounters, policy } = this.#hypervisor
     const sums = copyOf(this.#retired)
-    const add = (id: string, action: Action): void => {
+    const addRule = (id: string, action: Action): void => {
       const counter = ruleCounters.get(id)
-      if (counter === undefined) return
-      sums[action].hits += counter.hits
-      sums[action].bytes += counter.bytes
+      if (counter !== undefined) addCounted(sums, action, counter)
     }
-    for (const rule of policy.rules) add(rule.id, rule.action)
-    add(DEFAULT_ID, 'reject')
+    for (const rule of policy.rules) addRule(rule.id, rule.action)
+    addRule(DEFAULT_ID, 'reject')
     const count = (action: Action): VerdictCounts[Action] => ({
       datagrams: sums[action].hits,
       bytes: sums[action].bytes,
@@ -132,8 +127,9 @@ export class Tally {
       const counter = this.#hypervisor.ruleCounters.get(id)
       if (counter === undefined) continue
       for (const sums of [this.#retired, this.#storedRetired]) {
-        add(sums[from], counter, 1)
-        add(sums[to], counter, -1)
+        const own = ownOf(counter)
+        add(sums[from], own, 1)
+        add(sums[to], own, -1)
       }
       this.#areSumsStored = false
     }
@@ -193,11 +189,12 @@ export class Tally {
     while (this.#folds.length > 0) yield this.#write(this.#folds.slice(0, ROWS_PER_STEP), [])
     let changed: RuleCounters[] = []
     let looks = 0
-    for (const [id, { hits, bytes, lastHit }] of this.#hypervisor.ruleCounters) {
+    for (const [id, counter] of this.#hypervisor.ruleCounters) {
       if (++looks % LOOKS_PER_STEP === 0) yield true
-      const stored = this.#stored.get(id)
-      if (hits === (stored?.hits ?? 0) && bytes === (stored?.bytes ?? 0)) continue
-      changed.push({ id, hits, bytes, lastHit: lastHit === 0 ? undefined : lastHit })
+      const { hits, bytes, limited, lastHit } = counter
+      const stored = this.#stored.get(id) ?? { hits: 0, bytes: 0, limited: 0 }
+      if (hits === stored.hits && bytes === stored.bytes && limited === stored.limited) continue
+      changed.push({ id, ...counter, lastHit: lastHit === 0 ? undefined : lastHit })
       if (changed.length < ROWS_PER_STEP) continue
       yield this.#write([], changed)
       changed = []
@@ -208,7 +205,7 @@ export class Tally {
   // Each write keeps the sum over the store what it was, so that a crash between two loses nothing.
   #write(folds: readonly Fold[], changed: readonly RuleCounters[]): boolean {
     const sums = copyOf(this.#storedRetired)
-    for (const fold of folds) add(sums[fold.action], fold, 1)
+    for (const fold of folds) addCounted(sums, fold.action, fold)
     // A rule that went while this was under way is folded by the next step.
     const kept = changed.length === 0 ? [] : this.#staying(changed)
     try {
@@ -226,7 +223,7 @@ export class Tally {
     this.#areSumsStored = true
     this.#folds.splice(0, folds.length)
     Object.assign(this.#storedRetired, sums)
-    for (const { id, hits, bytes } of kept) this.#stored.set(id, { hits, bytes })
+    for (const { id, hits, bytes, limited } of kept) this.#stored.set(id, { hits, bytes, limited })
     return true
   }
 
@@ -240,16 +237,26 @@ export class Tally {
     for (const { id, action } of this.#leaving.splice(0, count)) {
       const counter = ruleCounters.get(id)
       if (counter === undefined) continue
-      this.#retire({ id, action, hits: counter.hits, bytes: counter.bytes })
+      this.#retire({ id, action, ...counter })
       this.#hypervisor.dropRuleCounter(id)
     }
   }
 
   #retire(fold: Fold): void {
-    add(this.#retired[fold.action], fold, 1)
+    addCounted(this.#retired, fold.action, fold)
     this.#folds.push(fold)
     this.#stored.delete(fold.id)
   }
+}
+
+/** Adds what a rule has decided: what audit mode let through is no refusal. */
+function addCounted(sums: Sums, action: Action, counter: Counted): void {
+  add(sums[action], ownOf(counter), 1)
+  add(sums.audit, { hits: counter.audited, bytes: counter.auditedBytes }, 1)
+}
+
+function ownOf({ hits, bytes, audited, auditedBytes }: Counted): { hits: number; bytes: number } {
+  return { hits: hits - audited, bytes: bytes - auditedBytes }
 }
 
 function add(
