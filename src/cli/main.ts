@@ -14,6 +14,7 @@ import { ringCommand } from './commands/ring.js'
 import { ruleCommand } from './commands/rule.js'
 import { sendCommand } from './commands/send.js'
 import { serveCommand } from './commands/serve.js'
+import { setCommand } from './commands/set.js'
 import { sessionCommand } from './commands/session.js'
 import { statsCommand } from './commands/stats.js'
 import { tokenCommand } from './commands/token.js'
@@ -38,6 +39,7 @@ for (const child of [
   tokenCommand(),
   ruleCommand(),
   policyCommand(),
+  setCommand(),
   viptablesCommand(),
   ringCommand(),
   sessionCommand(),

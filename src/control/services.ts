@@ -2,15 +2,19 @@ import type { Limits } from '../abi/limits.js'
 import type { Hypervisor } from '../hypervisor/hypervisor.js'
 import type { Store } from '../store/store.js'
 import type { Clock } from '../util/clock.js'
+import { AskFeed } from './ask-feed.js'
 import type { FlowLog } from './flow-log.js'
 import type { BootedPolicy } from './policy/boot-policy.js'
 import type { KnownDomain } from './policy/policy-tasks.js'
 import { PolicyThread } from './policy/policy-thread.js'
-import type { AuditView } from './schemas/audit.js'
-import { auditView } from './services/audit.js'
+import { AuditService } from './services/audit.js'
+import { AskService } from './services/asks.js'
+import { AuditModeService } from './services/audit-mode.js'
 import { Changes } from './services/changes.js'
 import { DomainService, type DomainHook } from './services/domains.js'
+import type { FlowHistory } from './services/flow-history.js'
 import { healthChecks, type Check } from './services/health.js'
+import { InquiryService } from './services/inquiries.js'
 import { LiveService, type ClientInfo } from './services/live.js'
 import type { Log } from './services/log.js'
 import { PolicyService } from './services/policy.js'
@@ -34,6 +38,10 @@ export interface ServicesOptions {
   readonly clock: Clock
   /** What the hypervisor's `onFlow` adds to. */
   readonly flowLog: FlowLog
+  /** What the hypervisor's `meter` counts, written down; nothing is when left out. */
+  readonly history?: FlowHistory | undefined
+  /** What the hypervisor's `onAsksChange` tells. */
+  readonly askFeed?: AskFeed | undefined
   /** The clients; none in a hypervisor that is embedded without transports. */
   readonly hub?: Clients | undefined
   readonly log?: Log | undefined
@@ -49,15 +57,19 @@ export interface Services {
   readonly tokens: TokenService
   readonly rules: RuleService
   readonly policy: PolicyService
+  readonly inquiries: InquiryService
   readonly sets: SetService
   readonly tally: Tally
   readonly live: LiveService
   readonly flows: FlowLog
+  readonly history: FlowHistory | undefined
+  readonly asks: AskService
+  readonly askFeed: AskFeed
+  readonly auditMode: AuditModeService
   readonly limits: ServicesOptions['limits']
   /** The revision of the policy in force. */
   readonly revision: () => number
-  /** Audit records from the newest back. */
-  readonly audit: (limit: number, before?: number) => AuditView[]
+  readonly audit: AuditService
   /** Whether all is as it should be. */
   readonly health: () => readonly Check[]
   /** Ends what was begun; nothing can be asked for any more. */
@@ -66,10 +78,11 @@ export interface Services {
 
 /** Makes the services over a store and a hypervisor that agree with each other. */
 export function createServices(options: ServicesOptions): Services {
-  const { store, hypervisor, booted, clock, limits, flowLog, hub, log } = options
+  const { store, hypervisor, booted, clock, limits, flowLog, history, hub, log } = options
   const tally = new Tally(store, hypervisor, log)
   const changes = new Changes(store)
   const sets = new SetService(store, hypervisor, clock, changes, booted.policy, log)
+  const domains = (): Iterable<KnownDomain> => knownDomains(hypervisor)
   const thread = new PolicyThread(
     () => ({
       inForce: store.policies.get(hypervisor.policy.revision),
@@ -77,28 +90,52 @@ export function createServices(options: ServicesOptions): Services {
       lastRuleNumber: store.policies.lastRuleNumber(),
       rulesMax: limits.rulesMax,
     }),
-    () => knownDomains(hypervisor),
+    domains,
+  )
+  const asking = new PolicyThread(
+    () => ({ inForce: undefined, revision: 0, lastRuleNumber: 0, rulesMax: limits.rulesMax }),
+    domains,
   )
   const policy = new PolicyService(store, hypervisor, clock, thread, tally, sets, log)
   const endSessions: EndSessions = (...token) => hub?.endToken(...token)
   return {
     domains: new DomainService(store, hypervisor, changes, {
       ...options,
-      onDomainChanged: name => thread.noteDomain(name, knownDomain(hypervisor, name)),
+      onDomainChanged: name => {
+        const domain = knownDomain(hypervisor, name)
+        thread.noteDomain(name, domain)
+        asking.noteDomain(name, domain)
+      },
     }),
     tokens: new TokenService(store, clock, changes, endSessions, log),
     policy,
+    inquiries: new InquiryService(
+      {
+        hypervisor,
+        clock,
+        flowLog,
+        history,
+        bodyOf: revision => policy.bodyOf(revision),
+        live: () => sets.live(),
+      },
+      asking,
+    ),
     rules: new RuleService(hypervisor, policy),
     sets,
     tally,
     live: new LiveService(hypervisor, store, tally, clock, () => hub?.sessions() ?? []),
     flows: flowLog,
+    history,
+    asks: new AskService(hypervisor, changes),
+    askFeed: options.askFeed ?? new AskFeed(),
+    auditMode: new AuditModeService(store, hypervisor, changes),
     limits,
     revision: () => hypervisor.policy.revision,
-    audit: (limit, before) => store.audit.list(limit, before).map(auditView),
+    audit: new AuditService(store.audit),
     health: () => healthChecks(store, hypervisor, booted),
     close: async () => {
       sets.close()
+      await asking.close()
       await policy.close()
     },
   }

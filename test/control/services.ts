@@ -12,7 +12,7 @@ void t.test('a change made through the services is in the store and in force tog
   t.equal(services.revision(), before + 1)
   t.equal(store.policies.currentRevision(), before + 1)
   t.equal(hypervisor.policy.rules.length, 1)
-  t.match(services.audit(1), [{ actor: 'test', reason: 'why not' }])
+  t.match(services.audit.list(1), [{ actor: 'test', reason: 'why not' }])
 })
 
 void t.test('the parts say that all is well', t => {

@@ -10,13 +10,14 @@ import type { KeptPolicy } from '../../store/policy-body.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
 import { schemaProblems, type FieldProblem } from '../schema-problem.js'
 import { PolicyRequest } from '../schemas/policy.js'
+import type { FailedTest } from './policy-plan.js'
 import { readRule, type NewRule, type ReadContext } from './rule-json.js'
 
 /** A refusal that names each thing that is wrong: fields of a body, or places in documents. */
 export interface DetailedRefusal<
   Code extends 'EINVAL' | 'ESTALE' = 'EINVAL',
 > extends Refusal<Code> {
-  readonly details?: readonly (PolicyProblem | FieldProblem)[]
+  readonly details?: readonly (PolicyProblem | FieldProblem | FailedTest)[]
 }
 
 /** What a request for a whole policy says. */

@@ -1,4 +1,15 @@
-import type { DomainId } from '../../abi/addr.js'
+import type { DomainId, MessageType } from '../../abi/addr.js'
+import { explain } from '../../policy/explain.js'
+import { lint } from '../../policy/lint.js'
+import { allReach, whatCan, whoCan } from '../../policy/reach.js'
+import type { SeenFlow } from '../../policy/seen-flow.js'
+import { suggest } from '../../policy/suggest.js'
+import { formatPolicyDocument } from '../../policy/document.js'
+import { readFlows } from '../../store/flow-store.js'
+import type { PortRange } from '../../policy/selector.js'
+import { parseSetElement } from '../../policy/set-element.js'
+import type { Subject } from '../../policy/subject.js'
+import type { SetElement as KeptElement } from '../../store/set-store.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
 import { hashOf } from '../../store/revision-store.js'
 import {
@@ -14,6 +25,14 @@ import { insertRule, removeRule, replacePolicy, updateRule, type Edited } from '
 import { changeOf, isSame, type Stretch, type TableChange } from './policy-pieces.js'
 import { readPolicyRequest, type DetailedRefusal } from './policy-request.js'
 import { documentsOf, policyJson } from './policy-json.js'
+import {
+  diffOf,
+  LISTED_MAX,
+  planOf,
+  refuseFailing,
+  testReport,
+  type Surroundings,
+} from './policy-plan.js'
 import { readRule, type RulePatchJson } from './rule-json.js'
 
 /** A revision's body as it is kept. */
@@ -63,6 +82,14 @@ export interface Setting {
   readonly rulesMax: number
 }
 
+/** Flows that were written down, from a time on. */
+export interface Past {
+  /** The file. */
+  readonly path: string
+  /** Milliseconds since the Unix epoch. */
+  readonly since: number
+}
+
 /** How an edit is to be made. */
 export interface PrepareOptions {
   /** Milliseconds since the Unix epoch. */
@@ -97,6 +124,18 @@ export interface Prepared {
   readonly changed: number
 }
 
+/** A datagram that is asked about. */
+export interface Asked {
+  readonly source: string
+  readonly sourcePort: number
+  readonly destination: string
+  readonly destinationPort: number
+  readonly type: MessageType
+}
+
+/** Revisions that are kept unpacked. */
+const UNPACKED_MAX = 4
+
 type PrepareRefusal = Refusal<'ENOENT' | 'EINVAL' | 'EEXIST' | 'ENOSPC'> | DetailedRefusal
 
 /**
@@ -107,6 +146,7 @@ type PrepareRefusal = Refusal<'ENOENT' | 'EINVAL' | 'EEXIST' | 'ENOSPC'> | Detai
 export class PolicyTasks {
   readonly #rulesMax: number
   readonly #domains = new Map<string, KnownDomain>()
+  readonly #unpacked = new Map<number, KeptPolicy>()
   #inForce: KeptPolicy
   #revision: number
   #lastRuleNumber: number
@@ -141,12 +181,106 @@ export class PolicyTasks {
     return { revision, json: JSON.stringify({ revision, ...said }) }
   }
 
+  /**
+   * What would become of an edit of a policy, as JSON.
+   * @param of what is to be edited.
+   * @param live what was put into its sets by hand.
+   */
+  plan(
+    edit: PolicyEdit,
+    of: KeptBody,
+    live: readonly KeptElement[],
+    flows: readonly SeenFlow[] | Past,
+    now: number,
+  ): { readonly ok: true; readonly json: string } | PrepareRefusal {
+    const before = this.#kept(of)
+    const made = this.#make(edit, before, now)
+    if (!made.ok) return made
+    const around = this.#surroundings(now)
+    const [old, young] = [withLive(before, live), withLive(made.policy, live)]
+    const seen = 'path' in flows ? readFlows(flows.path, flows.since) : flows
+    return { ok: true, json: JSON.stringify(planOf(of.revision, old, young, seen, around)) }
+  }
+
+  /** A draft of a policy that lets through what was let through, as JSON. */
+  suggest({ path, since }: Past): string {
+    let flows = 0
+    const counted = function* (): Generator<SeenFlow> {
+      for (const flow of readFlows(path, since)) {
+        flows++
+        yield flow
+      }
+    }
+    const { rules, tests } = suggest(counted())
+    const document = formatPolicyDocument({ rules, tests })
+    return JSON.stringify({ flows, rules: rules.length, tests: tests.length, document })
+  }
+
+  /** What tells two revisions apart, as JSON. */
+  diff(from: KeptBody, to: KeptBody, now: number): string {
+    const diff = diffOf(this.#kept(from), this.#kept(to), this.#surroundings(now))
+    return JSON.stringify({ from: from.revision, to: to.revision, ...diff })
+  }
+
+  /** How a revision comes to its verdict about a datagram, as JSON. */
+  explain(of: KeptBody, live: readonly KeptElement[], asked: Asked, now: number): string {
+    const { source, sourcePort, destination, destinationPort, type } = asked
+    const tuple = {
+      source: this.#subjectOf(source),
+      sourcePort,
+      destination: this.#subjectOf(destination),
+      destinationPort,
+      type,
+    }
+    const explanation = explain(withLive(this.#kept(of), live), tuple, now)
+    return JSON.stringify({ revision: of.revision, ...explanation })
+  }
+
+  /** Who can send to a domain, or whom it can send to, as JSON. */
+  reach(
+    way: 'who-can' | 'what-can',
+    of: KeptBody,
+    live: readonly KeptElement[],
+    name: string,
+    ports: PortRange,
+    now: number,
+  ): string {
+    const find = way === 'who-can' ? whoCan : whatCan
+    const { domains } = this.#surroundings(now)
+    const end = { subject: this.#subjectOf(name), ports }
+    const reach = find(withLive(this.#kept(of), live), domains, end, now)
+    return JSON.stringify({ revision: of.revision, ...listed('reach', reach) })
+  }
+
+  /** Everything that a revision lets through, as JSON. */
+  graph(of: KeptBody, live: readonly KeptElement[], now: number): string {
+    const { domains } = this.#surroundings(now)
+    const reach = allReach(withLive(this.#kept(of), live), domains, now)
+    return JSON.stringify({ revision: of.revision, ...listed('reach', reach) })
+  }
+
+  /** What is probably not meant in a revision, as JSON. */
+  lint(
+    of: KeptBody,
+    live: readonly KeptElement[],
+    hits: ReadonlyMap<string, number> | undefined,
+    now: number,
+  ): string {
+    const { domains } = this.#surroundings(now)
+    const findings = lint(withLive(this.#kept(of), live), { domains, now, hits })
+    return JSON.stringify({ revision: of.revision, ...listed('findings', findings) })
+  }
+
   /** Makes an edit of the policy in force into a candidate. */
   prepare(edit: PolicyEdit, options: PrepareOptions): Prepared | PrepareRefusal {
     this.#candidate = undefined
-    const made = this.#make(edit, options.now)
+    const made = this.#make(edit, this.#inForce, options.now)
     if (!made.ok) return made
     const { policy, lastRuleNumber } = made
+    if (!options.skipTests) {
+      const refusal = refuseFailing(testReport(policy, this.#surroundings(options.now)))
+      if (refusal !== undefined) return refusal
+    }
     const change = changeOf(this.#inForce.rules, policy.rules)
     this.#candidate = { policy, lastRuleNumber, stretches: change.stretches }
     const body = encodePolicy(policy)
@@ -195,6 +329,7 @@ export class PolicyTasks {
 
   #make(
     edit: PolicyEdit,
+    before: KeptPolicy,
     now: number,
   ): (Edited & { ifRevision?: number | undefined; reason?: string | undefined }) | PrepareRefusal {
     const context = {
@@ -214,12 +349,12 @@ export class PolicyTasks {
       case 'insert': {
         const rule = readRule(edit.rule, context)
         if (typeof rule === 'string') return refuse('EINVAL', rule)
-        return insertRule(this.#inForce, rule, edit.position, context)
+        return insertRule(before, rule, edit.position, context)
       }
       case 'update':
-        return updateRule(this.#inForce, edit.id, edit.patch, edit.position, context)
+        return updateRule(before, edit.id, edit.patch, edit.position, context)
       case 'remove':
-        return removeRule(this.#inForce, edit.id, context)
+        return removeRule(before, edit.id, context)
       case 'restore': {
         const policy = decodePolicy(edit.format, edit.body)
         if (typeof policy === 'string') {
@@ -228,6 +363,25 @@ export class PolicyTasks {
         return { ok: true, policy, lastRuleNumber: this.#lastRuleNumber }
       }
     }
+  }
+
+  // What a revision says never changes, so that it has to be unpacked only once.
+  #kept(of: KeptBody): KeptPolicy {
+    let policy = this.#unpacked.get(of.revision)
+    if (policy === undefined) {
+      policy = unpacked(of)
+      if (this.#unpacked.size >= UNPACKED_MAX) this.#unpacked.clear()
+      this.#unpacked.set(of.revision, policy)
+    }
+    return policy
+  }
+
+  #surroundings(now: number): Surroundings {
+    return { domains: [...this.#domains.values()], now }
+  }
+
+  #subjectOf(name: string): Subject {
+    return this.#domains.get(name) ?? { name, tags: [] }
   }
 
   #nameOf(id: DomainId): string | undefined {
@@ -240,4 +394,23 @@ function unpacked({ format, body }: Body): KeptPolicy {
   const policy = decodePolicy(format, body)
   if (typeof policy === 'string') throw new Error(`the policy in force can't be read: ${policy}`)
   return policy
+}
+
+/** A policy with what was put into its sets by hand. */
+function withLive(policy: KeptPolicy, live: readonly KeptElement[]): KeptPolicy {
+  if (live.length === 0) return policy
+  const sets = policy.sets.map(set => {
+    const elements = live.flatMap(each => {
+      if (each.set !== set.name) return []
+      const element = parseSetElement(each.element)
+      if (typeof element === 'string') return []
+      return { ...element, ...(each.expiresAt !== undefined && { expires: each.expiresAt }) }
+    })
+    return elements.length === 0 ? set : { ...set, elements: [...set.elements, ...elements] }
+  })
+  return { ...policy, sets }
+}
+
+function listed(name: string, all: readonly object[]): object {
+  return { total: all.length, [name]: all.slice(0, LISTED_MAX) }
 }

@@ -80,11 +80,16 @@ export class PolicyThread {
     told.catch(() => undefined)
   }
 
-  /** Ends the thread. */
-  async close(): Promise<void> {
-    this.#isClosed = true
+  /** Ends the thread with all that it was asked; the next request starts another one. */
+  async restart(): Promise<void> {
     const worker = await this.#worker?.catch(() => undefined)
     await worker?.terminate()
+  }
+
+  /** Ends the thread for good. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.restart()
   }
 
   #running(): Promise<Worker> {

@@ -24,12 +24,9 @@ import type { Services } from '../services.js'
 import { CONFIRM_MS_MAX, type Applied, type ApplyOptions } from '../services/policy.js'
 
 /** A whole policy may be so many times larger than another request. */
-const BODY_FACTOR = 16
+export const POLICY_BODY_FACTOR = 16
 const HISTORY_DEFAULT = 50
 const JSON_TYPE = 'application/json; charset=utf-8'
-
-// Typed loosely, because the thread has written the JSON already.
-const jsonText: Readonly<Record<string, unknown>> = { 200: PolicyView, ...errorResponses }
 
 export function policyRoutes(app: ControlApp, services: Services): void {
   const { policy, limits, revision } = services
@@ -40,7 +37,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
       schema: {
         summary: 'The policy in force; its revision is the ETag.',
         querystring: ViewQuery,
-        response: jsonText,
+        response: jsonText(PolicyView),
       },
     },
     async (request, reply) => {
@@ -75,7 +72,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
         summary: 'What a revision said.',
         params: RevisionParams,
         querystring: ViewQuery,
-        response: jsonText,
+        response: jsonText(PolicyView),
       },
     },
     async (request, reply) => {
@@ -130,7 +127,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
       '/policy',
       {
         config: { role: 'policy-admin' },
-        bodyLimit: BODY_FACTOR * limits.requestBytesMax,
+        bodyLimit: POLICY_BODY_FACTOR * limits.requestBytesMax,
         validatorCompiler: bodyUnseen,
         schema: {
           summary:
@@ -163,6 +160,11 @@ export function policyRoutes(app: ControlApp, services: Services): void {
   })
 }
 
+/** The answers of a route whose JSON the thread has written; typed loosely for that. */
+export function jsonText(view: TSchema): Readonly<Record<string, unknown>> {
+  return { 200: view, ...errorResponses }
+}
+
 /**
  * How a change of the policy is to be put in force, from a request's query.
  * @throws Refused EINVAL for a time that is none, EPERM for who may not skip tests.
@@ -189,18 +191,19 @@ function confirmMs(text: string): number {
  * Takes bodies as bytes: reading a whole policy takes so long that datagrams would have to wait,
  * and is done by the thread for that.
  */
-function takeBytes(app: ControlApp): void {
+export function takeBytes(app: ControlApp): void {
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
     done(null, body)
   })
 }
 
-// The schema of the body is there to be read by people; the thread holds the body against it.
-const bodyUnseen: FastifySchemaCompiler<TSchema> = route =>
+/** The schema of the body is there to be read by people; the thread holds the body against it. */
+export const bodyUnseen: FastifySchemaCompiler<TSchema> = route =>
   route.httpPart === 'body' ? () => true : TypeBoxValidatorCompiler(route)
 
-function bytesOf(request: { readonly body: unknown }): Uint8Array {
+/** The bytes of a request's body. @throws Refused EINVAL when there is none. */
+export function bytesOf(request: { readonly body: unknown }): Uint8Array {
   if (request.body instanceof Uint8Array) return request.body
   throw new Refused('EINVAL', 'the body is missing: send the policy as JSON')
 }

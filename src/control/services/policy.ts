@@ -10,7 +10,7 @@ import { assert } from '../../util/assert.js'
 import type { Clock } from '../../util/clock.js'
 import { DAEMON } from '../policy/boot-policy.js'
 import type { DetailedRefusal } from '../policy/policy-request.js'
-import type { Body, PolicyEdit, Prepared } from '../policy/policy-tasks.js'
+import type { Body, KeptBody, PolicyEdit, Prepared } from '../policy/policy-tasks.js'
 import type { PolicyThread } from '../policy/policy-thread.js'
 import type { Cause } from './cause.js'
 import type { Deed } from './changes.js'
@@ -179,9 +179,16 @@ export class PolicyService {
     revision: number,
     asDocuments: boolean,
   ): Promise<({ readonly ok: true } & PolicyJson) | Refusal<'ENOENT'>> {
-    const body = this.#bodyOf(revision)
+    const body = this.bodyOf(revision)
     if (body === undefined) return notKept(revision)
-    return { ok: true, ...(await this.#thread.call('view', asDocuments, { ...body, revision })) }
+    return { ok: true, ...(await this.#thread.call('view', asDocuments, body)) }
+  }
+
+  /** A revision's body, if it is kept; 0 is the empty policy. */
+  bodyOf(revision: number): KeptBody | undefined {
+    if (revision === 0) return { ...NO_POLICY, revision }
+    const kept = this.#store.policies.get(revision)
+    return kept && { revision, format: kept.format, body: kept.body }
   }
 
   /** Revisions from the newest back. */
@@ -213,18 +220,12 @@ export class PolicyService {
     cause: Cause,
     options: ApplyOptions,
   ): Promise<Applied | PolicyRefusal> {
-    const body = this.#bodyOf(revision)
+    const body = this.bodyOf(revision)
     if (body === undefined) return notKept(revision)
     return this.#edit({ kind: 'restore', ...body }, cause, options, () => ({
       action: 'policy.rollback',
       target: String(revision),
     }))
-  }
-
-  #bodyOf(revision: number): Body | undefined {
-    if (revision === 0) return NO_POLICY
-    const kept = this.#store.policies.get(revision)
-    return kept && { format: kept.format, body: kept.body }
   }
 
   async #edit(
