@@ -29,7 +29,7 @@ const layers: Readonly<Record<string, Layer>> = {
   sdk: { from: ['abi', 'util'], packages: ['ws'] },
   cli: {
     from: ['daemon.ts', 'config.ts', 'sdk', 'policy', 'abi', 'util'],
-    packages: ['commander'],
+    packages: ['@viz-js/viz', 'commander'],
   },
   'index.ts': { from: ['sdk'] },
   'config.ts': { from: ['abi', 'util'], packages: ['yaml'] },

@@ -100,7 +100,7 @@ export function formatPolicyDocument(policy: Partial<Policy> & Pick<Policy, 'rul
     rules: rules.map(ruleItem),
     ...(tests.length > 0 && { tests: tests.map(testItem) }),
   }
-  return stringify(document, { lineWidth: 0, aliasDuplicateObjects: false })
+  return stringify(document, { lineWidth: 0, singleQuote: true, aliasDuplicateObjects: false })
 }
 
 function ruleItem(rule: Rule): Record<string, unknown> {

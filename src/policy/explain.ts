@@ -38,29 +38,47 @@ export interface Explanation {
 }
 
 /** Walks through the rules as `evaluate` does and says what happens at each. */
-export function explain({ rules, sets, tags }: Decisions, tuple: Tuple, now: number): Explanation {
-  const scope = { sets, tags, now }
-  const { action, rule, position } = evaluate(rules, 0, tuple, scope)
-  const inFront = rule === null ? rules : rules.slice(0, position - 1)
-  const behind = rule === null ? [] : rules.slice(position)
-  return {
-    action,
-    decidedBy: rule?.id ?? DEFAULT_ID,
-    rule: rule === null ? null : explained(rule, position),
-    ...(rule?.maxBytes !== undefined && { maxBytes: rule.maxBytes }),
-    walk: inFront.map((each, index) => ({
-      ...explained(each, index + 1),
-      why: whyNot(each, tuple, scope),
-    })),
-    shadows: behind.flatMap((each, index) =>
-      matches(each, tuple, scope) ? explained(each, position + 1 + index) : [],
-    ),
-  }
+export function explain(policy: Decisions, tuple: Tuple, now: number): Explanation {
+  return new Explainer(policy, now).explain(tuple)
 }
 
-function explained(rule: Rule, position: number): ExplainedRule {
-  const { id, place } = rule
-  return { id, position, text: formatRule(rule), ...(place !== undefined && { place }) }
+/** For many questions about one policy at one moment. */
+export class Explainer {
+  readonly #rules: readonly Rule[]
+  readonly #scope: Scope
+  readonly #explained: readonly ExplainedRule[]
+
+  constructor({ rules, sets, tags }: Decisions, now: number) {
+    this.#rules = rules
+    this.#scope = { sets, tags, now }
+    this.#explained = rules.map((rule, index) => {
+      const { id, place } = rule
+      const text = formatRule(rule)
+      return { id, position: index + 1, text, ...(place !== undefined && { place }) }
+    })
+  }
+
+  explain(tuple: Tuple): Explanation {
+    const rules = this.#rules
+    const { action, rule, position } = evaluate(rules, 0, tuple, this.#scope)
+    const passed = rule === null ? rules.length : position - 1
+    const walk: PassedRule[] = []
+    for (let i = 0; i < passed; i++) {
+      walk.push({ ...this.#explained[i]!, why: whyNot(rules[i]!, tuple, this.#scope) })
+    }
+    const shadows: ExplainedRule[] = []
+    for (let i = passed + 1; i < rules.length; i++) {
+      if (matches(rules[i]!, tuple, this.#scope)) shadows.push(this.#explained[i]!)
+    }
+    return {
+      action,
+      decidedBy: rule?.id ?? DEFAULT_ID,
+      rule: rule === null ? null : this.#explained[position - 1]!,
+      ...(rule?.maxBytes !== undefined && { maxBytes: rule.maxBytes }),
+      walk,
+      shadows,
+    }
+  }
 }
 
 /** Why a rule does not match; the first reason that comes up. */

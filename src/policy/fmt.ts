@@ -8,6 +8,9 @@ import { formatTestEnd, parseTestEnd } from './test-text.js'
 import { formatTime, parseTime } from './time-text.js'
 import type { PolicyFile } from './yaml-source.js'
 
+/** How policy files are laid out. */
+const LAYOUT = { lineWidth: 0, singleQuote: true } as const
+
 /** A file in the one form, or why it has none. */
 export type Formatted =
   | { readonly ok: true; readonly text: string }
@@ -37,7 +40,7 @@ export function formatSource(file: PolicyFile): Formatted {
         for (const test of itemsOf(value)) formatTestItem(test)
     }
   }
-  return { ok: true, text: document.toString({ lineWidth: 0 }) }
+  return { ok: true, text: document.toString(LAYOUT) }
 }
 
 function formatRuleItem(item: Node): void {

@@ -65,7 +65,8 @@ export function allReach(policy: Decisions, domains: readonly Subject[], now: nu
 }
 
 function partyOf({ subject }: End): Party {
-  return { labels: [subject.name], subject }
+  const { name, tags } = subject
+  return { labels: [name === '' ? tags.map(tag => `tag:${tag}`).join(' ') : name], subject }
 }
 
 function reachOf(
