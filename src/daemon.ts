@@ -10,17 +10,21 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pino, type Logger } from 'pino'
-import type { FlowRecord } from './hypervisor/event.js'
 import { resolveConfig, type Config, type ConfigInput } from './config.js'
 import { buildApp } from './control/app.js'
+import { AskFeed } from './control/ask-feed.js'
+import { DueTimer } from './control/due-timer.js'
 import { FlowLog } from './control/flow-log.js'
 import { bootPolicy, type BootedPolicy } from './control/policy/boot-policy.js'
 import { ControlServer, isServedRequest, localServer } from './control/server.js'
 import { createServices } from './control/services.js'
+import { FlowHistory } from './control/services/flow-history.js'
 import { firstStart, packagedPolicyDir, readPolicyDir } from './first-start.js'
-import { Hypervisor } from './hypervisor/hypervisor.js'
+import { FlowMeter } from './hypervisor/flow-meter.js'
+import { Hypervisor, type HypervisorOptions } from './hypervisor/hypervisor.js'
 import { Membership } from './policy/membership.js'
 import { PolicyTable } from './policy/policy-table.js'
+import { FLOWS_FILE, openFlowStore } from './store/flow-store.js'
 import { StoreError } from './store/store-error.js'
 import { DATABASE_FILE, openStore, type Store } from './store/store.js'
 import { DomainSockets } from './transport/domain-sockets.js'
@@ -97,7 +101,17 @@ async function start(
   const flowLog = new FlowLog(limits.flowRecordsMax, clock)
   const booted = bootPolicy(store, clock)
   if (booted.problem !== undefined) log('error', {}, booted.problem)
-  const hypervisor = makeHypervisor(store, booted, config, clock, record => flowLog.add(record))
+  const askFeed = new AskFeed()
+  const due = new DueTimer(() => hypervisor.tick())
+  undo.push(() => due.stop())
+  const history = openHistory(config, clock, logger)
+  undo.push(() => history?.service.close())
+  const hypervisor = makeHypervisor(store, booted, config, clock, {
+    onFlow: record => flowLog.add(record),
+    onDue: delayMs => due.set(delayMs),
+    onAsksChange: () => askFeed.changed(),
+    ...(history !== undefined && { meter: history.meter }),
+  })
   const hub = new Hub({
     hypervisor,
     clock,
@@ -115,13 +129,18 @@ async function start(
     limits,
     clock,
     flowLog,
+    history: history?.service,
+    askFeed,
     hub,
     log: logger,
     onDomainAdded: name => sockets.open(name),
     onDomainRemoved: name => sockets.close(name),
   })
   services.tally.restore()
-  const saving = setInterval(() => void services.tally.save(), SAVE_INTERVAL_MS)
+  const saving = setInterval(() => {
+    void services.tally.save()
+    void services.history?.save()
+  }, SAVE_INTERVAL_MS)
   undo.push(async () => {
     clearInterval(saving)
     await services.close()
@@ -217,12 +236,27 @@ function prepareStore(store: Store, config: Config, adminTokenPath: string): voi
   })
 }
 
+/** What becomes of flows: counted, and written down. Undefined when that is switched off. */
+function openHistory(
+  { stateDir, limits }: Config,
+  clock: Clock,
+  logger: Logger,
+): { readonly meter: FlowMeter; readonly service: FlowHistory } | undefined {
+  const { flowHistoryBytesMax: bytesMax, flowHistoryAgeMs: ageMsMax } = limits
+  if (bytesMax === 0) return undefined
+  const store = openFlowStore(join(stateDir, FLOWS_FILE), { bytesMax, ageMsMax }, error =>
+    logger.warn({ err: error }, 'the file of flows was put aside'),
+  )
+  const meter = new FlowMeter(limits)
+  return { meter, service: new FlowHistory(meter, store, clock, logger) }
+}
+
 function makeHypervisor(
   store: Store,
   { revision, policy }: BootedPolicy,
   config: Config,
   clock: Clock,
-  onFlow: (record: FlowRecord) => void,
+  told: Pick<HypervisorOptions, 'onFlow' | 'onDue' | 'onAsksChange' | 'meter'>,
 ): Hypervisor {
   const hypervisor = new Hypervisor({
     policy: new PolicyTable(revision, policy.rules, new Membership(policy.sets, policy.tags)),
@@ -230,7 +264,8 @@ function makeHypervisor(
     limits: config.limits,
     // A million decisions worth remembering each second, and ids do not meet those before a restart.
     decisionIdBase: Math.floor(clock.now() / 1000) * 2 ** 20,
-    onFlow,
+    steadyMs: () => performance.now(),
+    ...told,
   })
   for (const { id, name, tags } of store.domains.list()) hypervisor.createDomain(id, name, tags)
   return hypervisor

@@ -74,6 +74,10 @@ export interface Limits {
   /** Flows that are counted between two times they are written down, of all domains and of one. */
   readonly flowMetersMax: number
   readonly flowMetersPerDomainMax: number
+  /** File of what became of flows; with 0 there is none. */
+  readonly flowHistoryBytesMax: number
+  /** How long that is kept. */
+  readonly flowHistoryAgeMs: number
   /** Rules in the table. */
   readonly rulesMax: number
   /** A REST body. */
@@ -107,6 +111,8 @@ export const defaultLimits: Limits = {
   grantsMax: 1_024,
   flowMetersMax: 65_536,
   flowMetersPerDomainMax: 16_384,
+  flowHistoryBytesMax: 64 * 1024 * 1024,
+  flowHistoryAgeMs: 7 * 24 * 60 * 60 * 1_000,
   rulesMax: 100_000,
   requestBytesMax: 1024 * 1024,
   flowRecordsMax: 4_096,
