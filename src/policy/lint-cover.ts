@@ -54,7 +54,7 @@ const TYPES = Object.keys(MESSAGE_TYPES) as MessageType[]
 
 /**
  * Rules that never decide because of rules before them, and those of which a part is decided the
- * opposite way by a rule that is no mere exception of them. Whatever is found is so for any
+ * opposite way by a rule that is neither a mere exception of them nor a guard. Whatever is found is so for any
  * domains there may ever be; rules that will expire are not counted on.
  * @param domains as far as known, with their own tags.
  */
@@ -135,7 +135,7 @@ class CoverSearch {
         if (rectangle.position >= position) break
         const other = this.#policy.rules[rectangle.position - 1]!
         const common = clip([rectangle], area)[0]
-        if (common === undefined || this.#isException(other, rule)) continue
+        if (common === undefined || isGuard(other) || this.#isException(other, rule)) continue
         const earlier = rectangles.filter(each => each.position <= rectangle.position)
         if (!firstAnywhere(clip(earlier, common)).has(rectangle.position)) continue
         return { code: 'overlap', by: [other.id], text: formatRule(other) }
@@ -218,6 +218,11 @@ class CoverSearch {
     }
     return view
   }
+}
+
+/** True for a rule that shuts something for everybody: it is meant to cut into later ones. */
+function isGuard({ action, source, destination }: Rule): boolean {
+  return !lets(action) && (source.kind === 'any' || destination.kind === 'any')
 }
 
 function waysOf({ source, destination, replies }: Rule): Way[] {

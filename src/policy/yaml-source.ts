@@ -131,6 +131,10 @@ export class YamlSource {
     if (document.directives?.yaml.explicit === true) {
       this.report(0, 'a policy file has no %YAML line: it is always YAML 1.2')
     }
+    // The directives of a document that has none know one prefix, which YAML itself defines.
+    if (Object.keys(document.directives?.tags ?? {}).length > 1) {
+      this.report(0, 'a policy file has no %TAG line: it has no YAML tags')
+    }
     const aliasLines = new Set<number>()
     visit(document, (_, node) => {
       if (!isNode(node)) return

@@ -147,7 +147,7 @@ function reachCommand(name: string, description: string, examples: readonly stri
       }
       const client = await AdminClient.open(options)
       const query = new URLSearchParams({ domain, ...atQuery(options) })
-      printReach(options, await client.get<ReachAnswer>(`/v1/policy/${name}?${query}`))
+      printReach(options, await client.get<ReachAnswer>(`/v1/policy/${name}?${query.toString()}`))
     })
 }
 
@@ -179,7 +179,7 @@ async function reachOfFiles(files: readonly string[], options: Options): Promise
 async function reachOfDaemon(options: Options): Promise<ReachAnswer> {
   const client = await AdminClient.open(options)
   const query = new URLSearchParams(atQuery(options))
-  return client.get<ReachAnswer>(`/v1/policy/graph?${query}`)
+  return client.get<ReachAnswer>(`/v1/policy/graph?${query.toString()}`)
 }
 
 function lint(): Command {
@@ -217,7 +217,7 @@ async function lintOfFiles(
 async function lintOfDaemon(options: Options): Promise<LintAnswer> {
   const client = await AdminClient.open(options)
   const query = new URLSearchParams(atQuery(options))
-  return client.get<LintAnswer>(`/v1/policy/lint?${query}`)
+  return client.get<LintAnswer>(`/v1/policy/lint?${query.toString()}`)
 }
 
 function printLint(options: Options, answer: LintAnswer): void {
