@@ -193,7 +193,7 @@ function queryOf({ confirm, tests }: ChangeOptions): string {
   const query = new URLSearchParams()
   if (confirm !== undefined) query.set('confirm', confirm)
   if (tests === false) query.set('tests', 'skip')
-  return query.size === 0 ? '' : `?${query}`
+  return query.size === 0 ? '' : `?${query.toString()}`
 }
 
 function headersOf({ ifRevision }: ChangeOptions): Record<string, string> {

@@ -56,6 +56,8 @@ export const CONFIRM_MS_MAX = 60 * 60 * 1_000
 const SLICE_MS = 1
 /** Steps of the compiler between two looks at the clock. */
 const STEPS = 64
+/** Revisions since the one that a change was made for that its refusal names. */
+const SINCE_MAX = 20
 /** Revision 0: everything is rejected. */
 const NO_POLICY: Body = { format: BODY_FORMAT, body: encodePolicy(EMPTY_POLICY) }
 /** A rollback that failed, such as for want of space, is tried again. */
@@ -133,7 +135,9 @@ export class PolicyService {
    */
   confirm(
     cause: Cause,
-  ): Promise<{ readonly ok: true; readonly revision: number } | Refusal<'ENOENT' | 'ESTALE'>> {
+  ): Promise<
+    { readonly ok: true; readonly revision: number } | Refusal<'ENOENT'> | DetailedRefusal<'ESTALE'>
+  > {
     return this.#inTurn(async () => {
       const stale = this.#refuseStale(cause.ifRevision)
       if (stale !== undefined) return stale
@@ -341,11 +345,15 @@ export class PolicyService {
     return applied
   }
 
-  #refuseStale(ifRevision: number | undefined): Refusal<'ESTALE'> | undefined {
+  #refuseStale(ifRevision: number | undefined): DetailedRefusal<'ESTALE'> | undefined {
     const { revision } = this.#hypervisor.policy
     if (ifRevision === undefined || ifRevision === revision) return undefined
+    const since = this.#store.policies.history(SINCE_MAX).filter(each => each.revision > ifRevision)
+    const details = since.map(({ revision: later, author, reason }) => ({
+      message: `revision ${later} by ${author}${reason === '' ? '' : `: ${reason}`}`,
+    }))
     const message = `the policy is at revision ${revision}, no longer at ${ifRevision}`
-    return refuse('ESTALE', message)
+    return { ...refuse('ESTALE', message), details }
   }
 
   // By a timer for what is left, so that a clock that is set does not matter while this runs.

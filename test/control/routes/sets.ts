@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import t from 'tap'
 import { buildTestApp, TestClient, type TestApp } from '../fixtures/build-app.js'
 
@@ -81,7 +82,6 @@ void t.test('what was put in stays over changes of the policy, while it has the 
 })
 
 void t.test('what was put in is there again after a restart', async t => {
-  const { join } = await import('node:path')
   const path = join(t.testdir(), 'v4vd.sqlite')
   await t.test('before', async t => {
     const { call } = await withGuests(t, path)
