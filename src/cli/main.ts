@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
 import { command, usageProblem } from './command.js'
+import { askCommand } from './commands/ask.js'
+import { auditModeCommand } from './commands/audit-mode.js'
 import { auditCommand } from './commands/audit.js'
 import { checkCommand } from './commands/check.js'
 import { configCommand } from './commands/config.js'
@@ -44,6 +46,8 @@ for (const child of [
   ringCommand(),
   sessionCommand(),
   flowsCommand(),
+  askCommand(),
+  auditModeCommand(),
   statsCommand(),
   auditCommand(),
   checkCommand(),

@@ -1,3 +1,4 @@
+import { isFolded } from '../policy/seen-flow.js'
 import type { DecisionChange } from '../policy/decision-diff.js'
 import type { ReplayedFlow, ReplayedFlows } from '../policy/replay.js'
 import type { RuleChange } from '../policy/rule-diff.js'
@@ -82,6 +83,8 @@ function flowLines(what: string, { flows, datagrams, listed }: ReplayedFlows): s
 
 function flowLine(flow: ReplayedFlow): string {
   const { source, sourcePort, destination, destinationPort, before, after } = flow
-  const way = `${source}:${sourcePort} -> ${destination}:${destinationPort}`
+  const from = isFolded(sourcePort) ? '*' : sourcePort
+  const to = isFolded(destinationPort) ? '*' : destinationPort
+  const way = `${source}:${from} -> ${destination}:${to}`
   return `    ${way}: ${before.verdict} (${before.rule})  =>  ${after.verdict} (${after.rule})`
 }

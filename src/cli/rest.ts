@@ -1,3 +1,4 @@
+import type { FlowVerdict } from '../policy/flow-verdict.js'
 import type { DecisionChange } from '../policy/decision-diff.js'
 import type { LintFinding } from '../policy/lint.js'
 import type { ReplayResult } from '../policy/replay.js'
@@ -174,8 +175,11 @@ export interface Flow {
   readonly seq: number
   readonly at: Milliseconds
   readonly decisionId: string
-  readonly verdict: Action
+  readonly verdict: FlowVerdict
   readonly rule: string | null
+  /** The document where the rule stands. */
+  readonly file?: string
+  readonly line?: number
   readonly code: string | null
   readonly reason: string
   readonly source: string
@@ -187,6 +191,65 @@ export interface Flow {
 
 export interface FlowList {
   readonly flows: readonly Flow[]
+}
+
+/** What became of the datagrams of a flow on a day. */
+export interface SeenFlow {
+  readonly source: string
+  readonly destination: string
+  readonly type: string
+  readonly verdict: FlowVerdict
+  readonly rule: string
+  readonly datagrams: number
+  readonly bytes: number
+  readonly firstAt: Milliseconds
+  readonly lastAt: Milliseconds
+}
+
+export interface HistoryList {
+  readonly flows: readonly SeenFlow[]
+  /** Datagrams that are in no flow. */
+  readonly lost: number
+}
+
+export interface Suggestion {
+  readonly flows: number
+  readonly rules: number
+  readonly tests: number
+  readonly document: string
+}
+
+/** A flow that waits for an operator. */
+export interface AskInfo {
+  readonly id: number
+  readonly source: string
+  readonly destination: string
+  readonly type: string
+  readonly rule: string
+  readonly deadline: Milliseconds
+  readonly datagrams: number
+}
+
+/** A flow that an operator has admitted for some time. */
+export interface GrantInfo {
+  readonly id: number
+  readonly source: string
+  readonly destination: string
+  readonly type: string
+  readonly by: string
+  readonly expires: Milliseconds
+  readonly datagrams: number
+}
+
+export interface AskList {
+  readonly asks: readonly AskInfo[]
+  readonly grants: readonly GrantInfo[]
+}
+
+/** Who is in audit mode. */
+export interface AuditMode {
+  readonly all: boolean
+  readonly domains: readonly string[]
 }
 
 export interface Ready {

@@ -10,6 +10,7 @@ import { parseCount } from '../parse.js'
 import { diffLines, planLines } from '../plan-text.js'
 import { readPolicyFiles, withoutFolders } from '../policy-files.js'
 import { printable } from '../printable.js'
+import { policySuggestCommand } from './policy-suggest.js'
 import type {
   Changed,
   PolicyApplied,
@@ -31,7 +32,7 @@ interface ChangeOptions extends Options {
 
 /** The commands of `v4v policy` that look at the policy of a daemon, or change it. */
 export function livePolicyCommands(): Command[] {
-  return [show(), plan(), apply(), confirm(), history(), rollback()]
+  return [show(), plan(), apply(), confirm(), history(), rollback(), policySuggestCommand()]
 }
 
 function show(): Command {
@@ -66,13 +67,16 @@ function plan(): Command {
   return adminCommand(
     'plan',
     'say what policy files would change: exit code 0 nothing, 2 something, 3 they are refused',
-    ['v4v policy plan policy/*.yaml', 'v4v policy plan policy/*.yaml -o json'],
+    ['v4v policy plan policy/*.yaml', 'v4v policy plan policy/*.yaml --replay 24h -o json'],
   )
     .argument('<file...>', 'read as one policy, in the order of their names')
-    .action(async (files: string[], options: Options) => {
+    .option('--replay <time>', 'decide the flows of this time again; else those of the flow log')
+    .action(async (files: string[], options: Options & { replay?: string }) => {
       const documents = withoutFolders(await readPolicyFiles(files))
       const client = await AdminClient.open(options)
-      const answer = await client.call<PolicyPlan>('POST', '/v1/policy/plan', { documents })
+      const { replay } = options
+      const query = replay === undefined ? '' : `?replay=${encodeURIComponent(replay)}`
+      const answer = await client.call<PolicyPlan>('POST', `/v1/policy/plan${query}`, { documents })
       if (options.output === 'json') printJson(answer)
       else for (const line of planLines(answer)) printLine(printable(line))
       const codes = { none: EXIT.ok, changes: EXIT.usage, refused: EXIT.refused }
