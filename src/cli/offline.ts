@@ -89,7 +89,8 @@ export function endOf(text: string, domains: readonly Subject[]): End {
       return { subject: subjectOf(selector.name, domains), ports }
     case 'tag':
       return { subject: { name: '', tags: [selector.tag] }, ports }
-    default:
+    case 'set':
+    case 'any':
       throw usage(`${text} is no domain`, 'name one, such as db:5432, or a tag, such as tag:db')
   }
 }

@@ -1,4 +1,4 @@
-import { isMap, isScalar, isSeq, parseDocument, type Node, type Pair, type Scalar } from 'yaml'
+import { parseDocument, type Node, type Pair, type Scalar, type YAMLMap, type YAMLSeq } from 'yaml'
 import { parsePolicyDocument } from './document.js'
 import type { SetElement, TestEnd } from './policy.js'
 import type { PolicyProblem } from './policy-problem.js'
@@ -44,7 +44,8 @@ export function formatSource(file: PolicyFile): Formatted {
 }
 
 function formatRuleItem(item: Node): void {
-  if (isMap(item)) item.flow = false
+  const map = item as YAMLMap
+  map.flow = false
   for (const { key, value } of pairsOf(item)) {
     const word = textOf(key)
     plain(value, text => {
@@ -61,15 +62,15 @@ function formatTestItem(item: Node): void {
   }
 }
 
+// The file has been read before: everything is of the kind it has to be, and each text has a form.
+
 /** Takes away how a scalar was quoted, and writes its text in the one form. */
 function plain(node: Node | null, format: (text: string) => string = text => text): void {
-  if (!isScalar(node)) return
-  delete node.type
-  delete node.format
-  if (typeof node.value === 'string') node.value = format(node.value)
+  const scalar = node as Scalar
+  delete scalar.type
+  delete scalar.format
+  if (typeof scalar.value === 'string') scalar.value = format(scalar.value)
 }
-
-// Everything has been read before, so each text has a form.
 
 function sides(text: string): string {
   return formatSides(parseSides(text) as Sides)
@@ -88,11 +89,11 @@ function time(text: string): string {
 }
 
 function pairsOf(node: Node | null): Pair<Node, Node | null>[] {
-  return isMap<Node, Node | null>(node) ? node.items : []
+  return (node as YAMLMap<Node, Node | null>).items
 }
 
 function itemsOf(node: Node | null): Node[] {
-  return isSeq<Node>(node) ? node.items : []
+  return (node as YAMLSeq<Node>).items
 }
 
 function textOf(key: Node): string {

@@ -1,7 +1,7 @@
 /** The numbers, all different, of a longest rising subsequence, by patience sorting. */
 export function longestRising(numbers: readonly number[]): Set<number> {
   const tails: number[] = []
-  const previous = new Array<number>(numbers.length).fill(-1)
+  const previous = Array.from(numbers, () => -1)
   for (const [index, number] of numbers.entries()) {
     let low = 0
     let high = tails.length

@@ -132,7 +132,7 @@ export class YamlSource {
       this.report(0, 'a policy file has no %YAML line: it is always YAML 1.2')
     }
     // The directives of a document that has none know one prefix, which YAML itself defines.
-    if (Object.keys(document.directives?.tags ?? {}).length > 1) {
+    if (Object.keys(document.directives!.tags).length > 1) {
       this.report(0, 'a policy file has no %TAG line: it has no YAML tags')
     }
     const aliasLines = new Set<number>()

@@ -200,6 +200,11 @@ await t.test(
   },
 )
 
+await t.test('an endpoint for admins is one on its ports only', async t => {
+  const open = read('rules: [{ id: a, accept: "*:* -> console:80", comment: x }]')
+  t.same(lint(open, { now: 0, admin: options.admin }), [])
+})
+
 await t.test('the policies that are shipped are clean', async t => {
   for (const folder of ['policy', join('policy', 'examples')]) {
     for (const name of readdirSync(folder).filter(each => each.endsWith('.yaml'))) {

@@ -4,7 +4,7 @@ import { longestRising } from '../../src/policy/longest-rising.js'
 
 await t.test('the longest rising part of a list is found', async t => {
   t.same([...longestRising([])], [])
-  t.same([...longestRising([4, 1, 2, 3])].sort(), [1, 2, 3])
+  t.same(longestRising([4, 1, 2, 3]), new Set([1, 2, 3]))
   t.same([...longestRising([3, 2, 1])].length, 1)
 })
 

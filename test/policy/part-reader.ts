@@ -62,6 +62,7 @@ await t.test('what is wrong is said with its place and what was expected', async
       'sets:',
       /:1:6: sets is a mapping from the name of a set to a list, .* here is an empty value/,
     ],
+    ['? sets', /:1:3: sets is a mapping from the name of a set to a list/],
     ['sets: { 7: [a] }', /:1:9: a name is text, written in quotes, not a number/],
     ['sets: { A: [a] }', /:1:9: a set's name is 1 to 63 of .*, not "A"/],
     ['sets: { s: [a], s: [b] }', /:1:17: s is on line 1 already/],

@@ -95,4 +95,6 @@ await t.test('an answer says who, on which ports, of which type and by which rul
     rule: 'r2',
   })
   t.same(whoCan(policy, web, db, 0), [answer(20, 21), answer(23, 29)])
+  const some = { subject: { name: '', tags: ['web'] }, ports: ALL_PORTS }
+  t.match(whatCan(policy, web, some, 0), [{ from: ['tag:web'] }, { from: ['tag:web'] }])
 })
