@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { DomainId, Port } from '../../src/abi/addr.js'
+import { DOMID_ANY, type DomainId, type Port } from '../../src/abi/addr.js'
 import { Hypervisor } from '../../src/hypervisor/index.js'
 import {
   ACCEPT_ALL,
@@ -235,6 +235,27 @@ await t.test('a policy comes into force at once, and every session is told', asy
   t.equal(db.send('web:80', payload(1)), 'EPERM')
   t.equal(machine.hypervisor.policy, table)
   t.same([web.sink.take(), db.sink.take()], [['policy-changed 2'], ['policy-changed 2']])
+})
+
+await t.test('whoever embeds it needs no more than a policy and a clock', async t => {
+  const hypervisor = new Hypervisor({
+    policy: policyOf(1, 'ask *:* -> *:*'),
+    clock: { now: () => 1000 },
+  })
+  const domain = hypervisor.createDomain(1 as DomainId, 'web')
+  const opened = hypervisor.openSession(domain, new Recorder())
+  if (!opened.ok) throw new Error(opened.detail)
+  const { session } = opened
+  const request = { port: 80, partner: DOMID_ANY, length: 4096, failExist: true }
+  t.ok(hypervisor.registerRing(session, request).ok)
+  const flow = {
+    sourcePort: 80 as Port,
+    target: hypervisor.targetOfId(domain.id),
+    port: 80 as Port,
+  }
+  t.match(hypervisor.sendv(session, { ...flow, type: DGRAM }, [payload(1)]), { code: 'EAGAIN' })
+  hypervisor.tick()
+  t.equal(hypervisor.asks.asks().length, 1)
 })
 
 await t.test('the table is asked again when what it goes by has changed', async t => {
