@@ -1,10 +1,12 @@
 import { MESSAGE_TYPES, type MessageType } from '../abi/addr.js'
-import { PairRules, type Decisions } from './pair-rules.js'
-import { partiesOf, type Party } from './parties.js'
+import { PairRules, placesText, type Decisions } from './pair-rules.js'
+import { partiesOf, PartyIndex, type Party } from './parties.js'
+import { placeOf, placesOf } from './places.js'
 import type { PortRectangle } from './port-index.js'
 import { clip, portRegions, type PortRegion } from './port-regions.js'
-import { longestRising } from './longest-rising.js'
+import { outOfOrder } from './out-of-order.js'
 import { formatRuleOption } from './rule-option.js'
+import { formatRule } from './rule-text.js'
 import { DEFAULT_ID, lets, RULE_WORDS, type Action, type Rule, type RuleType } from './rule.js'
 import type { PortRange } from './selector.js'
 import type { Subject } from './subject.js'
@@ -50,11 +52,10 @@ export function diffDecisions(
   const old = new PairRules(before, now)
   const young = new PairRules(after, now)
   const parties = partiesOf([before, after], [old, young], domains)
-  const changes: DecisionChange[] = []
-  for (const from of parties) {
-    for (const to of parties) changes.push(...diffPair(old, young, from, to))
-  }
-  return changes
+  const touched = new Touched(parties, old, young)
+  return parties.flatMap(from =>
+    touched.destinationsOf(from).flatMap(to => diffPair(old, young, from, to)),
+  )
 }
 
 /** What a rule does with a datagram, or what is done without one. */
@@ -155,22 +156,59 @@ function diffRectangles(
 
 /** Rectangles that are in one of the lists only, or in another order; all with position 1. */
 function touchedOf(before: readonly Effect[], after: readonly Effect[]): PortRectangle[] {
-  const placesByKey = new Map<string, number[]>()
-  for (const [index, { key }] of before.entries()) {
-    const places = placesByKey.get(key)
-    if (places === undefined) placesByKey.set(key, [index])
-    else places.push(index)
-  }
-  const used = new Map<string, number>()
-  const places = after.map(({ key }) => {
-    const nth = used.get(key) ?? 0
-    used.set(key, nth + 1)
-    return placesByKey.get(key)?.[nth]
-  })
-  const kept = longestRising(places.flatMap(place => place ?? []))
+  const keysOf = (effects: readonly Effect[]): string[] => effects.map(({ key }) => key)
+  const rest = outOfOrder(keysOf(before), keysOf(after))
   const touched = [
-    ...before.filter((_, index) => !kept.has(index)),
-    ...after.filter((_, index) => !kept.has(places[index] ?? -1)),
+    ...rest.before.map(index => before[index]!),
+    ...rest.after.map(index => after[index]!),
   ]
   return touched.map(({ rectangle }) => ({ ...rectangle, position: 1 }))
+}
+
+/** Finds the pairs of parties about which two policies may differ. */
+class Touched {
+  readonly #index: PartyIndex
+  /** Destinations by source of rules that are in one policy only, or in another order. */
+  readonly #ways = new Map<string, Set<string>>()
+  /** Parties that are in other places than they were. */
+  readonly #moved: ReadonlySet<Party>
+  readonly #parties: readonly Party[]
+  readonly #rules: readonly PairRules[]
+
+  constructor(parties: readonly Party[], old: PairRules, young: PairRules) {
+    this.#parties = parties
+    this.#rules = [old, young]
+    this.#index = new PartyIndex(parties, this.#rules)
+    const textOf = ({ membership }: PairRules, { subject }: Party): string =>
+      placesText(placesOf(subject, membership))
+    this.#moved = new Set(parties.filter(party => textOf(old, party) !== textOf(young, party)))
+    const rest = outOfOrder(old.rules.map(meaningOf), young.rules.map(meaningOf))
+    for (const index of rest.before) this.#addRule(old.rules[index]!)
+    for (const index of rest.after) this.#addRule(young.rules[index]!)
+  }
+
+  /** Those to which datagrams of a party may fare otherwise than they did. */
+  destinationsOf(from: Party): readonly Party[] {
+    if (this.#moved.has(from)) return this.#parties
+    const keys = this.#rules.flatMap(rules => rules.keysOf(from.subject))
+    const found = new Set(this.#index.at(keys.flatMap(key => [...(this.#ways.get(key) ?? [])])))
+    if (this.#moved.size === 0) return [...found]
+    return this.#parties.filter(party => found.has(party) || this.#moved.has(party))
+  }
+
+  #addRule({ source, destination, replies }: Rule): void {
+    this.#addWay(placeOf(source), placeOf(destination))
+    if (replies) this.#addWay(placeOf(destination), placeOf(source))
+  }
+
+  #addWay(source: string, destination: string): void {
+    const destinations = this.#ways.get(source)
+    if (destinations === undefined) this.#ways.set(source, new Set([destination]))
+    else destinations.add(destination)
+  }
+}
+
+/** What a rule means for a decision. */
+function meaningOf(rule: Rule): string {
+  return formatRule({ ...rule, comment: '', log: undefined })
 }

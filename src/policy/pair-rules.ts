@@ -67,16 +67,26 @@ export class PairRules {
     return found.sort((a, b) => a.position - b.position)
   }
 
+  /** The places of a domain that some rule speaks of. */
+  keysOf(subject: Subject): string[] {
+    const places = placesOf(subject, this.membership)
+    return places.flatMap(({ key }) => (this.#places.has(key) ? key : []))
+  }
+
+  /** The places that rules about a domain as source speak of as destinations. */
+  destinationsOf(subject: Subject): Set<string> {
+    const rows = placesOf(subject, this.membership).flatMap(
+      ({ key }) => this.#bySource.get(key) ?? [],
+    )
+    return new Set(rows.flatMap(row => [...row.keys()]))
+  }
+
   /**
    * What tells a domain from others as far as these rules go: two domains of which it is the same
    * are decided alike.
    */
   signature(subject: Subject): string {
-    const places = placesOf(subject, this.membership).filter(({ key }) => this.#places.has(key))
-    const parts = places.map(({ key, ports = [] }) =>
-      [key, ...ports.map(({ min, max }) => `${min}-${max}`).sort()].join(),
-    )
-    return parts.sort().join(' ')
+    return placesText(placesOf(subject, this.membership).filter(({ key }) => this.#places.has(key)))
   }
 
   #file(source: string, destination: string, entry: Entry): void {
@@ -98,4 +108,12 @@ function within({ source, destination, position }: Entry, from: Place, to: Place
 
 function allowed(ports: PortRange, place: Place): PortRange[] {
   return (place.ports ?? [ALL_PORTS]).flatMap(range => intersect(ports, range) ?? [])
+}
+
+/** Places as a text that is the same for the same places. */
+export function placesText(places: readonly Place[]): string {
+  const parts = places.map(({ key, ports = [] }) =>
+    [key, ...ports.map(({ min, max }) => `${min}-${max}`).sort()].join(),
+  )
+  return parts.sort().join(' ')
 }

@@ -58,6 +58,30 @@ export function partiesOf(
   return [...parties.values()]
 }
 
+/** Finds parties by the places that rules speak of. */
+export class PartyIndex {
+  readonly #byKey = new Map<string, Set<number>>()
+  readonly #parties: readonly Party[]
+
+  constructor(parties: readonly Party[], rules: readonly PairRules[]) {
+    this.#parties = parties
+    for (const [index, { subject }] of parties.entries()) {
+      for (const key of rules.flatMap(each => each.keysOf(subject))) {
+        const found = this.#byKey.get(key)
+        if (found === undefined) this.#byKey.set(key, new Set([index]))
+        else found.add(index)
+      }
+    }
+  }
+
+  /** Those in any of the places, in the order in which they were given. */
+  at(keys: Iterable<string>): Party[] {
+    const found = new Set<number>()
+    for (const key of keys) for (const index of this.#byKey.get(key) ?? []) found.add(index)
+    return [...found].sort((a, b) => a - b).map(index => this.#parties[index]!)
+  }
+}
+
 /** Whom rules and sets speak of. */
 function selectorsOf({ rules, sets }: Decisions): (Selector | NameSelector | TagSelector)[] {
   return [

@@ -1,6 +1,6 @@
 import { MESSAGE_TYPES, type MessageType } from '../abi/addr.js'
 import { PairRules, type Decisions } from './pair-rules.js'
-import { partiesOf, type Party } from './parties.js'
+import { partiesOf, PartyIndex, type Party } from './parties.js'
 import { intersect, portRegions } from './port-regions.js'
 import { lets, type Action, type RuleType } from './rule.js'
 import { ALL_PORTS, type PortRange } from './selector.js'
@@ -59,8 +59,11 @@ export function whatCan(
 export function allReach(policy: Decisions, domains: readonly Subject[], now: number): Reach[] {
   const rules = new PairRules(policy, now)
   const parties = partiesOf([policy], [rules], domains)
+  const index = new PartyIndex(parties, [rules])
   return parties.flatMap(from =>
-    parties.flatMap(to => reachOf(rules, from, ALL_PORTS, to, ALL_PORTS)),
+    index
+      .at(rules.destinationsOf(from.subject))
+      .flatMap(to => reachOf(rules, from, ALL_PORTS, to, ALL_PORTS)),
   )
 }
 

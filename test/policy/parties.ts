@@ -1,6 +1,6 @@
 import t from 'tap'
 import { PairRules } from '../../src/policy/pair-rules.js'
-import { partiesOf } from '../../src/policy/parties.js'
+import { partiesOf, PartyIndex } from '../../src/policy/parties.js'
 import { parseRule } from '../../src/policy/rule-text.js'
 import { ALL_PORTS } from '../../src/policy/selector.js'
 
@@ -24,5 +24,10 @@ await t.test('everybody who is known or named is in one party, and so is anybody
   t.same(
     parties.map(({ labels }) => labels.join(' ')),
     ['web1 web2', 'idle *', 'db', 'anna', 'control', 'tag:host'],
+  )
+  const index = new PartyIndex(parties, [new PairRules(policy, 0)])
+  t.same(
+    index.at(['@s', 'tag:web', 'db', 'nowhere']).map(({ labels }) => labels[0]),
+    ['web1', 'db', 'tag:host'],
   )
 })
