@@ -61,7 +61,10 @@ await t.test('the policy is shown as a file that says the same, and explained', 
   const { stdout } = await place.v4v(['policy', 'show'])
   t.match(stdout, 'rules:\n  - id: logs\n    accept: web:* -> collector:514\n')
   const yes = await place.v4v(['policy', 'explain', 'web:9', 'collector:514'])
-  t.match(yes.stdout, /verdict +accept\nbecause +rule 1 matches first\nrule +logs \(1, a\.yaml:2\): accept/)
+  t.match(
+    yes.stdout,
+    /verdict +accept\nbecause +rule 1 matches first\nrule +logs \(1, a\.yaml:2\): accept/,
+  )
   const no = await json(place, 'policy', 'explain', 'agent:9', 'collector:514')
   t.match(no, { action: 'reject', rule: null, revision: 1 })
 })
