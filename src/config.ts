@@ -177,7 +177,7 @@ function checked(key: string, value: unknown, where: string): unknown {
       : refuse(`"auto", "off" or microseconds up to ${POLLING_US_MAX}`)
   }
   const max = key === 'port' ? 65_535 : 2 ** 40
-  const min = key === 'port' ? 0 : 1
+  const min = key === 'port' || key === 'limits.flowHistoryBytesMax' ? 0 : 1
   return Number.isInteger(value) && (value as number) >= min && (value as number) <= max
     ? value
     : refuse(`a whole number from ${min} to ${max}`)

@@ -10,17 +10,23 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { pino, type Logger } from 'pino'
-import type { FlowRecord } from './hypervisor/event.js'
 import { resolveConfig, type Config, type ConfigInput } from './config.js'
 import { buildApp } from './control/app.js'
+import { AskFeed } from './control/ask-feed.js'
+import { DueTimer } from './control/due-timer.js'
 import { FlowLog } from './control/flow-log.js'
+import { bootPolicy, type BootedPolicy } from './control/policy/boot-policy.js'
 import { ControlServer, isServedRequest, localServer } from './control/server.js'
 import { createServices } from './control/services.js'
+import { FlowHistory } from './control/services/flow-history.js'
 import { firstStart, packagedPolicyDir, readPolicyDir } from './first-start.js'
-import { Hypervisor } from './hypervisor/hypervisor.js'
+import { FlowMeter } from './hypervisor/flow-meter.js'
+import { Hypervisor, type HypervisorOptions } from './hypervisor/hypervisor.js'
 import { loadNative } from './native/native.js'
 import { pollingOf } from './native/poller.js'
+import { Membership } from './policy/membership.js'
 import { PolicyTable } from './policy/policy-table.js'
+import { FLOWS_FILE, openFlowStore } from './store/flow-store.js'
 import { StoreError } from './store/store-error.js'
 import { DATABASE_FILE, openStore, type Store } from './store/store.js'
 import { DomainSockets } from './transport/domain-sockets.js'
@@ -103,7 +109,19 @@ async function start(
   prepareStore(store, config, adminTokenPath)
 
   const flowLog = new FlowLog(limits.flowRecordsMax, clock)
-  const hypervisor = makeHypervisor(store, config, clock, record => flowLog.add(record))
+  const booted = bootPolicy(store, clock)
+  if (booted.problem !== undefined) log('error', {}, booted.problem)
+  const askFeed = new AskFeed()
+  const due = new DueTimer(() => hypervisor.tick())
+  undo.push(() => due.stop())
+  const history = openHistory(config, clock, logger)
+  undo.push(() => history?.service.close())
+  const hypervisor = makeHypervisor(store, booted, config, clock, {
+    onFlow: record => flowLog.add(record),
+    onDue: delayMs => due.set(delayMs),
+    onAsksChange: () => askFeed.changed(),
+    ...(history !== undefined && { meter: history.meter }),
+  })
   const native = await loadNative()
   const hub = new Hub({
     hypervisor,
@@ -120,19 +138,26 @@ async function start(
   const services = createServices({
     store,
     hypervisor,
+    booted,
     limits,
     clock,
     flowLog,
+    history: history?.service,
+    askFeed,
     hub,
     log: logger,
     onDomainAdded: name => sockets.open(name),
     onDomainRemoved: name => sockets.close(name),
   })
-  services.counters.restore()
-  const saving = setInterval(() => services.counters.save(), SAVE_INTERVAL_MS)
-  undo.push(() => {
+  services.tally.restore()
+  const saving = setInterval(() => {
+    void services.tally.save()
+    void services.history?.save()
+  }, SAVE_INTERVAL_MS)
+  undo.push(async () => {
     clearInterval(saving)
-    services.counters.save()
+    await services.close()
+    services.tally.saveNow()
   })
 
   for (const domain of hypervisor.domains()) await sockets.open(domain.name)
@@ -165,6 +190,7 @@ async function start(
   renameSync(`${endpointPath}.new`, endpointPath)
   undo.push(() => rmSync(endpointPath, { force: true }))
 
+  void services.policy.warm()
   log('info', { url: server.url, socket: socketPath, stateDir }, 'started')
   undo.push(() => log('info', {}, 'shutting down'))
   return {
@@ -220,7 +246,7 @@ function makeFolder(path: string): void {
 
 /** Does what only the first start does, and sees to it that the admin's token lies where it belongs. */
 function prepareStore(store: Store, config: Config, adminTokenPath: string): void {
-  if (store.rules.currentRevision() > 0) return
+  if (store.policies.currentRevision() > 0) return
   const dir = config.policyDir ?? packagedPolicyDir
   firstStart(store, readPolicyDir(dir), dir, token => {
     if (existsSync(adminTokenPath)) chmodSync(adminTokenPath, 0o600)
@@ -228,20 +254,36 @@ function prepareStore(store: Store, config: Config, adminTokenPath: string): voi
   })
 }
 
+/** What becomes of flows: counted, and written down. Undefined when that is switched off. */
+function openHistory(
+  { stateDir, limits }: Config,
+  clock: Clock,
+  logger: Logger,
+): { readonly meter: FlowMeter; readonly service: FlowHistory } | undefined {
+  const { flowHistoryBytesMax: bytesMax, flowHistoryAgeMs: ageMsMax } = limits
+  if (bytesMax === 0) return undefined
+  const store = openFlowStore(join(stateDir, FLOWS_FILE), { bytesMax, ageMsMax }, error =>
+    logger.warn({ err: error }, 'the file of flows was put aside'),
+  )
+  const meter = new FlowMeter(limits)
+  return { meter, service: new FlowHistory(meter, store, clock, logger) }
+}
+
 function makeHypervisor(
   store: Store,
+  { revision, policy }: BootedPolicy,
   config: Config,
   clock: Clock,
-  onFlow: (record: FlowRecord) => void,
+  told: Pick<HypervisorOptions, 'onFlow' | 'onDue' | 'onAsksChange' | 'meter'>,
 ): Hypervisor {
-  const { revision, rules } = store.rules.load()
   const hypervisor = new Hypervisor({
-    policy: new PolicyTable(revision, rules),
+    policy: new PolicyTable(revision, policy.rules, new Membership(policy.sets, policy.tags)),
     clock,
     limits: config.limits,
     // A million decisions worth remembering each second, and ids do not meet those before a restart.
     decisionIdBase: Math.floor(clock.now() / 1000) * 2 ** 20,
-    onFlow,
+    steadyMs: () => performance.now(),
+    ...told,
   })
   for (const { id, name, tags } of store.domains.list()) hypervisor.createDomain(id, name, tags)
   return hypervisor

@@ -2,8 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { mergeDocuments } from './policy/document.js'
-import type { Rule } from './policy/rule.js'
+import { BODY_FORMAT, encodePolicy, type KeptPolicy } from './store/policy-body.js'
+import { hashOf } from './store/revision-store.js'
 import type { Store } from './store/store.js'
+import { defaultLimits } from './abi/limits.js'
 import { ConfigError } from './config.js'
 
 /** The rule set that comes with the package: reject all, but for what the demo needs. */
@@ -14,7 +16,7 @@ export const packagedPolicyDir = join(dirname(fileURLToPath(import.meta.url)), '
  * alone.
  * @throws ConfigError with every problem of every file, each with its line and column.
  */
-export function readPolicyDir(dir: string): readonly Rule[] {
+export function readPolicyDir(dir: string): KeptPolicy {
   let names: string[]
   try {
     names = readdirSync(dir).filter(name => /\.ya?ml$/.test(name))
@@ -23,42 +25,54 @@ export function readPolicyDir(dir: string): readonly Rule[] {
   }
   if (names.length === 0) throw new ConfigError(`the policy folder ${dir} has no .yaml file`)
   names.sort()
-  const files = names.map(name => ({
-    name: join(dir, name),
-    text: readFileSync(join(dir, name), 'utf8'),
-  }))
-  const document = mergeDocuments(files)
-  if (document.ok) return document.rules
-  const lines = document.problems.map(
-    ({ file, line, column, message }) => `${file}:${line}:${column}: ${message}`,
+  const documents = names.map(name => ({ name, text: readFileSync(join(dir, name), 'utf8') }))
+  const read = mergeDocuments(documents)
+  if (read.ok) {
+    const { rules, sets, tags, tests } = read
+    return { rules, sets, tags, tests, documents }
+  }
+  const lines = read.problems.map(
+    ({ file, line, column, message }) => `${join(dir, file)}:${line}:${column}: ${message}`,
   )
   throw new ConfigError(lines.join('\n'))
 }
 
 /**
- * Fills a store that has no revision yet: the admin's token and the first rules, together or not
+ * Fills a store that has no revision yet: the admin's token and the first policy, together or not
  * at all.
  * @param keepToken writes down the admin's token, which is not kept anywhere else; when it throws,
  *   nothing has happened and the next start is the first again.
  */
 export function firstStart(
   store: Store,
-  rules: readonly Rule[],
+  policy: KeptPolicy,
   policyDir: string,
   keepToken: (token: string) => void,
 ): void {
   store.transaction(() => {
-    const change = { author: 'first start', reason: `policy read from ${policyDir}` }
-    const outcome = store.rules.replaceAll(rules, change)
-    if (!outcome.ok) throw new ConfigError(`the policy is refused: ${outcome.message}`)
+    const author = 'first start'
+    const reason = `policy read from ${policyDir}`
+    const { rulesMax } = defaultLimits
+    if (policy.rules.length > rulesMax) {
+      throw new ConfigError(`${policy.rules.length} rules are more than the limit of ${rulesMax}`)
+    }
+    const body = encodePolicy(policy)
+    const revision = store.policies.append({
+      author,
+      reason,
+      format: BODY_FORMAT,
+      rules: policy.rules.length,
+      body,
+      hash: hashOf(body),
+    })
     store.audit.append({
-      actor: 'first start',
+      actor: author,
       action: 'policy.replace',
       target: 'policy',
       revisionBefore: 0,
-      revisionAfter: outcome.revision,
-      reason: change.reason,
-      detail: { rules: rules.length },
+      revisionAfter: revision,
+      reason,
+      detail: { rules: policy.rules.length },
     })
     const issued = store.tokens.issueAdmin('root', { label: 'made at the first start' })
     if (!issued.ok) throw new ConfigError(`no admin token can be made: ${issued.message}`)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ConfigError } from '../src/config.js'
 import { firstStart, packagedPolicyDir, readPolicyDir } from '../src/first-start.js'
+import { decodePolicy, EMPTY_POLICY } from '../src/store/policy-body.js'
 import { openStore, type Store } from '../src/store/store.js'
 
 function storeIn(t: Test): Store {
@@ -15,7 +16,7 @@ function storeIn(t: Test): Store {
 }
 
 await t.test('the policy that comes with the package lets only the demo through', t => {
-  const rules = readPolicyDir(packagedPolicyDir)
+  const { rules } = readPolicyDir(packagedPolicyDir)
   t.equal(rules.length, 1)
   t.match(rules[0], { action: 'accept', comment: /demo/ })
   t.end()
@@ -29,9 +30,10 @@ await t.test('the files of a folder are read in the order of their names', t => 
     more: { '00-c.yaml': 'rules:\n  - { id: c, accept: "c:* -> c:*" }\n' },
   })
   t.same(
-    readPolicyDir(dir).map(rule => rule.id),
+    readPolicyDir(dir).rules.map(rule => rule.id),
     ['a', 'b'],
   )
+  t.match(readPolicyDir(dir).documents, [{ name: '10-a.yml' }, { name: '20-b.yaml' }])
   t.end()
 })
 
@@ -45,11 +47,11 @@ await t.test('what is wrong with a folder is said with file and line', t => {
 
 await t.test('the first start makes the rules and the token, and writes down what it did', t => {
   const store = storeIn(t)
-  const rules = readPolicyDir(packagedPolicyDir)
+  const policy = readPolicyDir(packagedPolicyDir)
   const kept: string[] = []
-  firstStart(store, rules, 'policy', token => kept.push(token))
-  t.equal(store.rules.currentRevision(), 1)
-  t.equal(store.rules.load().rules.length, rules.length)
+  firstStart(store, policy, 'policy', token => kept.push(token))
+  const first = store.policies.get(1)
+  t.same(decodePolicy(first!.format, first!.body), policy)
   t.equal(kept.length, 1)
   t.match(store.tokens.authenticateAdmin(kept[0]!), { ok: true, role: 'root' })
   t.match(store.audit.list(10)[0], { actor: 'first start', action: 'policy.replace' })
@@ -61,10 +63,10 @@ await t.test('a token that can not be kept leaves everything as it was', t => {
   const keep = (): never => {
     throw new Error('the disk is full')
   }
-  t.throws(() => firstStart(store, [], 'policy', keep), { message: 'the disk is full' })
-  t.equal(store.rules.currentRevision(), 0)
+  t.throws(() => firstStart(store, EMPTY_POLICY, 'policy', keep), { message: 'the disk is full' })
+  t.equal(store.policies.currentRevision(), 0)
   const kept: string[] = []
-  firstStart(store, [], 'policy', token => kept.push(token))
+  firstStart(store, EMPTY_POLICY, 'policy', token => kept.push(token))
   t.ok(store.tokens.authenticateAdmin(kept[0]!).ok, 'and the next start is the first')
   t.end()
 })

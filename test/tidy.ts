@@ -19,7 +19,7 @@ const layers: Readonly<Record<string, Layer>> = {
   util: { from: [], node: ['node:assert'] },
   native: { from: ['util'], packages: ['koffi'] },
   abi: { from: ['util'], node: ['node:assert', 'node:buffer'] },
-  policy: { from: ['abi', 'util'], packages: ['yaml'], node: ['node:assert'] },
+  policy: { from: ['abi', 'util'], packages: ['typebox', 'yaml'], node: ['node:assert'] },
   hypervisor: { from: ['policy', 'abi', 'util'], node: ['node:assert'] },
   store: { from: ['policy', 'abi', 'util'], packages: ['better-sqlite3'] },
   websocket: { from: ['abi', 'util'], node: ['node:crypto', 'node:module'] },
@@ -34,7 +34,7 @@ const layers: Readonly<Record<string, Layer>> = {
   sdk: { from: ['websocket', 'native', 'abi', 'util'], packages: ['ws'] },
   cli: {
     from: ['daemon.ts', 'config.ts', 'sdk', 'policy', 'abi', 'util'],
-    packages: ['commander'],
+    packages: ['@viz-js/viz', 'commander'],
   },
   'index.ts': { from: ['sdk'] },
   'config.ts': { from: ['abi', 'util'], packages: ['yaml'] },

@@ -62,6 +62,26 @@ export interface Limits {
   readonly sharedMemoryBytesPerSession: number
   /** All memory shared with the sessions of one domain; a session beyond it keeps to its socket. */
   readonly sharedMemoryBytesPerDomainMax: number
+  /** Flows that have a token bucket of their own, of all domains and of one as the source. */
+  readonly flowBucketsMax: number
+  readonly flowBucketsPerDomainMax: number
+  /** Senders waiting for tokens of a rate, of all domains and of one. */
+  readonly rateWaitersMax: number
+  readonly rateWaitersPerDomainMax: number
+  /** Flows that wait for an operator or were just denied, of all domains and of one as the source. */
+  readonly asksMax: number
+  readonly asksPerDomainMax: number
+  /** How long a flow waits for an operator. */
+  readonly askTimeoutMs: number
+  /** Admissions by operators in force. */
+  readonly grantsMax: number
+  /** Flows that are counted between two times they are written down, of all domains and of one. */
+  readonly flowMetersMax: number
+  readonly flowMetersPerDomainMax: number
+  /** File of what became of flows; with 0 there is none. */
+  readonly flowHistoryBytesMax: number
+  /** How long that is kept. */
+  readonly flowHistoryAgeMs: number
   /** Rules in the table. */
   readonly rulesMax: number
   /** A REST body. */
@@ -87,6 +107,18 @@ export const defaultLimits: Limits = {
   partialFrameBytesPerDomainMax: 64 * 1024 * 1024,
   sharedMemoryBytesPerSession: 64 * 1024 * 1024,
   sharedMemoryBytesPerDomainMax: 256 * 1024 * 1024,
+  flowBucketsMax: 65_536,
+  flowBucketsPerDomainMax: 8_192,
+  rateWaitersMax: 4_096,
+  rateWaitersPerDomainMax: 256,
+  asksMax: 1_024,
+  asksPerDomainMax: 16,
+  askTimeoutMs: 30_000,
+  grantsMax: 1_024,
+  flowMetersMax: 65_536,
+  flowMetersPerDomainMax: 16_384,
+  flowHistoryBytesMax: 64 * 1024 * 1024,
+  flowHistoryAgeMs: 7 * 24 * 60 * 60 * 1_000,
   rulesMax: 100_000,
   requestBytesMax: 1024 * 1024,
   flowRecordsMax: 4_096,

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import type { DaemonOptions } from './command.js'
 import { askedUrl, noDaemon, readDaemonFile, runningDaemon, stateDirOf } from './daemon-place.js'
 import { errorCode, errorText, failed, refused, usage } from './fail.js'
+import { note } from './output.js'
+import { printable } from './printable.js'
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
 
@@ -11,6 +13,14 @@ interface Refused {
   readonly code: string
   readonly message: string
   readonly details?: unknown
+}
+
+/** A detail of a refusal that stands somewhere in a policy document. */
+interface Place {
+  readonly file: string
+  readonly line: number
+  readonly column: number
+  readonly message: string
 }
 
 /** Answers that mean "what you asked for is wrong" rather than "it did not work". */
@@ -51,8 +61,13 @@ export class AdminClient {
    * @returns the answer's JSON; its shape is the daemon's promise.
    * @throws Failure: exit code 3 when the daemon refuses what was asked for, else 1.
    */
-  async call<T>(method: Method, path: string, body?: unknown): Promise<T> {
-    const response = await this.request(method, path, body)
+  async call<T>(
+    method: Method,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<T> {
+    const response = await this.request(method, path, body, headers)
     const text = await response.text()
     try {
       return (text === '' ? undefined : JSON.parse(text)) as T
@@ -152,11 +167,23 @@ async function refusal(response: Response): Promise<Error> {
   const body = parseRefused(text)
   const what = body?.message ?? `the daemon answered ${response.status} ${response.statusText}`
   const code = body === undefined ? '' : ` (${body.code})`
+  for (const line of places(body?.details)) note(printable(line))
   if (REFUSED_STATUS.has(response.status)) return refused(`${what}${code}`)
+  if (response.status === 403) return refused(`${what}${code}`)
   if (response.status === 401) {
     return failed(`${what}${code}`, 'set V4V_ADMIN_TOKEN to the text in admin.token of the daemon')
   }
   return failed(`${what}${code}`)
+}
+
+/** What is wrong with policy documents, each on a line that editors can jump to. */
+function places(details: unknown): string[] {
+  if (!Array.isArray(details)) return []
+  return (details as readonly Partial<Place>[]).flatMap(({ file, line, column, message }) => {
+    if (file === undefined || message === undefined) return []
+    const at = [file, line, column].filter(part => part !== undefined).join(':')
+    return `${at}: ${message}`
+  })
 }
 
 function parseRefused(text: string): Refused | undefined {

@@ -7,8 +7,9 @@ export function flowLine(flow: Flow): string {
   const { code, decisionId, source, destination, datagrams, bytes, reason } = flow
   const word = flow.verdict.padEnd(6)
   const verdict = colour(flow.verdict === 'accept' ? 'green' : 'red', word)
+  const at = flow.file === undefined ? '' : ` (${flow.file}:${flow.line})`
   const amount = `${datagrams} datagram${datagrams === 1 ? '' : 's'}, ${bytes} bytes`
   const outcome = code === null ? '' : ` ${code}`
   const who = printable(`${source} -> ${destination}`)
-  return `${time(flow.at)} ${verdict} ${who} ${amount}${outcome} ${decisionId}: ${printable(reason)}`
+  return `${time(flow.at)} ${verdict} ${who} ${amount}${outcome} ${decisionId}: ${printable(reason + at)}`
 }

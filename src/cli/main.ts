@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander'
 import { command, usageProblem } from './command.js'
+import { askCommand } from './commands/ask.js'
+import { auditModeCommand } from './commands/audit-mode.js'
 import { auditCommand } from './commands/audit.js'
 import { benchCommand } from './commands/bench.js'
 import { checkCommand } from './commands/check.js'
@@ -16,6 +18,7 @@ import { ringCommand } from './commands/ring.js'
 import { ruleCommand } from './commands/rule.js'
 import { sendCommand } from './commands/send.js'
 import { serveCommand } from './commands/serve.js'
+import { setCommand } from './commands/set.js'
 import { sessionCommand } from './commands/session.js'
 import { statsCommand } from './commands/stats.js'
 import { tokenCommand } from './commands/token.js'
@@ -40,10 +43,13 @@ for (const child of [
   tokenCommand(),
   ruleCommand(),
   policyCommand(),
+  setCommand(),
   viptablesCommand(),
   ringCommand(),
   sessionCommand(),
   flowsCommand(),
+  askCommand(),
+  auditModeCommand(),
   statsCommand(),
   auditCommand(),
   checkCommand(),

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { parseEndpoint, parsePort, type Endpoint, type Port } from '../abi/addr.js'
+import { parseDuration as parseLengthOfTime } from '../policy/time-text.js'
 import { usage } from './fail.js'
 
 const units: Readonly<Record<string, number>> = {
@@ -32,6 +33,13 @@ export function parseDuration(text: string): number {
   const match = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m)$/.exec(text)
   if (match === null) throw new InvalidArgumentError('it must be a time such as 500ms, 2s or 1m.')
   return Math.round(Number(match[1]) * (match[2] === 'ms' ? 1 : match[2] === 's' ? 1000 : 60_000))
+}
+
+/** Reads a length of time such as `30s`, `10m`, `12h` or `7d`, in milliseconds. */
+export function parseLifetime(text: string): number {
+  const ms = parseLengthOfTime(text)
+  if (typeof ms === 'number') return ms
+  throw new InvalidArgumentError('it must be a time such as 30s, 10m, 12h or 7d.')
 }
 
 /** Reads the port of a ring. */

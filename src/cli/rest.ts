@@ -1,3 +1,8 @@
+import type { FlowVerdict } from '../policy/flow-verdict.js'
+import type { DecisionChange } from '../policy/decision-diff.js'
+import type { LintFinding } from '../policy/lint.js'
+import type { ReplayResult } from '../policy/replay.js'
+import type { RuleChange } from '../policy/rule-diff.js'
 import type { Action, RuleType } from '../policy/rule.js'
 
 /** The answers of the daemon's REST interface, as far as the command reads them. */
@@ -41,6 +46,8 @@ export interface DomainKicked extends Changed {
 
 export interface TokenInfo {
   readonly id: number
+  /** Of an admin's token. */
+  readonly role: string | null
   readonly label: string
   readonly createdAt: Milliseconds
   readonly expiresAt: Milliseconds | null
@@ -67,9 +74,23 @@ export interface RuleInfo {
   readonly type: RuleType
   readonly replies: boolean
   readonly comment: string
+  readonly maxBytes?: number
+  readonly rate?: string
+  readonly burst?: number
+  readonly flowRate?: string
+  readonly flowBurst?: number
+  readonly log?: string
+  readonly expires?: Milliseconds
+  /** The document where it stands. */
+  readonly file?: string
+  readonly line?: number
   readonly hits: number
   readonly bytes: number
   readonly lastHit: Milliseconds | null
+  /** Of the hits, those that were delivered only because of audit mode. */
+  readonly audited: number
+  /** Datagrams that a limit of the rule refused. */
+  readonly limited: number
 }
 
 export interface RuleList {
@@ -142,6 +163,10 @@ export interface AuditRecord {
   readonly reason: string
 }
 
+export type AuditVerdict =
+  | { readonly ok: true; readonly records: number; readonly hash: string }
+  | { readonly ok: false; readonly seq: number; readonly message: string }
+
 export interface AuditList {
   readonly records: readonly AuditRecord[]
 }
@@ -150,8 +175,11 @@ export interface Flow {
   readonly seq: number
   readonly at: Milliseconds
   readonly decisionId: string
-  readonly verdict: Action
+  readonly verdict: FlowVerdict
   readonly rule: string | null
+  /** The document where the rule stands. */
+  readonly file?: string
+  readonly line?: number
   readonly code: string | null
   readonly reason: string
   readonly source: string
@@ -165,6 +193,65 @@ export interface FlowList {
   readonly flows: readonly Flow[]
 }
 
+/** What became of the datagrams of a flow on a day. */
+export interface SeenFlow {
+  readonly source: string
+  readonly destination: string
+  readonly type: string
+  readonly verdict: FlowVerdict
+  readonly rule: string
+  readonly datagrams: number
+  readonly bytes: number
+  readonly firstAt: Milliseconds
+  readonly lastAt: Milliseconds
+}
+
+export interface HistoryList {
+  readonly flows: readonly SeenFlow[]
+  /** Datagrams that are in no flow. */
+  readonly lost: number
+}
+
+export interface Suggestion {
+  readonly flows: number
+  readonly rules: number
+  readonly tests: number
+  readonly document: string
+}
+
+/** A flow that waits for an operator. */
+export interface AskInfo {
+  readonly id: number
+  readonly source: string
+  readonly destination: string
+  readonly type: string
+  readonly rule: string
+  readonly deadline: Milliseconds
+  readonly datagrams: number
+}
+
+/** A flow that an operator has admitted for some time. */
+export interface GrantInfo {
+  readonly id: number
+  readonly source: string
+  readonly destination: string
+  readonly type: string
+  readonly by: string
+  readonly expires: Milliseconds
+  readonly datagrams: number
+}
+
+export interface AskList {
+  readonly asks: readonly AskInfo[]
+  readonly grants: readonly GrantInfo[]
+}
+
+/** Who is in audit mode. */
+export interface AuditMode {
+  readonly all: boolean
+  readonly domains: readonly string[]
+}
+
 export interface Ready {
   readonly status: string
   readonly checks?: readonly {
@@ -172,4 +259,93 @@ export interface Ready {
     readonly ok: boolean
     readonly message: string
   }[]
+}
+
+export interface PolicyDocuments {
+  readonly revision: number
+  readonly documents: readonly { readonly name: string; readonly text: string }[]
+}
+
+export interface PolicyApplied extends Changed {
+  readonly rules: number
+  readonly added: number
+  readonly changed: number
+  readonly removed: number
+  readonly deadline: Milliseconds | null
+}
+
+export interface RevisionInfo {
+  readonly revision: number
+  readonly at: Milliseconds
+  readonly author: string
+  readonly reason: string
+  readonly hash: string
+  readonly rules: number
+  readonly bytes: number
+}
+
+export interface RevisionList {
+  readonly revision: number
+  readonly unconfirmed: {
+    readonly revision: number
+    readonly backTo: number
+    readonly deadline: Milliseconds
+  } | null
+  readonly revisions: readonly RevisionInfo[]
+}
+
+/** Things of which all are counted and some are listed. */
+interface Listed<T> {
+  readonly listed: readonly T[]
+}
+
+export interface PolicyDiff {
+  readonly rules: Listed<RuleChange> & {
+    readonly added: number
+    readonly removed: number
+    readonly changed: number
+    readonly moved: number
+  }
+  readonly setsChanged: boolean
+  readonly tagsChanged: boolean
+  readonly testsChanged: boolean
+  readonly decisions: Listed<DecisionChange> & {
+    readonly admitted: number
+    readonly refused: number
+    readonly changed: number
+  }
+}
+
+export interface PolicyPlan extends PolicyDiff {
+  readonly status: 'none' | 'changes' | 'refused'
+  readonly revision: number
+  readonly tests: {
+    readonly run: number
+    readonly failed: number
+    readonly failures: readonly {
+      readonly file?: string
+      readonly line?: number
+      readonly message: string
+    }[]
+  }
+  readonly lint: Listed<LintFinding> & { readonly findings: number }
+  readonly flows: ReplayResult
+}
+
+export interface SetList {
+  readonly revision: number
+  readonly sets: readonly {
+    readonly name: string
+    readonly elements: readonly {
+      readonly element: string
+      readonly expiresAt: Milliseconds | null
+      readonly addedBy: string | null
+    }[]
+  }[]
+}
+
+export interface ElementChanged extends Changed {
+  readonly set: string
+  readonly element: string
+  readonly expiresAt: Milliseconds | null
 }

@@ -13,13 +13,18 @@ import { requireAdmin } from './plugins/auth.js'
 import { answer, answerClientError, answerErrors } from './plugins/errors.js'
 import { describeApi } from './plugins/openapi.js'
 import { Refused } from './refused.js'
+import { askRoutes } from './routes/asks.js'
+import { auditModeRoutes } from './routes/audit-mode.js'
 import { auditRoutes } from './routes/audit.js'
 import { domainRoutes } from './routes/domains.js'
 import { flowRoutes } from './routes/flows.js'
+import { historyRoutes } from './routes/history.js'
+import { inquiryRoutes } from './routes/inquiries.js'
 import { liveRoutes } from './routes/live.js'
 import { openRoutes } from './routes/open.js'
 import { policyRoutes } from './routes/policy.js'
 import { ruleRoutes } from './routes/rules.js'
+import { setRoutes } from './routes/sets.js'
 import { tokenRoutes } from './routes/tokens.js'
 import type { Services } from './services.js'
 
@@ -70,6 +75,8 @@ export function buildApp(services: Services, options: AppOptions = {}): ControlA
     done(problem === undefined ? undefined : new Refused('EPERM', problem))
   })
 
+  app.addHook('onClose', () => services.close())
+
   const version = packageVersion()
   describeApi(app, version)
   app.register((open, _options, done) => {
@@ -86,8 +93,13 @@ export function buildApp(services: Services, options: AppOptions = {}): ControlA
       tokenRoutes(v1, services)
       ruleRoutes(v1, services)
       policyRoutes(v1, services)
+      inquiryRoutes(v1, services)
+      setRoutes(v1, services)
       liveRoutes(v1, services)
       flowRoutes(v1, services)
+      historyRoutes(v1, services)
+      askRoutes(v1, services)
+      auditModeRoutes(v1, services)
       auditRoutes(v1, services)
       done()
     },

@@ -1,11 +1,12 @@
 import { errorInfo } from '../abi/errno.js'
 import { messageTypeOf } from '../abi/addr.js'
 import type { FlowRecord } from '../hypervisor/event.js'
-import type { Action } from '../policy/rule.js'
+import { lets } from '../policy/rule.js'
 import { formatRule } from '../policy/rule-text.js'
 import { assert } from '../util/assert.js'
 import type { Clock } from '../util/clock.js'
 import { formatDecisionId } from '../abi/decision-id.js'
+import { isWanted, type FlowFilter } from './flow-filter.js'
 import type { FlowView } from './schemas/flow.js'
 
 /** A record with its number and the time it was made. */
@@ -73,12 +74,12 @@ export class FlowLog {
     return entry?.seq === seq ? entry : undefined
   }
 
-  /** The last records, oldest first, of one verdict or of all. */
-  recent(limit: number = this.#capacity, verdict?: Action): FlowEntry[] {
+  /** The last records that the filter wants, oldest first. */
+  recent(limit: number = this.#capacity, filter: FlowFilter = {}): FlowEntry[] {
     const found: FlowEntry[] = []
     for (let seq = this.#nextSeq - 1; seq >= this.oldestSeq && found.length < limit; seq--) {
       const entry = this.at(seq)
-      if (entry !== undefined && isOf(entry, verdict)) found.push(entry)
+      if (entry !== undefined && isWanted(entry.record, filter)) found.push(entry)
     }
     return found.reverse()
   }
@@ -103,20 +104,16 @@ export class FlowLog {
   }
 }
 
-/** True for a record with this verdict; every record when none is asked for. */
-export function isOf(entry: FlowEntry, verdict: Action | undefined): boolean {
-  return verdict === undefined || entry.record.verdict.action === verdict
-}
-
 /** A record as REST shows it. */
 export function flowView({ seq, at, record }: FlowEntry): FlowView {
-  const { verdict, code, source, destination } = record
+  const { verdict, effect, code, source, destination } = record
   return {
     seq,
     at,
     decisionId: formatDecisionId(record.decisionId),
-    verdict: verdict.action,
+    verdict: effect,
     rule: verdict.rule?.id ?? null,
+    ...verdict.rule?.place,
     position: verdict.position,
     revision: verdict.revision,
     code,
@@ -129,12 +126,17 @@ export function flowView({ seq, at, record }: FlowEntry): FlowView {
   }
 }
 
-function reasonOf({ verdict, code }: FlowRecord): string {
+function reasonOf({ verdict, effect, code }: FlowRecord): string {
   const { rule, position, revision, action } = verdict
   const who =
     rule === null
       ? `no rule of revision ${revision} matches, which means ${action}`
       : `rule ${rule.id} at position ${position} of revision ${revision} says ${action}: ${formatRule({ ...rule, comment: '' })}`
-  if (action !== 'accept' || code === null) return who
+  if (effect === 'audit' && !lets(action)) return `${who}; but audit mode delivers it`
+  if (effect === 'audit' && action === 'ask') return `${who}; but audit mode asks nobody`
+  if (effect === 'limit') return `${who}; but that is more than its limits let through`
+  if (action === 'ask' && code === 'EAGAIN') return `${who}; it waits for an operator`
+  if (action === 'ask' && code === 'EPERM') return `${who}; and nobody has granted it`
+  if (!lets(action) || code === null) return who
   return `${who}; but ${errorInfo(code).sentence}`
 }

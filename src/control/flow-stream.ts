@@ -1,12 +1,13 @@
 import { Readable } from 'node:stream'
-import type { Action } from '../policy/rule.js'
-import { flowView, isOf, type FlowLog } from './flow-log.js'
+import { isWanted, type FlowFilter } from './flow-filter.js'
+import { flowView, type FlowLog } from './flow-log.js'
 
 const TICK_MS = 1_000
 const TICKS_PER_HEARTBEAT = 15
 
 export interface FlowStreamOptions {
-  readonly verdict?: Action | undefined
+  /** Which records to show; all of them when left out. */
+  readonly filter?: FlowFilter | undefined
   /** The first record to show. */
   readonly fromSeq: number
   /** Wait for records to come; otherwise end with the last one there is. */
@@ -76,7 +77,7 @@ export class FlowStream extends Readable {
         continue
       }
       const entry = log.at(this.#nextSeq++)
-      if (entry === undefined || !isOf(entry, this.#options.verdict)) continue
+      if (entry === undefined || !isWanted(entry.record, this.#options.filter ?? {})) continue
       const data = JSON.stringify(flowView(entry))
       this.#isWanted = this.push(`event: flow\nid: ${entry.seq}\ndata: ${data}\n\n`)
     }

@@ -4,11 +4,14 @@ import { errorInfo, type ErrorCode } from '../abi/errno.js'
 export class Refused extends Error {
   readonly code: ErrorCode
   readonly status: number
+  /** Each thing that was wrong, where there may be several. */
+  readonly details: readonly object[] | undefined
 
-  constructor(code: ErrorCode, message: string) {
+  constructor(code: ErrorCode, message: string, details?: readonly object[]) {
     super(message)
     this.code = code
     this.status = errorInfo(code).http
+    this.details = details
   }
 }
 
@@ -16,6 +19,7 @@ interface Refusal {
   readonly ok: false
   readonly code: ErrorCode
   readonly message: string
+  readonly details?: readonly object[]
 }
 
 /**
@@ -25,6 +29,6 @@ interface Refusal {
 export function accepted<Outcome extends { readonly ok: true } | Refusal>(
   outcome: Outcome,
 ): Exclude<Outcome, { readonly ok: false }> {
-  if (!outcome.ok) throw new Refused(outcome.code, outcome.message)
+  if (!outcome.ok) throw new Refused(outcome.code, outcome.message, outcome.details)
   return outcome as Exclude<Outcome, { readonly ok: false }>
 }

@@ -2,18 +2,26 @@ import type { Limits } from '../abi/limits.js'
 import type { Hypervisor } from '../hypervisor/hypervisor.js'
 import type { Store } from '../store/store.js'
 import type { Clock } from '../util/clock.js'
+import { AskFeed } from './ask-feed.js'
 import type { FlowLog } from './flow-log.js'
-import type { AuditView } from './schemas/audit.js'
-import { auditView } from './services/audit.js'
+import type { BootedPolicy } from './policy/boot-policy.js'
+import type { KnownDomain } from './policy/policy-tasks.js'
+import { PolicyThread } from './policy/policy-thread.js'
+import { AuditService } from './services/audit.js'
+import { AskService } from './services/asks.js'
+import { AuditModeService } from './services/audit-mode.js'
 import { Changes } from './services/changes.js'
-import { CounterService } from './services/counters.js'
 import { DomainService, type DomainHook } from './services/domains.js'
+import type { FlowHistory } from './services/flow-history.js'
 import { healthChecks, type Check } from './services/health.js'
+import { InquiryService } from './services/inquiries.js'
 import { LiveService, type ClientInfo } from './services/live.js'
 import type { Log } from './services/log.js'
+import { PolicyService } from './services/policy.js'
 import { RuleService } from './services/rules.js'
+import { SetService } from './services/sets.js'
+import { Tally } from './services/tally.js'
 import { TokenService, type EndSessions } from './services/tokens.js'
-import { VerdictTotals } from './services/verdict-totals.js'
 
 /** What is asked of whoever holds the clients' connections. */
 export interface Clients {
@@ -23,12 +31,17 @@ export interface Clients {
 
 export interface ServicesOptions {
   readonly store: Store
-  /** Has the domains of the store, and its rules in force. */
+  /** Has the domains of the store, and the booted policy in force. */
   readonly hypervisor: Hypervisor
-  readonly limits: Pick<Limits, 'requestBytesMax'>
+  readonly booted: BootedPolicy
+  readonly limits: Pick<Limits, 'requestBytesMax' | 'rulesMax'>
   readonly clock: Clock
   /** What the hypervisor's `onFlow` adds to. */
   readonly flowLog: FlowLog
+  /** What the hypervisor's `meter` counts, written down; nothing is when left out. */
+  readonly history?: FlowHistory | undefined
+  /** What the hypervisor's `onAsksChange` tells. */
+  readonly askFeed?: AskFeed | undefined
   /** The clients; none in a hypervisor that is embedded without transports. */
   readonly hub?: Clients | undefined
   readonly log?: Log | undefined
@@ -43,34 +56,96 @@ export interface Services {
   readonly domains: DomainService
   readonly tokens: TokenService
   readonly rules: RuleService
-  readonly counters: CounterService
+  readonly policy: PolicyService
+  readonly inquiries: InquiryService
+  readonly sets: SetService
+  readonly tally: Tally
   readonly live: LiveService
   readonly flows: FlowLog
+  readonly history: FlowHistory | undefined
+  readonly asks: AskService
+  readonly askFeed: AskFeed
+  readonly auditMode: AuditModeService
   readonly limits: ServicesOptions['limits']
   /** The revision of the policy in force. */
   readonly revision: () => number
-  /** Audit records from the newest back. */
-  readonly audit: (limit: number, before?: number) => AuditView[]
+  readonly audit: AuditService
   /** Whether all is as it should be. */
   readonly health: () => readonly Check[]
+  /** Ends what was begun; nothing can be asked for any more. */
+  readonly close: () => Promise<void>
 }
 
 /** Makes the services over a store and a hypervisor that agree with each other. */
 export function createServices(options: ServicesOptions): Services {
-  const { store, hypervisor, clock, limits, flowLog, hub, log } = options
-  const totals = new VerdictTotals(hypervisor)
-  const changes = new Changes(store, hypervisor, totals)
+  const { store, hypervisor, booted, clock, limits, flowLog, history, hub, log } = options
+  const tally = new Tally(store, hypervisor, log)
+  const changes = new Changes(store)
+  const sets = new SetService(store, hypervisor, clock, changes, booted.policy, log)
+  const domains = (): Iterable<KnownDomain> => knownDomains(hypervisor)
+  const thread = new PolicyThread(
+    () => ({
+      inForce: store.policies.get(hypervisor.policy.revision),
+      revision: hypervisor.policy.revision,
+      lastRuleNumber: store.policies.lastRuleNumber(),
+      rulesMax: limits.rulesMax,
+    }),
+    domains,
+  )
+  const asking = new PolicyThread(
+    () => ({ inForce: undefined, revision: 0, lastRuleNumber: 0, rulesMax: limits.rulesMax }),
+    domains,
+  )
+  const policy = new PolicyService(store, hypervisor, clock, thread, tally, sets, log)
   const endSessions: EndSessions = (...token) => hub?.endToken(...token)
   return {
-    domains: new DomainService(store, hypervisor, changes, options),
+    domains: new DomainService(store, hypervisor, changes, {
+      ...options,
+      onDomainChanged: name => {
+        const domain = knownDomain(hypervisor, name)
+        thread.noteDomain(name, domain)
+        asking.noteDomain(name, domain)
+      },
+    }),
     tokens: new TokenService(store, clock, changes, endSessions, log),
-    rules: new RuleService(store, hypervisor, changes),
-    counters: new CounterService(store, hypervisor, log),
-    live: new LiveService(hypervisor, totals, clock, () => hub?.sessions() ?? []),
+    policy,
+    inquiries: new InquiryService(
+      {
+        hypervisor,
+        clock,
+        flowLog,
+        history,
+        bodyOf: revision => policy.bodyOf(revision),
+        live: () => sets.live(),
+      },
+      asking,
+    ),
+    rules: new RuleService(hypervisor, policy),
+    sets,
+    tally,
+    live: new LiveService(hypervisor, store, tally, clock, () => hub?.sessions() ?? []),
     flows: flowLog,
+    history,
+    asks: new AskService(hypervisor, changes),
+    askFeed: options.askFeed ?? new AskFeed(),
+    auditMode: new AuditModeService(store, hypervisor, changes),
     limits,
     revision: () => hypervisor.policy.revision,
-    audit: (limit, before) => store.audit.list(limit, before).map(auditView),
-    health: () => healthChecks(store, hypervisor),
+    audit: new AuditService(store.audit),
+    health: () => healthChecks(store, hypervisor, booted),
+    close: async () => {
+      sets.close()
+      await asking.close()
+      await policy.close()
+    },
   }
+}
+
+function knownDomain(hypervisor: Hypervisor, name: string): KnownDomain | undefined {
+  const domain = hypervisor.domainNamed(name)
+  return domain && { name, id: domain.id, tags: domain.subject.tags }
+}
+
+function* knownDomains(hypervisor: Hypervisor): Generator<KnownDomain> {
+  for (const { name, id, subject } of hypervisor.domains()) yield { name, id, tags: subject.tags }
 }

@@ -26,6 +26,8 @@ export class Domain {
   /** Rings of other domains that have this one as their only partner. */
   readonly partnerRings = new Set<Ring>()
   ringBytes = 0
+  /** Audit mode: what policy would refuse of it, or to it, is delivered. */
+  isAudited = false
   readonly counters: DomainCounters = {
     datagramsSent: 0,
     bytesSent: 0,

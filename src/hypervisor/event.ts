@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../abi/errno.js'
+import type { FlowVerdict } from '../policy/flow-verdict.js'
 import type { Verdict } from '../policy/verdict.js'
 import type { Domain } from './domain.js'
 import type { Ring } from './ring.js'
@@ -39,8 +40,11 @@ export interface SessionSink {
 /** A decision worth remembering: a refusal, or the first datagram a flow was decided for. */
 export interface FlowRecord {
   readonly decisionId: number
+  /** What policy says. */
   readonly verdict: Verdict
-  /** What became of it: null when it was delivered, or dropped silently. */
+  /** What was done. */
+  readonly effect: FlowVerdict
+  /** What the sender was told: null when it was delivered, or dropped silently. */
   readonly code: ErrorCode | null
   readonly source: { readonly domain: string; readonly port: number }
   readonly destination: { readonly domain: string; readonly port: number }

@@ -10,10 +10,15 @@ import {
 } from '../abi/limits.js'
 import { messageSlotsBytes } from '../abi/message.js'
 import { RING_FLAG } from '../abi/ring-flag.js'
+import type { FlowVerdict } from '../policy/flow-verdict.js'
+import type { Admission } from './admission.js'
+import type { Domain } from './domain.js'
 import type { FlowRecord } from './event.js'
+import { LogFilter } from './log-filter.js'
 import { noRing, ringStatus, type RingQuery, type RingStatus } from './notify.js'
 import type { RunOutcome, SendOutcome } from './outcome.js'
 import type { PolicyGate } from './policy-gate.js'
+import type { RateLimiter } from './rate-limiter.js'
 import { runCopy, sizeOfMessage } from './ring-buffer.js'
 import type { Ring } from './ring.js'
 import type { Session } from './session.js'
@@ -41,6 +46,9 @@ export interface Run {
  */
 export class Exchange {
   readonly #gate: PolicyGate
+  readonly #admission: Admission
+  readonly #limiter: RateLimiter
+  readonly #logFilter = new LogFilter()
   readonly #limits: Limits
   readonly #onFlow: (record: FlowRecord) => void
   readonly #copy = runCopy()
@@ -58,11 +66,15 @@ export class Exchange {
 
   constructor(
     gate: PolicyGate,
+    admission: Admission,
+    limiter: RateLimiter,
     limits: Limits,
     decisionIdBase: number,
     onFlow: (record: FlowRecord) => void,
   ) {
     this.#gate = gate
+    this.#admission = admission
+    this.#limiter = limiter
     this.#limits = limits
     this.#lastDecisionId = decisionIdBase
     this.#onFlow = onFlow
@@ -85,13 +97,13 @@ export class Exchange {
     const gate = this.#gate
     const index = gate.decide(domain, run.sourcePort, run.target, run.port, run.type)
     const isNewFlow = gate.isNewFlow
-    const { action } = gate.verdict(index)
-    if (action !== 'accept') {
+    const isPlain = gate.isPlain(index)
+    if (!isPlain) {
       const payloadBytes = payloadOfRun(bytes, start, end, run.count)
       if (payloadBytes < 0) outcome.malformed = true
-      else if (action === 'drop') this.#swallow(session, run, index, payloadBytes, isNewFlow)
-      else this.#refuseForGood(session, run, index, payloadBytes, run.count, 'EPERM')
-      return outcome
+      if (payloadBytes < 0 || !this.#admit(session, run, index, payloadBytes, isNewFlow)) {
+        return outcome
+      }
     }
 
     const ring = run.target.domain?.matchRing(run.port, domain.id)
@@ -108,13 +120,30 @@ export class Exchange {
       ring.blocked.delete(session)
     }
 
+    let { count } = run
+    let stop = end
+    if (!isPlain) {
+      this.#admission.cut(session, run, index, bytes, start, end)
+      count = this.#admission.count
+      stop = this.#admission.end
+      if (count < run.count && this.#admission.code === null) {
+        outcome.malformed = true
+        return outcome
+      }
+      if (count === 0) {
+        const len = bytes.view.getUint32(start, true)
+        this.#comeBack(session, ring)
+        this.#refuseOver(session, run, ring, index, len)
+        return outcome
+      }
+    }
     const copy = this.#copy
     const firstLen = bytes.view.getUint32(start, true)
     const firstSize = sizeOfMessage(firstLen)
     const shareRoom = ring.share.room(domain.id, ring.waiters.domains, firstSize)
     const source = { domain: domain.id, port: run.sourcePort }
     const { buffer } = ring
-    buffer.insertRun(bytes, start, end, run.count, firstLen, source, run.type, shareRoom, copy)
+    buffer.insertRun(bytes, start, stop, count, firstLen, source, run.type, shareRoom, copy)
     if (copy.malformed) {
       outcome.malformed = true
       return outcome
@@ -123,8 +152,8 @@ export class Exchange {
     outcome.slotBytes = copy.slotBytes
     if (copy.count > 0) {
       this.#delivered(session, run.sourcePort, ring, copy.count, copy.slotBytes, copy.payloadBytes)
-      gate.count(index, copy.count, copy.payloadBytes)
-      if (isNewFlow) this.#record(session, run, index, copy.count, copy.payloadBytes, null)
+      if (!isPlain) this.#admission.passed(index, copy.count)
+      this.#settled(session, run, index, copy.count, copy.payloadBytes, isNewFlow, isPlain)
     }
     this.#comeBack(session, ring)
     if (copy.nextSize > ring.buffer.length - SLOT_BYTES) {
@@ -134,6 +163,8 @@ export class Exchange {
       this.#refuseForSpace(session, run, ring, copy.nextSize)
       session.blockedOn.add(ring)
       ring.blocked.add(session)
+    } else if (count < run.count) {
+      this.#refuseOver(session, run, ring, index, bytes.view.getUint32(stop, true))
     } else {
       const room = Math.min(ring.buffer.roomBytes, shareRoom - copy.slotBytes)
       if (room < Math.min(LITTLE_ROOM_BYTES, ring.buffer.length / 2)) outcome.roomBytes = room
@@ -162,19 +193,29 @@ export class Exchange {
     const gate = this.#gate
     const index = gate.decide(domain, flow.sourcePort, flow.target, flow.port, flow.type)
     const isNewFlow = gate.isNewFlow
-    const { action } = gate.verdict(index)
-    if (action === 'drop') {
-      this.#swallow(session, run, index, payloadBytes, isNewFlow)
-      return { ok: true }
+    const isPlain = gate.isPlain(index)
+    if (!isPlain && !this.#admit(session, run, index, payloadBytes, isNewFlow)) {
+      const { code, decisionId } = outcome
+      return code === null ? { ok: true } : { ok: false, code, decisionId }
     }
     const ring = flow.target.domain?.matchRing(flow.port, domain.id)
-    if (action === 'reject' || ring === undefined) {
-      const code =
-        action === 'reject' ? 'EPERM' : flow.target.domain === undefined ? 'ESRCH' : 'ECONNREFUSED'
+    if (ring === undefined) {
+      const code = flow.target.domain === undefined ? 'ESRCH' : 'ECONNREFUSED'
       this.#refuseForGood(session, run, index, payloadBytes, 1, code)
       return { ok: false, code, decisionId: outcome.decisionId }
     }
     this.#comeBack(session, ring)
+    if (!isPlain) {
+      this.#admission.cutOne(session, run, index, payloadBytes)
+      if (this.#admission.count === 0) {
+        const len = payloadBytes + MESSAGE_HEADER_BYTES
+        const code = this.#refuseOver(session, run, ring, index, len)
+        // As with space below: a caller who waits for each outcome has nothing in flight.
+        session.blockedOn.delete(ring)
+        ring.blocked.delete(session)
+        return { ok: false, code, decisionId: outcome.decisionId }
+      }
+    }
     const size = messageSlotsBytes(payloadBytes)
     if (!ring.buffer.canEverFit(payloadBytes)) {
       this.#refuseForGood(session, run, index, payloadBytes, 1, 'EMSGSIZE')
@@ -188,8 +229,8 @@ export class Exchange {
     const source = { domain: domain.id, port: flow.sourcePort }
     ring.buffer.insert(iovs, payloadBytes, source, flow.type)
     this.#delivered(session, flow.sourcePort, ring, 1, size, payloadBytes)
-    gate.count(index, 1, payloadBytes)
-    if (isNewFlow) this.#record(session, run, index, 1, payloadBytes, null)
+    if (!isPlain) this.#admission.passed(index, 1)
+    this.#settled(session, run, index, 1, payloadBytes, isNewFlow, isPlain)
     return { ok: true }
   }
 
@@ -235,8 +276,7 @@ export class Exchange {
    */
   query(session: Session, sourcePort: Port, query: RingQuery, type: number): RingStatus {
     const { target, port } = query
-    const index = this.#gate.decide(session.domain, sourcePort, target, port, type)
-    if (this.#gate.verdict(index).action !== 'accept') return noRing('EPERM')
+    if (!this.lets(session.domain, sourcePort, target, port, type)) return noRing('EPERM')
     const ring = target.domain?.matchRing(port, session.domain.id)
     if (ring === undefined) {
       if (query.wantRing && !this.#wish({ session, sourcePort, target, port, type })) {
@@ -256,6 +296,18 @@ export class Exchange {
     }
     if (this.#wait(session, ring, size)) return status
     return { ...status, flags: status.flags | RING_FLAG.EBUSY }
+  }
+
+  /** True when policy would let a datagram of this flow through now, whether or not it fits. */
+  lets(source: Domain, sourcePort: Port, target: Target, port: Port, type: number): boolean {
+    const index = this.#gate.decide(source, sourcePort, target, port, type)
+    if (this.#gate.isPlain(index)) return true
+    return this.#admission.lets(source, { sourcePort, target, port, type }, index)
+  }
+
+  /** Begins anew with what rules want in the flow log: for another table. */
+  resetLog(): void {
+    this.#logFilter.reset()
   }
 
   #newOutcome(): RunOutcome {
@@ -322,17 +374,61 @@ export class Exchange {
     return { ok: false, code, decisionId: 0 }
   }
 
-  #swallow(
+  /** @returns whether a run that is not simply accepted may go on; else the outcome says why not. */
+  #admit(
     session: Session,
     run: Run,
     index: number,
     payloadBytes: number,
     isNewFlow: boolean,
+  ): boolean {
+    const outcome = this.#outcome
+    const admitted = this.#admission.admit(session, run, index)
+    switch (admitted) {
+      case 'pass':
+        return true
+      case 'refuse':
+        this.#refuseForGood(session, run, index, payloadBytes, run.count, 'EPERM')
+        return false
+      case 'swallow':
+        outcome.accepted = run.count
+        session.domain.counters.datagramsDropped += run.count
+        this.#settled(session, run, index, run.count, payloadBytes, isNewFlow, false)
+        return false
+      case 'ask':
+      case 'wait':
+        outcome.refused = run.count
+        outcome.code = 'EAGAIN'
+        session.domain.counters.datagramsRefused += run.count
+        if (admitted === 'wait') return false
+        outcome.decisionId = this.#record(session, run, index, run.count, payloadBytes, 'EAGAIN')
+        return false
+    }
+  }
+
+  /** Counts datagrams that were delivered or dropped, and notes the first of a flow. */
+  #settled(
+    session: Session,
+    run: Run,
+    index: number,
+    datagrams: number,
+    payloadBytes: number,
+    isNewFlow: boolean,
+    isPlain: boolean,
   ): void {
-    this.#outcome.accepted = run.count
-    session.domain.counters.datagramsDropped += run.count
-    this.#gate.count(index, run.count, payloadBytes)
-    if (isNewFlow) this.#record(session, run, index, run.count, payloadBytes, null)
+    const gate = this.#gate
+    gate.count(index, datagrams, payloadBytes)
+    const { domain } = session
+    const { sourcePort, target, port, type } = run
+    let isTold = isNewFlow
+    let effect: FlowVerdict | undefined
+    if (!isPlain) {
+      effect = this.#admission.effect
+      isTold ||= this.#admission.mustTell
+      if (effect === 'audit') gate.countAudited(index, datagrams, payloadBytes)
+    }
+    gate.meter(domain, sourcePort, target, port, type, index, datagrams, payloadBytes, effect)
+    if (isTold) this.#record(session, run, index, datagrams, payloadBytes, null, effect)
   }
 
   /** Refuses `count` datagrams so that trying again now would only be refused again. */
@@ -343,13 +439,46 @@ export class Exchange {
     payloadBytes: number,
     count: number,
     code: ErrorCode,
+    effect = this.#gate.isPlain(index) ? undefined : this.#admission.effect,
   ): void {
     const outcome = this.#outcome
     outcome.refused = count
     outcome.code = code
-    session.domain.counters.datagramsRefused += count
+    const { domain } = session
+    const { sourcePort, target, port, type } = run
+    domain.counters.datagramsRefused += count
     this.#gate.count(index, count, payloadBytes)
-    outcome.decisionId = this.#record(session, run, index, count, payloadBytes, code)
+    if (effect === 'audit') this.#gate.countAudited(index, count, payloadBytes)
+    this.#gate.meter(domain, sourcePort, target, port, type, index, count, payloadBytes, effect)
+    outcome.decisionId = this.#record(session, run, index, count, payloadBytes, code, effect)
+  }
+
+  /**
+   * Refuses what the limits of a run's rule do not let through: one message that is too large for
+   * good, or all that is left because it comes too soon. As with space, what is under way after
+   * that waits until the session goes back to it.
+   * @param len of the header of the first message that is refused.
+   */
+  #refuseOver(session: Session, run: Run, ring: Ring, index: number, len: number): ErrorCode {
+    const outcome = this.#outcome
+    if (this.#admission.code === 'EMSGSIZE') {
+      this.#gate.countLimited(index, 1)
+      outcome.refusedSlotBytes = sizeOfMessage(len)
+      const payloadBytes = len - MESSAGE_HEADER_BYTES
+      this.#refuseForGood(session, run, index, payloadBytes, 1, 'EMSGSIZE', 'limit')
+      return 'EMSGSIZE'
+    }
+    const count = run.count - outcome.accepted
+    this.#gate.countLimited(index, count)
+    session.domain.counters.datagramsRefused += count
+    session.blockedOn.add(ring)
+    ring.blocked.add(session)
+    outcome.refused = count
+    outcome.code = this.#limiter.wait(session, ring, sizeOfMessage(len)) ? 'EDQUOT' : 'EBUSY'
+    if (this.#limiter.mustTell(this.#gate.verdict(index).rule!)) {
+      outcome.decisionId = this.#record(session, run, index, count, 0, 'EDQUOT', 'limit')
+    }
+    return outcome.code
   }
 
   /**
@@ -406,20 +535,24 @@ export class Exchange {
     datagrams: number,
     bytes: number,
     code: ErrorCode | null,
+    effect?: FlowVerdict,
   ): number {
     const decisionId = ++this.#lastDecisionId
     const { sourcePort, target, port, type } = run
     if (code === null) this.#gate.recorded(session.domain, sourcePort, target, port, type, index)
-    this.#onFlow({
+    const verdict = this.#gate.verdict(index)
+    const record: FlowRecord = {
       decisionId,
-      verdict: this.#gate.verdict(index),
+      verdict,
+      effect: effect ?? verdict.action,
       code,
       source: { domain: session.domain.name, port: run.sourcePort },
       destination: { domain: run.target.name, port: run.port },
       type: run.type,
       datagrams,
       bytes,
-    })
+    }
+    if (this.#logFilter.wants(record)) this.#onFlow(record)
     return decisionId
   }
 }

@@ -1,13 +1,24 @@
-import { DOMID_ANY, domainNameProblem, isDomainId, type DomainId, type Port } from '../abi/addr.js'
+import {
+  DOMID_ANY,
+  PORT_EPHEMERAL_MIN,
+  domainNameProblem,
+  isDomainId,
+  type DomainId,
+  type Port,
+} from '../abi/addr.js'
 import type { ErrorCode } from '../abi/errno.js'
 import type { FrameBytes } from '../abi/frame.js'
 import { defaultLimits, NOTIFY_ENTRIES_MAX, type Limits } from '../abi/limits.js'
 import type { PolicyTable } from '../policy/policy-table.js'
+import { lets, type Rule } from '../policy/rule.js'
 import { assert } from '../util/assert.js'
 import type { Clock } from '../util/clock.js'
+import { Admission } from './admission.js'
+import { AskTable } from './ask-table.js'
 import { Domain } from './domain.js'
 import type { FlowRecord, SessionEvent, SessionSink } from './event.js'
 import { Exchange, type Run } from './exchange.js'
+import type { FlowMeter } from './flow-meter.js'
 import type { RingQuery, RingStatus } from './notify.js'
 import {
   refusal,
@@ -18,7 +29,8 @@ import {
   type SendOutcome,
   type UnregisterOutcome,
 } from './outcome.js'
-import { PolicyGate, type RuleCounter } from './policy-gate.js'
+import { hasLimits, PolicyGate, type RuleCounter } from './policy-gate.js'
+import { RateLimiter } from './rate-limiter.js'
 import { concerned, RingRegistry, type RingRequest } from './ring-registry.js'
 import type { Ring } from './ring.js'
 import { Session } from './session.js'
@@ -32,6 +44,17 @@ export interface HypervisorOptions {
   readonly decisionIdBase?: number
   /** Told of every refusal and of every flow that is seen for the first time. */
   readonly onFlow?: (record: FlowRecord) => void
+  /** Counts the datagrams of each flow; none to do without. */
+  readonly meter?: FlowMeter
+  /** Milliseconds that only go forward, for rates and waiting; the clock's unless given. */
+  readonly steadyMs?: () => number
+  /**
+   * Told to call `tick` after so many milliseconds; what it was told before still holds. Without
+   * it, whoever embeds this calls `tick` now and then.
+   */
+  readonly onDue?: (delayMs: number) => void
+  /** Told when the list of asks or grants has changed. */
+  readonly onAsksChange?: () => void
 }
 
 /**
@@ -46,6 +69,12 @@ export class Hypervisor {
   readonly #gate: PolicyGate
   readonly #registry: RingRegistry
   readonly #exchange: Exchange
+  readonly #limiter: RateLimiter
+  /** Flows that wait for an operator, and those that were admitted by one. */
+  readonly asks: AskTable
+  readonly #steadyMs: () => number
+  readonly #onDue: (delayMs: number) => void
+  #dueAt = Infinity
   readonly #domains = new Map<DomainId, Domain>()
   readonly #targets = new Map<string, Target>()
   readonly #sessions = new Map<number, Session>()
@@ -53,10 +82,26 @@ export class Hypervisor {
 
   constructor(options: HypervisorOptions) {
     this.limits = { ...defaultLimits, ...options.limits }
-    this.#gate = new PolicyGate(options.policy, options.clock)
+    const { clock } = options
+    this.#gate = new PolicyGate(options.policy, clock, options.meter)
     this.#registry = new RingRegistry(this.limits, id => this.#domains.get(id))
+    const steadyMs = options.steadyMs ?? (() => clock.now())
+    this.#steadyMs = () => Math.floor(steadyMs())
+    this.#onDue = options.onDue ?? (() => undefined)
+    const noteDue = (at: number): void => this.#noteDue(at)
+    this.#limiter = new RateLimiter(this.limits, this.#steadyMs, noteDue)
+    this.asks = new AskTable(
+      this.limits,
+      clock,
+      this.#steadyMs,
+      noteDue,
+      options.onAsksChange ?? (() => undefined),
+    )
+    this.#limiter.replace(limitedRules(options.policy))
     this.#exchange = new Exchange(
       this.#gate,
+      new Admission(this.#gate, this.#limiter, this.asks),
+      this.#limiter,
       this.limits,
       options.decisionIdBase ?? 0,
       options.onFlow ?? (() => undefined),
@@ -104,6 +149,7 @@ export class Hypervisor {
     target.domain = undefined
     this.releaseTarget(target)
     this.#gate.forget()
+    this.asks.dropDomain(domain)
   }
 
   /** Ends all sessions of a domain, telling each why. */
@@ -178,6 +224,7 @@ export class Hypervisor {
       this.#exchange.wake(ring) // it may have held up those behind it
     }
     session.waitingFor.clear()
+    for (const hold of session.holds) hold.forget(session)
   }
 
   sessions(): Iterable<Session> {
@@ -275,12 +322,42 @@ export class Hypervisor {
   /** Puts another table in force for every datagram from now on, and tells all sessions. */
   setPolicy(table: PolicyTable): void {
     this.#gate.replace(table)
+    this.#exchange.resetLog()
+    this.#reconsider()
     const event: SessionEvent = { kind: 'policy-changed', revision: table.revision }
     for (const session of this.#sessions.values()) session.sink.event(event)
   }
 
+  /** Audit mode of everything: what policy would refuse is delivered, and recorded as `audit`. */
+  get isAuditing(): boolean {
+    return this.#gate.isAuditing
+  }
+
+  set isAuditing(isAuditing: boolean) {
+    this.#gate.isAuditing = isAuditing
+    this.#reconsider()
+  }
+
+  /** Audit mode of a domain: of what it sends, and of what is sent to it. */
+  setAudited(domain: Domain, isAudited: boolean): void {
+    domain.isAudited = isAudited
+    this.#gate.forget()
+    this.#reconsider()
+  }
+
+  /** Does what is due: for when the time has come that `onDue` spoke of. */
+  tick(): void {
+    this.#dueAt = Infinity
+    this.#noteDue(Math.min(this.#limiter.tick(), this.asks.tick()))
+  }
+
   get policy(): PolicyTable {
     return this.#gate.table
+  }
+
+  /** Asks the table again about every flow: for when who is in a set changed, or a rule expired. */
+  forgetDecisions(): void {
+    this.#gate.forget()
   }
 
   /** Counters by rule id; DEFAULT_ID counts what no rule spoke of. */
@@ -310,8 +387,7 @@ export class Hypervisor {
     for (const wish of target.wishes.get(port) ?? []) {
       const { session, sourcePort, type } = wish
       if (partner !== DOMID_ANY && partner !== session.domain.id) continue
-      const index = this.#gate.decide(session.domain, sourcePort, target, port, type)
-      if (this.#gate.verdict(index).action !== 'accept') continue
+      if (!this.#exchange.lets(session.domain, sourcePort, target, port, type)) continue
       this.#forgetWish(wish)
       told.add(session)
     }
@@ -324,4 +400,25 @@ export class Hypervisor {
     wish.target.removeWish(wish)
     this.releaseTarget(wish.target)
   }
+
+  /** Calls those who wait for what policy may not want of them any more. */
+  #reconsider(): void {
+    this.#limiter.replace(limitedRules(this.policy))
+    this.asks.review((source, { sourcePort, destination, port, type }) => {
+      const from = sourcePort ?? (PORT_EPHEMERAL_MIN as Port)
+      const target = this.#targets.get(destination) ?? new Target(destination, undefined)
+      const index = this.#gate.decide(source, from, target, port, type)
+      return this.#gate.verdict(index).action === 'ask' && !this.#gate.isAudited(source, target)
+    })
+  }
+
+  #noteDue(at: number): void {
+    if (at >= this.#dueAt) return
+    this.#dueAt = at
+    this.#onDue(Math.max(0, at - this.#steadyMs()))
+  }
+}
+
+function limitedRules({ rules }: PolicyTable): Rule[] {
+  return rules.filter(rule => hasLimits(rule) && lets(rule.action))
 }

@@ -1,10 +1,12 @@
-import { messageTypeOf, type Port } from '../abi/addr.js'
-import { DEFAULT_ID } from '../policy/rule.js'
+import { CONTROL_NAME, messageTypeOf, type Port } from '../abi/addr.js'
+import { DEFAULT_ID, type Rule } from '../policy/rule.js'
 import { FlowCache } from '../policy/flow-cache.js'
+import type { FlowVerdict } from '../policy/flow-verdict.js'
 import type { PolicyTable } from '../policy/policy-table.js'
 import type { Verdict } from '../policy/verdict.js'
 import type { Clock } from '../util/clock.js'
 import type { Domain } from './domain.js'
+import type { FlowMeter } from './flow-meter.js'
 import type { Target } from './target.js'
 
 /** What a rule has decided so far. It is kept by the rule's id, over every change of the table. */
@@ -13,6 +15,11 @@ export interface RuleCounter {
   bytes: number
   /** Milliseconds since the epoch, 0 for never. */
   lastHit: number
+  /** Of the hits and their bytes, those that were delivered only because of audit mode. */
+  audited: number
+  auditedBytes: number
+  /** Datagrams that a limit of the rule refused; those over a rate are tried again, and no hits. */
+  limited: number
 }
 
 /** Set in a cached answer when the flow has been recorded; the position is in the bits above. */
@@ -24,15 +31,24 @@ const RECORDED = 1
  */
 export class PolicyGate {
   readonly #clock: Clock
+  readonly #meter: FlowMeter | undefined
   readonly #cache = new FlowCache()
   readonly #countersById = new Map<string, RuleCounter>()
   #table: PolicyTable
   /** Counters of the table's verdicts, in the order of their indexes. */
   #counters: RuleCounter[] = []
+  /** 1 for verdicts that accept without any limit, in the order of their indexes. */
+  #plain = new Uint8Array(0)
+  #nextExpiry = Infinity
   #isNewFlow = false
+  /** Where the flow of the last decision is in the cache, or -1. */
+  #entry = -1
+  #isAuditing = false
 
-  constructor(table: PolicyTable, clock: Clock) {
+  /** @param meter counts the datagrams of each flow; none to do without. */
+  constructor(table: PolicyTable, clock: Clock, meter?: FlowMeter) {
     this.#clock = clock
+    this.#meter = meter
     this.#table = table
     this.replace(table)
   }
@@ -49,27 +65,40 @@ export class PolicyGate {
     return this.#isNewFlow
   }
 
+  /** Audit mode of everything: what policy would refuse is delivered. */
+  get isAuditing(): boolean {
+    return this.#isAuditing
+  }
+
+  set isAuditing(isAuditing: boolean) {
+    this.#isAuditing = isAuditing
+    this.forget()
+  }
+
   /** Puts another table in force; counters of rules it still has go on. */
   replace(table: PolicyTable): void {
     this.#table = table
     this.#counters = []
+    this.#plain = new Uint8Array(table.verdictCount)
     for (let index = 0; index < table.verdictCount; index++) {
-      const id = table.verdictAt(index).rule?.id ?? DEFAULT_ID
-      this.#counters.push(this.counter(id))
+      const { rule } = table.verdictAt(index)
+      this.#counters.push(this.counter(rule?.id ?? DEFAULT_ID))
+      if (rule !== null && rule.action === 'accept' && !hasLimits(rule)) this.#plain[index] = 1
     }
     this.forget()
   }
 
-  /** Forgets cached decisions: for when a domain's tags or number mean something else. */
+  /** Forgets cached decisions: for when tags, numbers, sets or audit mode mean something else. */
   forget(): void {
     this.#cache.clear()
+    this.#nextExpiry = this.#table.nextExpiry
   }
 
   /** The counter of a rule, which starts at zero when it was not known. */
   counter(ruleId: string): RuleCounter {
     let counter = this.#countersById.get(ruleId)
     if (counter === undefined) {
-      counter = { hits: 0, bytes: 0, lastHit: 0 }
+      counter = { hits: 0, bytes: 0, lastHit: 0, audited: 0, auditedBytes: 0, limited: 0 }
       this.#countersById.set(ruleId, counter)
     }
     return counter
@@ -91,8 +120,11 @@ export class PolicyGate {
    * @returns the index of the verdict, for `verdict` and `count`.
    */
   decide(source: Domain, sourcePort: Port, target: Target, port: Port, type: number): number {
+    // Where nothing ever expires, no clock is asked.
+    if (this.#nextExpiry !== Infinity) this.#expire()
     const messageType = messageTypeOf(type)
     this.#isNewFlow = true
+    this.#entry = -1
     if (messageType === undefined) return 0
     const destination = target.domain
     if (destination === undefined) {
@@ -103,6 +135,7 @@ export class PolicyGate {
     const known = cache.lookup(source.id, sourcePort, destination.id, port, type)
     if (known >= 0) {
       this.#isNewFlow = (known & RECORDED) === 0
+      this.#entry = cache.entry
       return known >>> 1
     }
     const { position } = this.#table.decide(
@@ -113,6 +146,7 @@ export class PolicyGate {
       messageType,
     )
     cache.store(source.id, sourcePort, destination.id, port, type, position << 1)
+    this.#entry = cache.entry
     return position
   }
 
@@ -135,6 +169,20 @@ export class PolicyGate {
     return this.#table.verdictAt(index)
   }
 
+  /** True when the verdict accepts and nothing else needs to be asked. */
+  isPlain(index: number): boolean {
+    return this.#plain[index] === 1
+  }
+
+  /**
+   * True when what policy refuses between these two is delivered. The control domain is never
+   * reached that way: only a rule that names it lets anything through to it.
+   */
+  isAudited(source: Domain, target: Target): boolean {
+    if (!this.#isAuditing && !source.isAudited && target.domain?.isAudited !== true) return false
+    return target.name !== CONTROL_NAME
+  }
+
   /** Counts datagrams that a verdict has settled. */
   count(index: number, datagrams: number, bytes: number): void {
     const counter = this.#counters[index]!
@@ -142,4 +190,64 @@ export class PolicyGate {
     counter.bytes += bytes
     counter.lastHit = this.#clock.now()
   }
+
+  /** Counts, besides, that they were delivered only because of audit mode. */
+  countAudited(index: number, datagrams: number, bytes: number): void {
+    const counter = this.#counters[index]!
+    counter.audited += datagrams
+    counter.auditedBytes += bytes
+  }
+
+  /** Counts datagrams that a limit of the verdict's rule refused. */
+  countLimited(index: number, datagrams: number): void {
+    this.#counters[index]!.limited += datagrams
+  }
+
+  /**
+   * Counts datagrams of the flow that was decided last, if flows are counted.
+   * @param effect what became of them; what its verdict says unless told.
+   */
+  meter(
+    source: Domain,
+    sourcePort: Port,
+    target: Target,
+    port: Port,
+    type: number,
+    index: number,
+    datagrams: number,
+    bytes: number,
+    effect?: FlowVerdict,
+  ): void {
+    const meter = this.#meter
+    if (meter === undefined) return
+    // `count` has just asked the clock.
+    const now = effect === undefined ? this.#counters[index]!.lastHit : this.#clock.now()
+    const cache = this.#cache
+    const entry = effect === undefined ? this.#entry : -1
+    if (entry >= 0) {
+      const slot = cache.note(entry) - 1
+      if (slot >= 0 && meter.tagOf(slot) === cache.noteTag(entry)) {
+        meter.add(slot, datagrams, bytes, now)
+        return
+      }
+    }
+    const verdict = this.verdict(index)
+    const done = effect ?? verdict.action
+    const rule = verdict.rule?.id ?? DEFAULT_ID
+    const slot = meter.slotOf(source.name, sourcePort, target.name, port, type, done, rule)
+    meter.add(slot, datagrams, bytes, now)
+    if (entry >= 0 && slot >= 0) cache.setNote(entry, slot + 1, meter.tagOf(slot))
+  }
+
+  #expire(): void {
+    const now = this.#clock.now()
+    if (now < this.#nextExpiry) return
+    this.#table.expire(now)
+    this.forget()
+  }
+}
+
+/** True when a rule that lets datagrams through does not let all of them. */
+export function hasLimits({ maxBytes, rate, flowRate }: Rule): boolean {
+  return maxBytes !== undefined || rate !== undefined || flowRate !== undefined
 }

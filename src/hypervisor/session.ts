@@ -5,6 +5,11 @@ import type { RingMemory } from './ring-memory.js'
 import type { Ring } from './ring.js'
 import type { RingWish } from './target.js'
 
+/** Keeps sessions waiting for something besides a ring, and lets go of one that ends. */
+export interface Hold {
+  forget(session: Session): void
+}
+
 /**
  * One attached client of a domain, and everything that has to be undone when it goes: its rings
  * and the places where it is noted in those of others, so that its end costs only its own
@@ -28,6 +33,8 @@ export class Session {
   readonly wishes = new Set<RingWish>()
   /** Where its rings lie from now on, as far as there is room; undefined: in the hypervisor's own. */
   ringMemory: RingMemory | undefined
+  /** What else it waits for. */
+  readonly holds = new Set<Hold>()
   ended = false
   #lastHandle = 0
 

@@ -1,46 +1,43 @@
-import { isMap, isScalar, isSeq, stringify, type Node, type Scalar } from 'yaml'
+import { stringify, type Scalar } from 'yaml'
 import { quote } from '../abi/addr.js'
+import { SET_ELEMENTS_MAX } from './membership.js'
+import { readSets, readTags, readTests, type Named } from './part-reader.js'
+import type { Place, Policy, PolicySet, PolicyTag, PolicyTest } from './policy.js'
 import type { PolicyProblem } from './policy-problem.js'
 import { RuleIds } from './rule-ids.js'
-import { formatSides, parseAction, parseRuleType, parseSides, type Sides } from './rule-text.js'
-import {
-  ACTIONS,
-  commentProblem,
-  repliesProblem,
-  RULE_TYPES,
-  ruleIdProblem,
-  type Rule,
-  type RuleBody,
-  type RuleType,
-} from './rule.js'
-import { describe, YamlSource, type PolicyFile } from './yaml-source.js'
+import { formatRuleOption, OPTION_FIELDS } from './rule-option.js'
+import { readRule, type RuleDraft } from './rule-reader.js'
+import { formatSides } from './rule-text.js'
+import { RULE_WORDS, type Rule } from './rule.js'
+import { formatSetElement } from './set-element.js'
+import { formatTestEnd } from './test-text.js'
+import { readList, readMapping } from './yaml-fields.js'
+import { YamlSource, type PolicyFile } from './yaml-source.js'
 
-/** The rules of one or more files, in order, or everything that is wrong with them. */
+/** The policy that one or more files state, or everything that is wrong with them. */
 export type PolicyDocument =
-  | { readonly ok: true; readonly rules: readonly Rule[] }
+  | ({ readonly ok: true } & Policy)
   | { readonly ok: false; readonly problems: readonly PolicyProblem[] }
 
-/** A rule as it stands in a file; `id` is missing when the file leaves it out. */
-interface Draft {
-  readonly id: Scalar<string> | undefined
-  readonly body: RuleBody
+/** What one file says. */
+interface FileDraft {
+  readonly sets: readonly Named<PolicySet>[]
+  readonly tags: readonly Named<PolicyTag>[]
+  readonly rules: readonly RuleDraft[]
+  readonly tests: readonly PolicyTest[]
 }
 
-/** A key of a mapping and what is behind it. */
-interface Field {
-  readonly offset: number
-  readonly value: Node | null
-}
+/** Domains that all tags of a policy together may list. */
+export const TAG_DOMAINS_MAX = 100_000
+/** Tests in a policy. */
+export const TESTS_MAX = 100_000
 
-const DOCUMENT_KEYS = ['rules']
-const RULE_KEYS = ['id', ...ACTIONS, 'type', 'replies', 'comment']
-const DOCUMENT_FORM = 'a policy file is a mapping with the key rules'
-const RULE_FORM =
-  'a rule is a mapping with the keys accept, reject or drop, and id, type, replies, comment'
-const EXAMPLE = 'such as "accept: web:* -> db:5432"'
+const DOCUMENT_KEYS = ['sets', 'tags', 'rules', 'tests']
+const DOCUMENT_FORM = 'a policy file is a mapping with the keys sets, tags, rules, tests'
+const NOTHING: FileDraft = { sets: [], tags: [], rules: [], tests: [] }
 
 /**
- * Reads a policy file: YAML with one list, `rules`.
+ * Reads a policy file: YAML with any of `sets`, `tags`, `rules` and `tests`.
  * @param fileName how problems are to call the file.
  */
 export function parsePolicyDocument(text: string, fileName: string): PolicyDocument {
@@ -48,199 +45,139 @@ export function parsePolicyDocument(text: string, fileName: string): PolicyDocum
 }
 
 /**
- * Reads policy files as one table: in the order of their names (compared character by character,
- * so `10-a.yaml` comes before `9-b.yaml`), with ids unique among all of them. A rule without an
- * id gets one made from what it says. When anything is wrong in any file there are no rules.
+ * Reads policy files as one policy: in the order of their names (compared character by character,
+ * so `10-a.yaml` comes before `9-b.yaml`), with ids, sets and tags unique among all of them. A
+ * rule without an id gets one made from what it says. When anything is wrong in any file there is
+ * no policy.
  */
 export function mergeDocuments(files: readonly PolicyFile[]): PolicyDocument {
   const sorted = [...files].sort((a, b) => (a.name < b.name ? -1 : 1))
   const problems: PolicyProblem[] = []
-  const drafts: Draft[] = []
-  const placeOfId = new Map<string, string>()
+  const drafts: FileDraft[] = []
+  const placeOfId = new Map<string, Place>()
+  const placeOfSet = new Map<string, Place>()
+  const placeOfTag = new Map<string, Place>()
   for (const file of sorted) {
     const source = new YamlSource(file)
-    for (const draft of readDrafts(source)) {
-      drafts.push(draft)
-      if (draft.id === undefined) continue
-      const { value } = draft.id
-      const offset = source.offset(draft.id)
-      const place = placeOfId.get(value)
-      if (place === undefined) placeOfId.set(value, source.place(offset))
-      else source.report(offset, `the id ${quote(value)} is taken already, at ${place}`)
-    }
+    const draft = readFile(source)
+    drafts.push(draft)
+    const ids = draft.rules.flatMap(({ id }) => id ?? [])
+    for (const id of ids) claim(source, placeOfId, id, 'the id')
+    for (const { name } of draft.sets) claim(source, placeOfSet, name, 'the set')
+    for (const { name } of draft.tags) claim(source, placeOfTag, name, 'the tag')
     problems.push(...source.problems)
   }
   if (problems.length > 0) return { ok: false, problems }
+
   const ids = new RuleIds(placeOfId.keys())
+  const policy = {
+    rules: drafts.flatMap(({ rules }) =>
+      rules.map(({ id, body, place }): Rule => ({
+        id: id?.value ?? ids.derive(body),
+        ...body,
+        place,
+      })),
+    ),
+    sets: drafts.flatMap(({ sets }) => sets.map(({ what }) => what)),
+    tags: drafts.flatMap(({ tags }) => tags.map(({ what }) => what)),
+    tests: drafts.flatMap(({ tests }) => tests),
+  }
+  const problem = sizeProblem(policy)
+  if (problem === undefined) return { ok: true, ...policy }
+  const file = sorted.at(-1)!.name
+  return { ok: false, problems: [{ file, line: 1, column: 1, message: problem }] }
+}
+
+/** Writes a policy file that `parsePolicyDocument` reads as the same policy. */
+export function formatPolicyDocument(policy: Partial<Policy> & Pick<Policy, 'rules'>): string {
+  const { rules, sets = [], tags = [], tests = [] } = policy
+  // Maps, so that a set called 7 stays where it is among the others.
+  const document = {
+    ...(sets.length > 0 && {
+      sets: new Map(sets.map(({ name, elements }) => [name, elements.map(formatSetElement)])),
+    }),
+    ...(tags.length > 0 && { tags: new Map(tags.map(({ tag, domains }) => [tag, domains])) }),
+    rules: rules.map(ruleItem),
+    ...(tests.length > 0 && { tests: tests.map(testItem) }),
+  }
+  return stringify(document, { lineWidth: 0, singleQuote: true, aliasDuplicateObjects: false })
+}
+
+function ruleItem(rule: Rule): Record<string, unknown> {
+  const item: Record<string, unknown> = { id: rule.id, [rule.action]: formatSides(rule) }
+  if (rule.type !== 'any') item['type'] = rule.type
+  if (rule.replies) item['replies'] = true
+  for (const field of OPTION_FIELDS) {
+    const value = rule[field]
+    if (value === undefined) continue
+    const isCount = typeof value === 'number' && field !== 'expires'
+    item[RULE_WORDS[field]] = isCount ? value : formatRuleOption(field, rule)
+  }
+  if (rule.comment !== '') item['comment'] = rule.comment
+  return item
+}
+
+function testItem({ from, to, expect, type, bytes, rule }: PolicyTest): Record<string, unknown> {
   return {
-    ok: true,
-    rules: drafts.map(({ id, body }) => ({ id: id?.value ?? ids.derive(body), ...body })),
+    from: formatTestEnd(from),
+    to: formatTestEnd(to),
+    ...(type !== undefined && { type }),
+    ...(bytes !== undefined && { bytes }),
+    expect,
+    ...(rule !== undefined && { rule }),
   }
 }
 
-/** Writes a policy file that `parsePolicyDocument` reads as the same rules. */
-export function formatPolicyDocument(rules: readonly Rule[]): string {
-  const items = rules.map(rule => ({
-    id: rule.id,
-    [rule.action]: formatSides(rule),
-    ...(rule.type !== 'any' && { type: rule.type }),
-    ...(rule.replies && { replies: true }),
-    ...(rule.comment !== '' && { comment: rule.comment }),
-  }))
-  return stringify({ rules: items }, { lineWidth: 0 })
-}
-
-/** Reads the rules of a file; what is wrong is reported to the source. */
-function readDrafts(source: YamlSource): readonly Draft[] {
+/** Reads a file; what is wrong is reported to the source. */
+function readFile(source: YamlSource): FileDraft {
   const top = source.parse()
-  if (top === undefined) return []
+  if (top === undefined) return NOTHING
   const fields = readMapping(source, top, 0, DOCUMENT_FORM, DOCUMENT_KEYS)
-  if (fields === undefined) return []
-  const rules = fields.get('rules')
-  if (rules === undefined) {
+  if (fields === undefined) return NOTHING
+  if (fields.size === 0) {
     source.report(0, 'a policy file has a list of rules: add a line "rules:" in front of them')
-    return []
+    return NOTHING
   }
-  if (!isSeq<Node>(rules.value)) {
-    reportValue(source, rules, 'rules is a list, or [] for none')
-    return []
-  }
-  return rules.value.items.flatMap(item => {
-    const offset = source.offset(item)
-    const ruleFields = readMapping(source, item, offset, RULE_FORM, RULE_KEYS)
-    return ruleFields === undefined ? [] : (new RuleReader(source, offset, ruleFields).read() ?? [])
-  })
-}
-
-/** Reads one rule; every method reports what it does not like and goes on with a stand-in. */
-class RuleReader {
-  readonly #source: YamlSource
-  readonly #offset: number
-  readonly #fields: ReadonlyMap<string, Field>
-
-  constructor(source: YamlSource, offset: number, fields: ReadonlyMap<string, Field>) {
-    this.#source = source
-    this.#offset = offset
-    this.#fields = fields
-  }
-
-  read(): Draft | undefined {
-    const id = this.#id()
-    const type = this.#type()
-    const replies = this.#replies()
-    const comment = this.#comment()
-    const [action, second] = [...this.#fields.keys()].flatMap(key => parseAction(key) ?? [])
-    if (action === undefined) {
-      this.#source.report(this.#offset, `a rule says accept, reject or drop, ${EXAMPLE}`)
-      return undefined
-    }
-    const says = this.#fields.get(action)!
-    if (second !== undefined) {
-      const first = `${action} is on line ${this.#source.line(says.offset)}`
-      this.#source.report(this.#fields.get(second)!.offset, `a rule has one action, and ${first}`)
-    }
-    const mismatch = repliesProblem(action, replies)
-    if (mismatch !== undefined) this.#source.report(this.#fields.get('replies')!.offset, mismatch)
-    const sides = this.#sides(action)
-    if (sides === undefined) return undefined
-    const { source, destination } = sides
-    return { id, body: { action, source, destination, type, replies, comment } }
-  }
-
-  #id(): Scalar<string> | undefined {
-    const id = this.#text('id', 'an id is text')
-    const problem = id && ruleIdProblem(id.value)
-    if (problem === undefined) return id
-    this.#source.report(this.#source.offset(id!), problem)
-    return undefined
-  }
-
-  #type(): RuleType {
-    const expected = `type is one of ${RULE_TYPES.join(', ')}`
-    const text = this.#text('type', expected)
-    if (text === undefined) return 'any'
-    const type = parseRuleType(text.value)
-    if (type !== undefined) return type
-    this.#source.report(this.#source.offset(text), `${expected}, not ${quote(text.value)}`)
-    return 'any'
-  }
-
-  #replies(): boolean {
-    const field = this.#fields.get('replies')
-    if (field === undefined) return false
-    const { value } = field
-    if (isScalar(value) && typeof value.value === 'boolean') return value.value
-    reportValue(this.#source, field, 'replies is true or false')
-    return false
-  }
-
-  #comment(): string {
-    const text = this.#text('comment', 'a comment is text')
-    if (text === undefined) return ''
-    // A block scalar ends with a line break that nobody meant.
-    const comment = text.value.trim()
-    const problem = commentProblem(comment)
-    if (problem !== undefined) this.#source.report(this.#source.offset(text), problem)
-    return comment
-  }
-
-  #sides(action: string): Sides | undefined {
-    const text = this.#text(action, `${action} is followed by FROM -> TO, ${EXAMPLE}`)
-    if (text === undefined) return undefined
-    const sides = parseSides(text.value)
-    if (sides.ok) return sides
-    this.#source.report(this.#source.offsetIn(text, sides.column - 1), sides.message)
-    return undefined
-  }
-
-  /** A field's text; undefined when the field is missing, or is something else and reported. */
-  #text(key: string, expected: string): Scalar<string> | undefined {
-    const field = this.#fields.get(key)
-    if (field === undefined) return undefined
-    if (isText(field.value)) return field.value
-    const isOtherScalar = isScalar(field.value) && field.value.value !== null
-    reportValue(this.#source, field, isOtherScalar ? `${expected}, written in quotes` : expected)
-    return undefined
+  const sets = fields.get('sets')
+  const tags = fields.get('tags')
+  const rules = fields.get('rules')
+  const tests = fields.get('tests')
+  const items =
+    rules === undefined ? [] : readList(source, rules, 'rules is a list, or [] for none')
+  return {
+    sets: sets === undefined ? [] : readSets(source, sets),
+    tags: tags === undefined ? [] : readTags(source, tags),
+    rules: items.flatMap(item => readRule(source, item) ?? []),
+    tests: tests === undefined ? [] : readTests(source, tests),
   }
 }
 
-/** The fields of a mapping with no other keys; undefined when it is not one, which is reported. */
-function readMapping(
+/** Notes where a name is used; reports one that is in use already. */
+function claim(
   source: YamlSource,
-  node: Node | null,
-  offset: number,
-  form: string,
-  keys: readonly string[],
-): ReadonlyMap<string, Field> | undefined {
-  if (!isMap<Node, Node | null>(node)) {
-    source.report(offset, `${form}; here is ${describe(node)}`)
-    return undefined
+  places: Map<string, Place>,
+  name: Scalar<string>,
+  what: string,
+): void {
+  const { value } = name
+  const offset = source.offset(name)
+  const first = places.get(value)
+  if (first === undefined) {
+    places.set(value, source.at(offset))
+    return
   }
-  const fields = new Map<string, Field>()
-  let isSound = true
-  for (const { key, value } of node.items) {
-    const at = source.offset(key)
-    if (!isText(key) || !keys.includes(key.value)) {
-      source.report(at, `${form}; ${describe(key)} is none of them`)
-      isSound = false
-      continue
-    }
-    const first = fields.get(key.value)
-    if (first === undefined) {
-      fields.set(key.value, { offset: at, value })
-    } else {
-      source.report(at, `${key.value} is on line ${source.line(first.offset)} already`)
-      isSound = false
-    }
-  }
-  return isSound ? fields : undefined
+  const place = `${first.file}:${first.line}`
+  source.report(offset, `${what} ${quote(value)} is taken already, at ${place}`)
 }
 
-function reportValue(source: YamlSource, field: Field, expected: string): void {
-  const offset = field.value === null ? field.offset : source.offset(field.value)
-  source.report(offset, `${expected}, not ${describe(field.value)}`)
-}
-
-function isText(node: Node | null): node is Scalar<string> {
-  return isScalar(node) && typeof node.value === 'string'
+function sizeProblem({ sets, tags, tests }: Policy): string | undefined {
+  const elements = sets.reduce((sum, set) => sum + set.elements.length, 0)
+  const domains = tags.reduce((sum, tag) => sum + tag.domains.length, 0)
+  const excess = [
+    ['elements in all sets', elements, SET_ELEMENTS_MAX],
+    ['domains in all tags', domains, TAG_DOMAINS_MAX],
+    ['tests', tests.length, TESTS_MAX],
+  ] as const
+  const over = excess.find(([, count, max]) => count > max)
+  return over && `${over[1]} ${over[0]} are more than the limit of ${over[2]}`
 }

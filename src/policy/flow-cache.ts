@@ -1,6 +1,6 @@
 import { assert } from '../util/assert.js'
 
-/** An entry: generation, domains, two ports, type, position, two words spare: half a cache line. */
+/** An entry: generation, domains, two ports, type, position, two words of note: half a cache line. */
 const ENTRY_WORDS = 8
 const GENERATION = 0
 const DOMAINS = 1
@@ -8,6 +8,8 @@ const SOURCE_PORT = 2
 const DESTINATION_PORT = 3
 const TYPE = 4
 const POSITION = 5
+const NOTE = 6
+const NOTE_TAG = 7
 
 /** A flow is kept in one of so many entries in a row, so the worst lookup is bounded too. */
 const PROBES = 8
@@ -31,6 +33,7 @@ export class FlowCache {
   readonly #mask: number
   #generation = 1
   #turn = 0
+  #at = 0
 
   /** @param entries a power of two, 8 or more; each takes 32 bytes. */
   constructor(entries = ENTRIES_DEFAULT) {
@@ -59,9 +62,36 @@ export class FlowCache {
     for (let probe = 0; probe < PROBES; probe++) {
       const at = ((home + probe) & this.#mask) * ENTRY_WORDS
       if (words[at + GENERATION] !== this.#generation) return -1
-      if (this.#holds(at, domains, sourcePort, destinationPort, type)) return words[at + POSITION]!
+      if (this.#holds(at, domains, sourcePort, destinationPort, type)) {
+        this.#at = at
+        return words[at + POSITION]!
+      }
     }
     return -1
+  }
+
+  /**
+   * Where the flow is that was found or stored last, for `note` and `noteTag`; it is another's as
+   * soon as something else is stored.
+   */
+  get entry(): number {
+    return this.#at
+  }
+
+  /** What was noted with an entry; 0 when nothing was since the flow came into it. */
+  note(entry: number): number {
+    return this.#words[entry + NOTE]!
+  }
+
+  /** The tag that came with the note. */
+  noteTag(entry: number): number {
+    return this.#words[entry + NOTE_TAG]!
+  }
+
+  /** Notes two 32-bit numbers with an entry, for whoever keeps something about the flow. */
+  setNote(entry: number, note: number, tag: number): void {
+    this.#words[entry + NOTE] = note
+    this.#words[entry + NOTE_TAG] = tag
   }
 
   /** Remembers the answer to a flow, over the one that is there. */
@@ -88,6 +118,11 @@ export class FlowCache {
         break
       }
     }
+    const isKnown =
+      words[at + GENERATION] === this.#generation &&
+      this.#holds(at, domains, sourcePort, destinationPort, type)
+    if (!isKnown) this.setNote(at, 0, 0)
+    this.#at = at
     words[at + GENERATION] = this.#generation
     words[at + DOMAINS] = domains
     words[at + SOURCE_PORT] = sourcePort

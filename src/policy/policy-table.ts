@@ -1,43 +1,67 @@
 import type { MessageType } from '../abi/addr.js'
-import { portIndex, type PortIndex, type PortRectangle } from './port-index.js'
-import type { Rule, RuleType } from './rule.js'
-import { SelectorMap } from './selector-map.js'
-import type { Selector } from './selector.js'
+import { compileRules, type CompiledRules, type RuleGroup } from './compiled-rules.js'
+import { Membership } from './membership.js'
+import { placesOf, type Place } from './places.js'
+import type { Rule } from './rule.js'
+import { matchesPort, type PortRange } from './selector.js'
 import type { Subject } from './subject.js'
 import { defaultVerdict, verdictOf, type Verdict } from './verdict.js'
+
+/** A place of a domain, and the rules that have it as their source. */
+interface SourcePlace extends Place {
+  readonly row: ReadonlyMap<string, RuleGroup>
+}
+
+/** The places of a domain that some rule speaks of. */
+interface DomainPlaces {
+  /** The membership's version that this was true in. */
+  readonly version: number
+  readonly asSource: readonly SourcePlace[]
+  readonly asDestination: readonly Place[]
+}
 
 /**
  * One revision of the policy, compiled: the answers of `evaluate` at a cost that does not depend
  * on the number of rules. Rules are filed under whom they mean as source, then under whom they
  * mean as destination, then by message type; a decision asks the few places where rules about
- * these two domains can be and takes the smallest position. It can't be changed: an edit of the
- * policy makes a new table.
+ * these two domains can be (their names, tags and sets, and `*`) and takes the smallest position.
+ * It can't be changed: an edit of the rules makes a new table. Only time, and who is in which
+ * set, go on under it.
  */
 export class PolicyTable {
   readonly revision: number
   readonly rules: readonly Rule[]
+  /** Who is in which set; live. */
+  readonly membership: Membership
   /** One for each rule, made here so that deciding allocates nothing; the default's is at 0. */
   readonly #verdicts: readonly Verdict[]
-  readonly #bySource: SelectorMap<SelectorMap<Group>>
+  readonly #compiled: CompiledRules
+  readonly #places = new WeakMap<Subject, DomainPlaces>()
+  #nextExpiry: number
 
-  /** @param rules in the order in which they are asked. */
-  constructor(revision: number, rules: readonly Rule[]) {
+  /**
+   * @param rules in the order in which they are asked.
+   * @param membership may be shared with other tables.
+   * @param parts what a PolicyTableBuilder made of these rules; made here when left out.
+   */
+  constructor(
+    revision: number,
+    rules: readonly Rule[],
+    membership = new Membership(),
+    parts: TableParts = run(buildParts(revision, rules)),
+  ) {
     this.revision = revision
-    this.rules = [...rules]
-    this.#verdicts = [
-      defaultVerdict(revision),
-      ...this.rules.map((rule, index) => verdictOf(rule, index + 1, revision)),
-    ]
-    const bySource = new SelectorMap<SelectorMap<Rectangles>>()
-    for (const [index, rule] of this.rules.entries()) {
-      const { source, destination, type } = rule
-      file(bySource, source, destination, type, index + 1)
-      if (rule.replies) file(bySource, destination, source, type, index + 1)
-    }
-    this.#bySource = bySource.map(row => row.map(rectangles => new Group(rectangles)))
+    this.membership = membership
+    this.rules = parts.rules
+    this.#verdicts = parts.verdicts
+    this.#compiled = parts.compiled
+    this.#nextExpiry = nextExpiryOf(parts.compiled)
   }
 
-  /** The answer to one datagram; the same object each time the same rule decides. */
+  /**
+   * The answer to one datagram; the same object each time the same rule decides. What has expired
+   * since the last call of `expire` still counts.
+   */
   decide(
     source: Subject,
     sourcePort: number,
@@ -45,16 +69,18 @@ export class PolicyTable {
     destinationPort: number,
     type: MessageType,
   ): Verdict {
-    const sourcePlaces = SelectorMap.places(source)
-    const destinationPlaces = SelectorMap.places(destination)
+    const { asSource } = this.#placesOf(source)
+    const { asDestination } = this.#placesOf(destination)
     const none = this.#verdicts.length
     let best = none
-    for (let i = 0; i < sourcePlaces; i++) {
-      const row = this.#bySource.at(source, i)
-      if (row === undefined) continue
-      for (let j = 0; j < destinationPlaces; j++) {
-        const group = row.at(destination, j)
-        if (group !== undefined) best = group.lookup(sourcePort, destinationPort, type, best)
+    for (let i = 0; i < asSource.length; i++) {
+      const { row, ports } = asSource[i]!
+      if (!isAmong(ports, sourcePort)) continue
+      for (let j = 0; j < asDestination.length; j++) {
+        const place = asDestination[j]!
+        const group = row.get(place.key)
+        if (group === undefined || !isAmong(place.ports, destinationPort)) continue
+        best = group.lookup(sourcePort, destinationPort, type, best)
       }
     }
     return this.verdictAt(best === none ? 0 : best)
@@ -72,38 +98,80 @@ export class PolicyTable {
   verdictAt(position: number): Verdict {
     return this.#verdicts[position]!
   }
-}
 
-/** The rules about one pair of selectors: of any type, and of each one. */
-type Rectangles = Record<RuleType, PortRectangle[]>
-
-function file(
-  bySource: SelectorMap<SelectorMap<Rectangles>>,
-  source: Selector,
-  destination: Selector,
-  type: RuleType,
-  position: number,
-): void {
-  const row = bySource.getOrMake(source, () => new SelectorMap<Rectangles>())
-  const rectangles = row.getOrMake(destination, () => ({ any: [], dgram: [], stream: [] }))
-  rectangles[type].push({ source: source.ports, destination: destination.ports, position })
-}
-
-class Group {
-  readonly #any: PortIndex
-  readonly #dgram: PortIndex
-  readonly #stream: PortIndex
-
-  constructor(rectangles: Rectangles) {
-    this.#any = portIndex(rectangles.any)
-    this.#dgram = portIndex(rectangles.dgram)
-    this.#stream = portIndex(rectangles.stream)
+  /** When the next rule or element of a set may expire, in milliseconds since the epoch. */
+  get nextExpiry(): number {
+    return Math.min(this.#nextExpiry, this.membership.nextExpiry)
   }
 
-  /** The smallest position below `bound` of a rule that matches, else `bound`. */
-  lookup(sourcePort: number, destinationPort: number, type: MessageType, bound: number): number {
-    const best = this.#any.lookup(sourcePort, destinationPort, bound)
-    const typed = type === 'dgram' ? this.#dgram : this.#stream
-    return typed.lookup(sourcePort, destinationPort, best)
+  /**
+   * Takes out what has expired by now. It has to be called when `nextExpiry` has come.
+   * @returns true when answers may be others than before, so that caches of them must be cleared.
+   */
+  expire(now: number): boolean {
+    const hasMembers = this.membership.expire(now)
+    if (now < this.#nextExpiry) return hasMembers
+    for (const group of this.#compiled.temporary) group.expire(now)
+    this.#nextExpiry = nextExpiryOf(this.#compiled)
+    return true
   }
+
+  #placesOf(subject: Subject): DomainPlaces {
+    const known = this.#places.get(subject)
+    if (known !== undefined && known.version === this.membership.version) return known
+    const found = this.#findPlaces(subject)
+    this.#places.set(subject, found)
+    return found
+  }
+
+  #findPlaces(subject: Subject): DomainPlaces {
+    const { bySource, destinations } = this.#compiled
+    const places = placesOf(subject, this.membership)
+    return {
+      version: this.membership.version,
+      asSource: places.flatMap(place => {
+        const row = bySource.get(place.key)
+        return row === undefined ? [] : { ...place, row }
+      }),
+      asDestination: places.filter(({ key }) => destinations.has(key)),
+    }
+  }
+}
+
+/** What a table is made of. */
+export interface TableParts {
+  readonly rules: readonly Rule[]
+  readonly verdicts: readonly Verdict[]
+  readonly compiled: CompiledRules
+}
+
+/** Makes the parts of a table, a little with each step: every step takes about as long. */
+export function* buildParts(
+  revision: number,
+  rules: readonly Rule[],
+): Generator<undefined, TableParts> {
+  const copy: Rule[] = []
+  const verdicts = [defaultVerdict(revision)]
+  for (const rule of rules) {
+    copy.push(rule)
+    verdicts.push(verdictOf(rule, copy.length, revision))
+    yield
+  }
+  return { rules: copy, verdicts, compiled: yield* compileRules(copy) }
+}
+
+function run<T>(steps: Generator<undefined, T>): T {
+  let next = steps.next()
+  while (!next.done) next = steps.next()
+  return next.value
+}
+
+function nextExpiryOf({ temporary }: CompiledRules): number {
+  return temporary.reduce((next, group) => Math.min(next, group.nextExpiry), Infinity)
+}
+
+function isAmong(ranges: readonly PortRange[] | undefined, port: number): boolean {
+  if (ranges === undefined) return true
+  for (let i = 0; i < ranges.length; i++) if (matchesPort(ranges[i]!, port)) return true
+  return false
 }

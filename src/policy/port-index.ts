@@ -20,13 +20,26 @@ export interface PortIndex {
 
 /** Up to so many rectangles are looked through one by one, which beats any index. */
 const SCAN_MAX = 8
+/** Plain steps of a loop that take about as long as one of `buildPortIndex`. */
+const WORK = 64
 /** Stands for "no rule" among positions; greater than all of them. */
 const NO_POSITION = 0x7fffffff
 
 /** Makes the index of some rectangles, given in rising order of position. */
 export function portIndex(rectangles: readonly PortRectangle[]): PortIndex {
+  const build = buildPortIndex(rectangles)
+  let next = build.next()
+  while (!next.done) next = build.next()
+  return next.value
+}
+
+/** As `portIndex`, a little with each step: every step takes about as long. */
+export function* buildPortIndex(
+  rectangles: readonly PortRectangle[],
+): Generator<undefined, PortIndex> {
   if (rectangles.length === 0) return empty
-  return rectangles.length <= SCAN_MAX ? new PortScan(rectangles) : new PortTree(rectangles)
+  if (rectangles.length <= SCAN_MAX) return new PortScan(rectangles)
+  return yield* PortTree.build(rectangles)
 }
 
 class PortScan implements PortIndex {
@@ -77,26 +90,40 @@ class PortTree implements PortIndex {
   /** The first position on each step. */
   readonly #positions: Int32Array
 
-  constructor(rectangles: readonly PortRectangle[]) {
-    const bySource = startsOf(rectangles.map(r => r.source))
-    const byDestination = startsOf(rectangles.map(r => r.destination))
-    this.#outerIsSource = bySource.length < byDestination.length
-    this.#slabs = this.#outerIsSource ? bySource : byDestination
+  private constructor(outerIsSource: boolean, slabs: Uint32Array, first: Int32Array, steps: Steps) {
+    this.#outerIsSource = outerIsSource
+    this.#slabs = slabs
+    this.#first = first
+    this.#starts = steps.starts.slice(0, steps.count)
+    this.#positions = steps.positions.slice(0, steps.count)
+  }
 
-    const lists = this.#distribute(rectangles)
+  static *build(rectangles: readonly PortRectangle[]): Generator<undefined, PortTree> {
+    const bySource = startsOf(rectangles.map(r => r.source))
+    yield
+    const byDestination = startsOf(rectangles.map(r => r.destination))
+    yield
+    const outerIsSource = bySource.length < byDestination.length
+    const slabs = outerIsSource ? bySource : byDestination
+
+    const lists = yield* distribute(rectangles, slabs, outerIsSource)
     // Every start and every end of a rectangle opens a step, and so does port 0.
     const stepsMax = lists.reduce((sum, list) => sum + 2 * list.length + 1, 0)
-    const starts = new Uint32Array(stepsMax)
-    const positions = new Int32Array(stepsMax)
-    this.#first = new Int32Array(lists.length + 1)
-    let steps = 0
-    for (const [node, list] of lists.entries()) {
-      this.#first[node] = steps
-      if (list.length > 0) steps = this.#addSteps(list, starts, positions, steps)
+    const steps = {
+      starts: new Uint32Array(stepsMax),
+      positions: new Int32Array(stepsMax),
+      count: 0,
     }
-    this.#first[lists.length] = steps
-    this.#starts = starts.slice(0, steps)
-    this.#positions = positions.slice(0, steps)
+    const nodes = 2 * slabs.length
+    const first = new Int32Array(nodes + 1)
+    for (let node = 0; node < nodes; node++) {
+      first[node] = steps.count
+      const list = lists[node]
+      if (list !== undefined) yield* addSteps(list, outerIsSource, steps)
+      else if (node % WORK === 0) yield
+    }
+    first[nodes] = steps.count
+    return new PortTree(outerIsSource, slabs, first, steps)
   }
 
   lookup(sourcePort: number, destinationPort: number, bound: number): number {
@@ -113,57 +140,74 @@ class PortTree implements PortIndex {
     }
     return best
   }
+}
 
-  /** For each node, the rectangles that are kept there, in rising order of position. */
-  #distribute(rectangles: readonly PortRectangle[]): PortRectangle[][] {
-    const slabs = this.#slabs.length
-    const lists = Array.from({ length: 2 * slabs }, (): PortRectangle[] => [])
-    for (const rectangle of rectangles) {
-      const { min, max } = this.#outerIsSource ? rectangle.source : rectangle.destination
-      // Both ends climb; a node that hangs outside the range's parent is a part of the cover.
-      let low = slabs + stepAt(this.#slabs, 0, slabs, min)
-      let high = slabs + stepAt(this.#slabs, 0, slabs, max) + 1
-      for (; low < high; low >>= 1, high >>= 1) {
-        if (low & 1) lists[low++]!.push(rectangle)
-        if (high & 1) lists[--high]!.push(rectangle)
-      }
-    }
-    return lists
+/** The steps of the nodes so far, one node behind the other. */
+interface Steps {
+  readonly starts: Uint32Array
+  readonly positions: Int32Array
+  count: number
+}
+
+/** For each node, the rectangles that are kept there, in rising order of position. */
+function* distribute(
+  rectangles: readonly PortRectangle[],
+  slabs: Uint32Array,
+  outerIsSource: boolean,
+): Generator<undefined, PortRectangle[][]> {
+  const lists: PortRectangle[][] = []
+  const keep = (node: number, rectangle: PortRectangle): void => {
+    const list = lists[node]
+    if (list === undefined) lists[node] = [rectangle]
+    else list.push(rectangle)
   }
+  for (const rectangle of rectangles) {
+    const { min, max } = outerIsSource ? rectangle.source : rectangle.destination
+    // Both ends climb; a node that hangs outside the range's parent is a part of the cover.
+    let low = slabs.length + stepAt(slabs, 0, slabs.length, min)
+    let high = slabs.length + stepAt(slabs, 0, slabs.length, max) + 1
+    for (; low < high; low >>= 1, high >>= 1) {
+      if (low & 1) keep(low++, rectangle)
+      if (high & 1) keep(--high, rectangle)
+    }
+    yield
+  }
+  return lists
+}
 
-  /** Writes the steps of one node behind those of the nodes before; returns where they end. */
-  #addSteps(
-    list: readonly PortRectangle[],
-    starts: Uint32Array,
-    positions: Int32Array,
-    at: number,
-  ): number {
-    const ranges = list.map(r => (this.#outerIsSource ? r.destination : r.source))
-    const cuts = startsOf(ranges)
-    const first = new Int32Array(cuts.length).fill(NO_POSITION)
-    // The earliest rectangle paints its steps, the next one those that are still blank. A painted
-    // step points past itself, so that a run of them is jumped over and each is painted once.
-    const next = new Int32Array(cuts.length)
-    for (let step = 0; step < next.length; step++) next[step] = step
-    for (let i = 0; i < ranges.length; i++) {
-      const { min, max } = ranges[i]!
-      const last = stepAt(cuts, 0, cuts.length, max)
-      let step = skip(next, stepAt(cuts, 0, cuts.length, min))
-      while (step <= last) {
-        first[step] = list[i]!.position
-        next[step] = step + 1
-        step = skip(next, step + 1)
-      }
+/** Writes the steps of one node behind those of the nodes before. */
+function* addSteps(
+  list: readonly PortRectangle[],
+  outerIsSource: boolean,
+  steps: Steps,
+): Generator<undefined, void> {
+  const ranges = list.map(r => (outerIsSource ? r.destination : r.source))
+  const cuts = startsOf(ranges)
+  const first = new Int32Array(cuts.length).fill(NO_POSITION)
+  // The earliest rectangle paints its steps, the next one those that are still blank. A painted
+  // step points past itself, so that a run of them is jumped over and each is painted once.
+  const next = new Int32Array(cuts.length)
+  for (let step = 0; step < next.length; step++) next[step] = step
+  yield
+  for (let i = 0; i < ranges.length; i++) {
+    const { min, max } = ranges[i]!
+    const last = stepAt(cuts, 0, cuts.length, max)
+    let step = skip(next, stepAt(cuts, 0, cuts.length, min))
+    while (step <= last) {
+      first[step] = list[i]!.position
+      next[step] = step + 1
+      step = skip(next, step + 1)
     }
-    let previous = 0
-    for (let step = 0; step < first.length; step++) {
-      const position = first[step]!
-      if (position === previous) continue
-      starts[at] = cuts[step]!
-      positions[at++] = position
-      previous = position
-    }
-    return at
+    if (i % 4 === 0) yield
+  }
+  let previous = 0
+  for (let step = 0; step < first.length; step++) {
+    if (step % WORK === 0) yield
+    const position = first[step]!
+    if (position === previous) continue
+    steps.starts[steps.count] = cuts[step]!
+    steps.positions[steps.count++] = position
+    previous = position
   }
 }
 

@@ -36,7 +36,11 @@ function numbered(base: string, n: number): string {
   return base.slice(0, NAME_CHARS_MAX - suffix.length) + suffix
 }
 
-/** `web:*` is `web`, `tag:db:5432` is `tag.db.5432`, `*:80` is `any.80`. */
+/** `web:*` is `web`, `tag:db:5432` is `tag.db.5432`, `@a:1` is `set.a.1`, `*:80` is `any.80`. */
 function slug(selector: Selector): string {
-  return formatSelector(selector).replace(/:\*$/, '').replace('*', 'any').replaceAll(':', '.')
+  return formatSelector(selector)
+    .replace(/:\*$/, '')
+    .replace('*', 'any')
+    .replace('@', 'set.')
+    .replaceAll(':', '.')
 }

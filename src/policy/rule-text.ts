@@ -2,12 +2,20 @@ import { quote } from '../abi/addr.js'
 import {
   ACTIONS,
   commentProblem,
-  repliesProblem,
+  fieldProblem,
   RULE_TYPES,
+  RULE_WORDS,
   type Action,
   type RuleBody,
   type RuleType,
 } from './rule.js'
+import {
+  formatRuleOption,
+  OPTION_FIELDS,
+  optionForm,
+  parseRuleOption,
+  type OptionField,
+} from './rule-option.js'
 import { formatSelector, parseSelector, type Selector } from './selector.js'
 
 /** What is wrong with a line of text, and at which column of it, counted from 1. */
@@ -36,12 +44,16 @@ interface Word {
   readonly column: number
 }
 
+/** What may stand behind `FROM -> TO`, and the field it sets. */
+const OPTION_WORDS: ReadonlyMap<string, OptionField | 'type' | 'replies'> = new Map(
+  (['type', 'replies', ...OPTION_FIELDS] as const).map(field => [RULE_WORDS[field], field]),
+)
 /** How many words `FROM -> TO` takes. */
 const SIDES_WORDS = 3
 
 /**
- * Reads a rule from one line: `accept web:* -> db:5432 type dgram replies  # comment`. The
- * options behind TO may come in any order; all of them and the comment may be left out.
+ * Reads a rule from one line: `accept web:* -> db:5432 type dgram replies rate 10/s  # comment`.
+ * The options behind TO may come in any order; all of them and the comment may be left out.
  */
 export function parseRule(text: string): RuleText | TextProblem {
   const all = wordsOf(text)
@@ -58,37 +70,39 @@ export function parseRule(text: string): RuleText | TextProblem {
   const sides = readSides(words.slice(1), end)
   if (!sides.ok) return sides
 
-  let type: RuleType | undefined
-  let replies = false
+  const read = new Map<string, Partial<RuleBody>>()
+  const columns = new Map<string, number>()
   const options = words.slice(1 + SIDES_WORDS).values()
   for (const option of options) {
-    if (option.text === 'replies') {
-      if (replies) return problem(option.column, 'replies is said twice')
-      const mismatch = repliesProblem(action, true)
-      if (mismatch !== undefined) return problem(option.column, mismatch)
-      replies = true
-    } else if (option.text === 'type') {
-      if (type !== undefined) return problem(option.column, 'type is said twice')
-      const value = options.next().value
-      if (value === undefined) return problem(end, `type is followed by ${list(RULE_TYPES)}`)
-      type = parseRuleType(value.text)
-      if (type === undefined) {
-        return problem(
-          value.column,
-          `type is followed by ${list(RULE_TYPES)}, not ${quote(value.text)}`,
-        )
-      }
-    } else {
-      const found = quote(option.text)
-      return problem(option.column, `expected type, replies or a # comment, not ${found}`)
+    const field = OPTION_WORDS.get(option.text)
+    if (field === undefined) {
+      const expected = `expected ${[...OPTION_WORDS.keys()].join(', ')} or a # comment`
+      return problem(option.column, `${expected}, not ${quote(option.text)}`)
     }
+    if (read.has(field)) return problem(option.column, `${option.text} is said twice`)
+    columns.set(field, option.column)
+    if (field === 'replies') {
+      read.set(field, { replies: true })
+      continue
+    }
+    const value = options.next().value
+    if (value === undefined) return problem(end, missingValue(field))
+    const part = readOption(field, value.text)
+    if (typeof part === 'string') return problem(value.column, part)
+    read.set(field, part)
   }
 
   const comment = hash < 0 ? '' : text.slice(end).trim()
   const unfit = commentProblem(comment)
   if (unfit !== undefined) return problem(end, unfit)
   const { source, destination } = sides
-  return { ok: true, rule: { action, source, destination, type: type ?? 'any', replies, comment } }
+  const rule: RuleBody = Object.assign(
+    { action, source, destination, type: 'any' as const, replies: false, comment },
+    ...read.values(),
+  )
+  const mismatch = fieldProblem(rule)
+  if (mismatch !== undefined) return problem(columns.get(mismatch.field)!, mismatch.message)
+  return { ok: true, rule }
 }
 
 /** Writes what `parseRule` reads, always in the same form; the rule's id is not part of it. */
@@ -96,7 +110,11 @@ export function formatRule(rule: RuleBody): string {
   const type = rule.type === 'any' ? '' : ` type ${rule.type}`
   const replies = rule.replies ? ' replies' : ''
   const comment = rule.comment === '' ? '' : `  # ${rule.comment}`
-  return `${rule.action} ${formatSides(rule)}${type}${replies}${comment}`
+  const options = OPTION_FIELDS.flatMap(field => {
+    const value = formatRuleOption(field, rule)
+    return value === undefined ? [] : ` ${RULE_WORDS[field]} ${value}`
+  })
+  return `${rule.action} ${formatSides(rule)}${type}${replies}${options.join('')}${comment}`
 }
 
 /** Reads `web:* -> db:5432`. */
@@ -121,6 +139,18 @@ export function parseAction(text: string): Action | undefined {
 /** The type of this name, if a rule can have it. */
 export function parseRuleType(text: string): RuleType | undefined {
   return RULE_TYPES.find(type => type === text)
+}
+
+function missingValue(field: OptionField | 'type'): string {
+  return field === 'type' ? `type is followed by ${list(RULE_TYPES)}` : optionForm(field)
+}
+
+function readOption(field: OptionField | 'type', text: string): Partial<RuleBody> | string {
+  if (field !== 'type') return parseRuleOption(field, text)
+  const type = parseRuleType(text)
+  return type === undefined
+    ? `type is followed by ${list(RULE_TYPES)}, not ${quote(text)}`
+    : { type }
 }
 
 /** Reads FROM -> TO from the first words; `end` is the column to blame when they are missing. */

@@ -1,4 +1,5 @@
 import { matches, type Action, type Rule } from './rule.js'
+import { EVERYWHERE, type Scope } from './scope.js'
 import type { Tuple } from './tuple.js'
 
 /** The answer to one datagram: what is done with it, and who said so. */
@@ -26,9 +27,14 @@ export function verdictOf(rule: Rule, position: number, revision: number): Verdi
  * What the policy means: the first rule that matches decides, and what nothing matches is
  * rejected. `PolicyTable` gives the same answers faster; this is what it is held against.
  */
-export function evaluate(rules: readonly Rule[], revision: number, tuple: Tuple): Verdict {
+export function evaluate(
+  rules: readonly Rule[],
+  revision: number,
+  tuple: Tuple,
+  scope: Scope = EVERYWHERE,
+): Verdict {
   for (const [index, rule] of rules.entries()) {
-    if (matches(rule, tuple)) return verdictOf(rule, index + 1, revision)
+    if (matches(rule, tuple, scope)) return verdictOf(rule, index + 1, revision)
   }
   return defaultVerdict(revision)
 }

@@ -15,6 +15,7 @@ import {
   type Scalar,
 } from 'yaml'
 import { quote } from '../abi/addr.js'
+import type { Place } from './policy.js'
 import type { PolicyProblem } from './policy-problem.js'
 
 /** A policy file as it was found. */
@@ -64,6 +65,11 @@ export class YamlSource {
   /** An offset as `file:line`. */
   place(offset: number): string {
     return `${this.#file.name}:${this.line(offset)}`
+  }
+
+  /** The place of an offset. */
+  at(offset: number): Place {
+    return { file: this.#file.name, line: this.line(offset) }
   }
 
   /** Where a node starts. */
@@ -124,6 +130,10 @@ export class YamlSource {
   #check(document: Document): void {
     if (document.directives?.yaml.explicit === true) {
       this.report(0, 'a policy file has no %YAML line: it is always YAML 1.2')
+    }
+    // The directives of a document that has none know one prefix, which YAML itself defines.
+    if (Object.keys(document.directives!.tags).length > 1) {
+      this.report(0, 'a policy file has no %TAG line: it has no YAML tags')
     }
     const aliasLines = new Set<number>()
     visit(document, (_, node) => {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../util/clock.js'
 import type { Database, Statement } from './database.js'
+import { cutText, type StoreLimits } from './limits.js'
 
 /** What an admin did. */
 export interface AuditEntry {
@@ -60,6 +61,8 @@ interface Head {
 const columns = `seq, at, actor, action, target, revision_before AS revisionBefore,
   revision_after AS revisionAfter, reason, detail, hash`
 const firstHash = Buffer.alloc(32)
+/** Records that are checked at a time. */
+const VERIFY_STEP = 200
 
 /**
  * What admins did, append-only and hash-chained: a record that was changed, removed or slipped in
@@ -69,6 +72,7 @@ const firstHash = Buffer.alloc(32)
 export class AuditStore {
   readonly #db: Database
   readonly #clock: Clock
+  readonly #limits: StoreLimits
   readonly #head: Statement<[], Head>
   readonly #setHead: Statement<[number, Uint8Array], never>
   readonly #insert: Statement<
@@ -87,11 +91,12 @@ export class AuditStore {
     never
   >
   readonly #before: Statement<[number, number], AuditRow>
-  readonly #all: Statement<[], AuditRow>
+  readonly #after: Statement<[number, number], AuditRow>
 
-  constructor(db: Database, clock: Clock) {
+  constructor(db: Database, clock: Clock, limits: StoreLimits) {
     this.#db = db
     this.#clock = clock
+    this.#limits = limits
     this.#head = db.prepare('SELECT seq, hash FROM audit_head')
     this.#setHead = db.prepare('UPDATE audit_head SET seq = ?, hash = ?')
     this.#insert = db.prepare(
@@ -102,7 +107,7 @@ export class AuditStore {
     this.#before = db.prepare(
       `SELECT ${columns} FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
     )
-    this.#all = db.prepare(`SELECT ${columns} FROM audit ORDER BY seq`)
+    this.#after = db.prepare(`SELECT ${columns} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?`)
   }
 
   /** Adds a record after the last one. */
@@ -112,13 +117,13 @@ export class AuditStore {
       const content = {
         seq: last + 1,
         at: this.#clock.now(),
-        actor: wellFormed(entry.actor),
+        actor: wellFormed(cutText(entry.actor, this.#limits.authorCharsMax)),
         action: wellFormed(entry.action),
-        target: wellFormed(entry.target),
+        target: wellFormed(cutText(entry.target, this.#limits.authorCharsMax)),
         revisionBefore: entry.revisionBefore ?? null,
         revisionAfter: entry.revisionAfter ?? null,
-        reason: wellFormed(entry.reason ?? ''),
-        detail: entry.detail === undefined ? null : JSON.stringify(entry.detail),
+        reason: wellFormed(cutText(entry.reason ?? '', this.#limits.reasonCharsMax)),
+        detail: entry.detail === undefined ? null : this.#detailOf(entry.detail),
       }
       const row: AuditRow = { ...content, hash: hashOf(before, content) }
       this.#insert.run(
@@ -148,24 +153,59 @@ export class AuditStore {
   }
 
   /**
+   * Records from an old one on.
+   * @param limit how many at most, from 1.
+   * @param after only records newer than this one's seq.
+   */
+  listFrom(limit: number, after: number): AuditRecord[] {
+    return this.#after.all(after, limit).map(recordOf)
+  }
+
+  /** How many records there are. */
+  size(): number {
+    return this.#readHead().seq
+  }
+
+  /**
    * Computes the whole chain again.
    * @returns how many records there are and the last hash, which may be kept elsewhere to prove
    *   later that nothing was cut off; or the first record that is not what was written.
    */
   verify(): AuditVerdict {
+    const steps = this.verifySteps()
+    for (;;) {
+      const step = steps.next()
+      if (step.done === true) return step.value
+    }
+  }
+
+  /** The same a few records at a time, for whoever has other things to do in between. */
+  *verifySteps(): Generator<void, AuditVerdict, undefined> {
     let seq = 0
     let hash: Uint8Array = firstHash
-    for (const row of this.#all.iterate()) {
-      seq++
-      if (row.seq !== seq) return broken(seq, `audit record ${seq} is missing`)
-      hash = hashOf(hash, row)
-      if (!equal(hash, row.hash)) return broken(seq, `audit record ${seq} was changed`)
+    for (;;) {
+      const rows = this.#after.all(seq, VERIFY_STEP)
+      if (rows.length === 0) break
+      for (const row of rows) {
+        seq++
+        if (row.seq !== seq) return broken(seq, `audit record ${seq} is missing`)
+        hash = hashOf(hash, row)
+        if (!equal(hash, row.hash)) return broken(seq, `audit record ${seq} was changed`)
+      }
+      yield
     }
     const head = this.#readHead()
     if (head.seq !== seq || !equal(hash, head.hash)) {
       return broken(seq + 1, `the audit log does not end with record ${seq}`)
     }
     return { ok: true, records: seq, hash: hex(hash) }
+  }
+
+  // A detail that is too long would be cut into something that is no JSON.
+  #detailOf(detail: object): string {
+    const text = JSON.stringify(detail)
+    if (text.length <= this.#limits.auditDetailCharsMax) return text
+    return JSON.stringify({ leftOut: `${text.length} characters` })
   }
 
   // Without its row the log is as good as cut off; verify() then says so.

@@ -1,4 +1,4 @@
-import { DEFAULT_ID } from '../policy/rule.js'
+import { ACTIONS, type Action } from '../policy/rule.js'
 import type { Database, Statement } from './database.js'
 
 /** What a rule has decided since it was added. */
@@ -9,45 +9,86 @@ export interface RuleCounters {
   readonly bytes: number
   /** Milliseconds since the Unix epoch. */
   readonly lastHit: number | undefined
+  /** Of the hits and bytes, those that were delivered only because of audit mode. */
+  readonly audited: number
+  readonly auditedBytes: number
+  /** Datagrams that a limit of the rule refused. */
+  readonly limited: number
 }
 
-/** What rules have decided, kept by their ids over changes of the table and restarts. */
+/** Datagrams and bytes that were decided. */
+export interface Decided {
+  readonly hits: number
+  readonly bytes: number
+}
+
+/** What rules that are gone have decided, by what they said. */
+export type Retired = Readonly<Record<Action, Decided>>
+
+/**
+ * What rules have decided, kept by their ids over changes of the table and restarts. What rules
+ * that are gone have decided is kept as a sum, so that nothing that was decided is ever lost.
+ */
 export class CounterStore {
   readonly #db: Database
   readonly #save: Statement<
-    [id: string, hits: number, bytes: number, lastHit: number | null, id: string, fallback: string],
+    [
+      id: string,
+      hits: number,
+      bytes: number,
+      lastHit: number | null,
+      audited: number,
+      auditedBytes: number,
+      limited: number,
+    ],
     never
   >
   readonly #all: Statement<[], Omit<RuleCounters, 'lastHit'> & { readonly lastHit: number | null }>
-  readonly #dropGone: Statement<[string], never>
+  readonly #drop: Statement<[string], never>
+  readonly #retire: Statement<[action: string, hits: number, bytes: number], never>
+  readonly #retired: Statement<[], { readonly action: string } & Decided>
 
   constructor(db: Database) {
     this.#db = db
     this.#save = db.prepare(
-      `INSERT INTO counters (rule, hits, bytes, last_hit) SELECT ?, ?, ?, ?
-       WHERE EXISTS (SELECT 1 FROM rules WHERE id = ?) OR ? = '${DEFAULT_ID}'
+      `INSERT INTO counters (rule, hits, bytes, last_hit, audited, audited_bytes, limited)
+       VALUES (?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (rule) DO UPDATE
-       SET hits = excluded.hits, bytes = excluded.bytes, last_hit = excluded.last_hit`,
+       SET hits = excluded.hits, bytes = excluded.bytes, last_hit = excluded.last_hit,
+         audited = excluded.audited, audited_bytes = excluded.audited_bytes,
+         limited = excluded.limited`,
     )
     // As REAL, because a sum of bytes may outgrow the integers that a number holds exactly.
     this.#all = db.prepare(
       `SELECT rule AS id, CAST(hits AS REAL) AS hits, CAST(bytes AS REAL) AS bytes,
-         last_hit AS lastHit
+         last_hit AS lastHit, CAST(audited AS REAL) AS audited,
+         CAST(audited_bytes AS REAL) AS auditedBytes, CAST(limited AS REAL) AS limited
        FROM counters ORDER BY rule`,
     )
-    this.#dropGone = db.prepare(
-      'DELETE FROM counters WHERE rule <> ? AND rule NOT IN (SELECT id FROM rules)',
+    this.#drop = db.prepare('DELETE FROM counters WHERE rule = ?')
+    this.#retire = db.prepare(
+      `INSERT INTO retired (action, hits, bytes) VALUES (?, ?, ?)
+       ON CONFLICT (action) DO UPDATE SET hits = excluded.hits, bytes = excluded.bytes`,
+    )
+    this.#retired = db.prepare(
+      'SELECT action, CAST(hits AS REAL) AS hits, CAST(bytes AS REAL) AS bytes FROM retired',
     )
   }
 
   /**
-   * Writes what counters stand at, not what was added. It does not wait for the disk, and counters
-   * of rules that are gone are passed over.
+   * Writes what counters stand at, not what was added. It does not wait for the disk.
+   * @param gone ids whose counters go, because what they stood at is in `retired` now.
+   * @param retired what rules that are gone have decided, those in `gone` included.
    */
-  save(entries: Iterable<RuleCounters>): void {
+  save(entries: Iterable<RuleCounters>, gone: Iterable<string> = [], retired?: Retired): void {
     this.#db.relaxed(() => {
-      for (const { id, hits, bytes, lastHit } of entries) {
-        this.#save.run(id, hits, bytes, lastHit ?? null, id, id)
+      for (const id of gone) this.#drop.run(id)
+      for (const { id, hits, bytes, lastHit, audited, auditedBytes, limited } of entries) {
+        this.#save.run(id, hits, bytes, lastHit ?? null, audited, auditedBytes, limited)
+      }
+      if (retired === undefined) return
+      for (const action of ACTIONS) {
+        this.#retire.run(action, retired[action].hits, retired[action].bytes)
       }
     })
   }
@@ -57,8 +98,14 @@ export class CounterStore {
     return this.#all.all().map(row => ({ ...row, lastHit: row.lastHit ?? undefined }))
   }
 
-  /** Forgets the counters of rules that are gone. */
-  dropGone(): void {
-    this.#dropGone.run(DEFAULT_ID)
+  /** What rules that are gone had decided when that was saved. */
+  loadRetired(): Retired {
+    const rows = new Map(this.#retired.all().map(row => [row.action, row]))
+    return Object.fromEntries(
+      ACTIONS.map(action => {
+        const { hits, bytes } = rows.get(action) ?? { hits: 0, bytes: 0 }
+        return [action, { hits, bytes }]
+      }),
+    ) as unknown as Retired
   }
 }

@@ -91,16 +91,41 @@ export class Database {
     }
   }
 
+  /**
+   * Waits for the disk no more: for a file that may be lost, since a power cut, though not a killed
+   * process, may damage it. It must not be used with `relaxed`.
+   */
+  forgoSync(): void {
+    this.#sqlite.pragma('synchronous = OFF')
+  }
+
+  /** Bytes of the file that hold something. */
+  usedBytes(): number {
+    return translated(this.path, () => {
+      const pages = Number(this.#sqlite.pragma('page_count', { simple: true }))
+      const free = Number(this.#sqlite.pragma('freelist_count', { simple: true }))
+      return (pages - free) * Number(this.#sqlite.pragma('page_size', { simple: true }))
+    })
+  }
+
+  /** How long the file is, without its write-ahead log. */
+  bytes(): number {
+    return translated(this.path, () => {
+      const pages = Number(this.#sqlite.pragma('page_count', { simple: true }))
+      return pages * Number(this.#sqlite.pragma('page_size', { simple: true }))
+    })
+  }
+
   /** Moves the write-ahead log into the file and empties it: for idle moments. */
   checkpoint(): void {
     translated(this.path, () => this.#sqlite.pragma('wal_checkpoint(TRUNCATE)'))
   }
 
-  /** Checkpoints and closes; closing again changes nothing. */
+  /** Checkpoints, unless it was opened only to be read, and closes; closing again changes nothing. */
   close(): void {
     if (!this.#sqlite.open) return
     try {
-      this.checkpoint()
+      if (!this.#sqlite.readonly) this.checkpoint()
     } finally {
       this.#sqlite.close()
     }
@@ -129,6 +154,17 @@ export function openDatabase(path: string, steps: readonly Migration[] = migrati
     sqlite?.close()
     throw storeErrorFrom(error, path)
   }
+}
+
+/**
+ * Opens a database that is there only to read it, while another connection may write.
+ * @throws StoreError
+ */
+export function readDatabase(path: string): Database {
+  return translated(
+    path,
+    () => new Database(path, new Sqlite(path, { readonly: true, timeout: BUSY_TIMEOUT_MS })),
+  )
 }
 
 function refuseForeign(path: string, sqlite: Sqlite.Database): void {

@@ -93,6 +93,68 @@ export const migrations: readonly Migration[] = [
   CREATE TRIGGER audit_keeps_values BEFORE UPDATE ON audit
     BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END;
   `,
+  `
+  -- The policy after each change. The newest is the one in force; there is no other copy of it. The
+  -- hash is the SHA-256 of the body; the format says how to read that. The body comes last, so that
+  -- a listing does not have to read over it.
+  CREATE TABLE policies (
+    revision INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    author TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    hash BLOB NOT NULL CHECK (length(hash) = 32),
+    format INTEGER NOT NULL,
+    rules INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    body BLOB NOT NULL
+  ) STRICT;
+  INSERT INTO policies
+    SELECT revision, at, author, reason, hash, 1,
+      CASE WHEN json_valid(rules) THEN json_array_length(rules) ELSE 0 END,
+      octet_length(rules), CAST(rules AS BLOB)
+    FROM revisions;
+  DROP TABLE revisions;
+  DROP TABLE rules;
+
+  -- A revision that is rolled back when nobody confirms it in time.
+  CREATE TABLE unconfirmed (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    revision INTEGER NOT NULL,
+    back_to INTEGER NOT NULL,
+    deadline INTEGER NOT NULL,
+    author TEXT NOT NULL
+  ) STRICT;
+
+  -- What admins put into the sets of the policy by hand, on top of what the policy says.
+  CREATE TABLE set_elements (
+    name TEXT NOT NULL,
+    element TEXT NOT NULL,
+    added_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    author TEXT NOT NULL,
+    PRIMARY KEY (name, element)
+  ) STRICT, WITHOUT ROWID;
+
+  -- What rules that are gone have decided, by what they said.
+  CREATE TABLE retired (
+    action TEXT PRIMARY KEY,
+    hits INTEGER NOT NULL,
+    bytes INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
+  `
+  -- Of a rule's hits, those that audit mode let through; and what its limits refused.
+  ALTER TABLE counters ADD COLUMN audited INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE counters ADD COLUMN audited_bytes INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE counters ADD COLUMN limited INTEGER NOT NULL DEFAULT 0;
+
+  -- Domains in audit mode, by name; * is all of them.
+  CREATE TABLE audit_modes (
+    name TEXT PRIMARY KEY
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER audit_mode_ends_with_domain AFTER DELETE ON domains
+    BEGIN DELETE FROM audit_modes WHERE name = OLD.name; END;
+  `,
 ]
 
 /**

@@ -1,11 +1,13 @@
 import { dirname } from 'node:path'
 import type { Clock } from '../util/clock.js'
 import { AuditStore } from './audit-store.js'
+import { AuditModeStore } from './audit-mode-store.js'
 import { CounterStore } from './counter-store.js'
 import { openDatabase, type Database } from './database.js'
 import { DomainStore } from './domain-store.js'
 import { defaultStoreLimits, type StoreLimits } from './limits.js'
-import { RuleStore } from './rule-store.js'
+import { RevisionStore } from './revision-store.js'
+import { SetStore } from './set-store.js'
 import { lockState, type StateLock } from './state-lock.js'
 import { TokenStore, type Random } from './token-store.js'
 
@@ -17,13 +19,23 @@ export interface StoreOptions extends Clock, Random {
   readonly limits?: Partial<StoreLimits> | undefined
 }
 
+/** How much a store keeps. */
+export interface StoreSize {
+  readonly databaseBytes: number
+  readonly auditRecords: number
+  readonly revisions: number
+  readonly revisionBytes: number
+}
+
 /** Everything a daemon has to know again after a restart. */
 export class Store {
   readonly domains: DomainStore
   readonly tokens: TokenStore
-  readonly rules: RuleStore
+  readonly policies: RevisionStore
+  readonly sets: SetStore
   readonly counters: CounterStore
   readonly audit: AuditStore
+  readonly auditModes: AuditModeStore
   readonly #db: Database
   readonly #lock: StateLock
 
@@ -34,8 +46,10 @@ export class Store {
     this.domains = new DomainStore(db, options, limits)
     this.tokens = new TokenStore(db, options, options, limits, this.domains)
     this.counters = new CounterStore(db)
-    this.rules = new RuleStore(db, options, limits, this.counters)
-    this.audit = new AuditStore(db, options)
+    this.policies = new RevisionStore(db, options, limits)
+    this.sets = new SetStore(db, options, limits)
+    this.audit = new AuditStore(db, options, limits)
+    this.auditModes = new AuditModeStore(db)
   }
 
   /**
@@ -45,6 +59,17 @@ export class Store {
    */
   transaction<T>(work: () => T): T {
     return this.#db.transaction(work)
+  }
+
+  /** How much is kept: the file itself, and what in it grows. */
+  size(): StoreSize {
+    const { revisions, bytes } = this.policies.size()
+    return {
+      databaseBytes: this.#db.bytes(),
+      auditRecords: this.audit.size(),
+      revisions,
+      revisionBytes: bytes,
+    }
   }
 
   /** Empties the write-ahead log into the database: for idle moments. */

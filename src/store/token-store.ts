@@ -12,8 +12,8 @@ export interface Random {
   randomBytes(count: number): Uint8Array
 }
 
-/** What an admin token allows. */
-export const ADMIN_ROLES = ['root'] as const
+/** What an admin token allows, from the least: each may also do what those before it may. */
+export const ADMIN_ROLES = ['viewer', 'operator', 'policy-admin', 'root'] as const
 export type AdminRole = (typeof ADMIN_ROLES)[number]
 
 interface TokenState {
@@ -142,7 +142,7 @@ export class TokenStore {
   /**
    * Makes a token for a domain. At the limit, tokens that are revoked or expired give way.
    * @returns the token and its text; ENOENT for an unknown domain, EINVAL for an expiry that is
-   *   not in the future, ENOSPC when the domain has too many.
+   *   not in the future or a label that is too long, ENOSPC when the domain has too many.
    */
   issue(
     domainName: string,
@@ -157,8 +157,8 @@ export class TokenStore {
 
   /**
    * Makes a token for an admin, under the same terms.
-   * @returns the token and its text; EINVAL for an expiry that is not in the future, ENOSPC when
-   *   there are too many.
+   * @returns the token and its text; EINVAL for an expiry that is not in the future or a label
+   *   that is too long, ENOSPC when there are too many.
    */
   issueAdmin(
     role: AdminRole,
@@ -254,6 +254,10 @@ export class TokenStore {
   ): TokenIssued | Refusal<'EINVAL' | 'ENOSPC'> {
     const now = this.#clock.now()
     const { label = '', expiresAt = null } = options
+    const { labelCharsMax } = this.#limits
+    if (label.length > labelCharsMax) {
+      return refuse('EINVAL', `a token's label has at most ${labelCharsMax} characters`)
+    }
     if (expiresAt !== null && !(Number.isSafeInteger(expiresAt) && expiresAt > now)) {
       return refuse('EINVAL', 'a token has to expire at a whole millisecond in the future')
     }

@@ -2,12 +2,15 @@ import t from 'tap'
 import { MESSAGE_TYPES } from '../../src/abi/addr.js'
 import { FlowLog, flowView } from '../../src/control/flow-log.js'
 import type { FlowRecord } from '../../src/hypervisor/event.js'
-import { defaultVerdict } from '../../src/policy/verdict.js'
+import { parseRule } from '../../src/policy/rule-text.js'
+import type { Action } from '../../src/policy/rule.js'
+import { defaultVerdict, verdictOf } from '../../src/policy/verdict.js'
 
 function record(decisionId: number): FlowRecord {
   return {
     decisionId,
     verdict: defaultVerdict(3),
+    effect: 'reject',
     code: 'EPERM',
     source: { domain: 'web', port: 1 },
     destination: { domain: 'db', port: 2 },
@@ -30,7 +33,7 @@ void t.test('it keeps the last records and forgets the rest', t => {
     log.recent(2).map(entry => entry.seq),
     [4, 5],
   )
-  t.strictSame(log.recent(9, 'accept'), [])
+  t.strictSame(log.recent(9, { verdict: 'accept' }), [])
   t.equal(log.at(2), undefined)
   t.equal(log.at(3)?.at, 42)
   t.equal(log.find(101), undefined)
@@ -51,6 +54,46 @@ void t.test('who watches hears once of many', async t => {
   await new Promise(setImmediate)
   t.equal(calls, 1)
   t.equal(log.viewers, 0)
+})
+
+await t.test('a record says what was done, where its rule stands, and why', async t => {
+  const read = parseRule('ask *:* -> *:*')
+  if (!read.ok) throw new Error(read.message)
+  const of = (action: Action, more: Partial<FlowRecord>): FlowRecord => {
+    const place = { file: '10-web.yaml', line: 7 }
+    const verdict = verdictOf({ ...read.rule, action, id: 'x', place }, 1, 3)
+    return { ...record(1), verdict, ...more }
+  }
+  const reason = (action: Action, more: Partial<FlowRecord>): string =>
+    flowView({ seq: 1, at: 2, record: of(action, more) }).reason.replace(/^.*-> \*:\*/, '')
+  t.match(flowView({ seq: 1, at: 2, record: of('drop', { effect: 'audit', code: null }) }), {
+    verdict: 'audit',
+    rule: 'x',
+    file: '10-web.yaml',
+    line: 7,
+  })
+  t.same(
+    [
+      reason('drop', { effect: 'audit', code: null }),
+      reason('ask', { effect: 'audit', code: null }),
+      reason('audit', { effect: 'audit', code: null }),
+      reason('accept', { effect: 'limit', code: 'EDQUOT' }),
+      reason('ask', { effect: 'ask', code: 'EAGAIN' }),
+      reason('ask', { effect: 'reject', code: 'EPERM' }),
+      reason('ask', { effect: 'ask', code: 'ESRCH' }),
+      reason('reject', {}),
+    ],
+    [
+      '; but audit mode delivers it',
+      '; but audit mode asks nobody',
+      '',
+      '; but that is more than its limits let through',
+      '; it waits for an operator',
+      '; and nobody has granted it',
+      '; but there is no such domain',
+      '',
+    ],
+  )
 })
 
 void t.test('a record is shown with its reason, an unknown type as its number', t => {

@@ -16,6 +16,7 @@ function add(log: FlowLog, decisionId: number): void {
   log.add({
     decisionId,
     verdict: defaultVerdict(1),
+    effect: 'reject',
     code: 'EPERM',
     source: { domain: 'web', port: 1 },
     destination: { domain: 'db', port: 2 },

@@ -144,7 +144,7 @@ await t.test('what policy rejects is EPERM, and looks the same whatever is there
     ])
   }
   t.equal(machine.flows.length, 8)
-  t.same(machine.hypervisor.ruleCounter(DEFAULT_ID), { hits: 12, bytes: 4 * 1216, lastHit: 1000 })
+  t.match(machine.hypervisor.ruleCounter(DEFAULT_ID), { hits: 12, bytes: 4 * 1216, lastHit: 1000 })
   t.equal(web.sink.dataCalls, 0)
 })
 
@@ -195,7 +195,7 @@ await t.test('a drop looks like success, delivers nothing, and is counted', asyn
     datagramsSent: 0,
     datagramsRefused: 0,
   })
-  t.same(machine.hypervisor.ruleCounter('r1'), { hits: 9, bytes: 3 * 1201, lastHit: 1000 })
+  t.match(machine.hypervisor.ruleCounter('r1'), { hits: 9, bytes: 3 * 1201, lastHit: 1000 })
   t.same(
     machine.flows.map(flow => [flow.code, flow.verdict.action, flow.destination.port]),
     [

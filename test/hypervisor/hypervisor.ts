@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { DomainId, Port } from '../../src/abi/addr.js'
+import { DOMID_ANY, type DomainId, type Port } from '../../src/abi/addr.js'
 import { Hypervisor } from '../../src/hypervisor/index.js'
 import {
   ACCEPT_ALL,
@@ -237,6 +237,39 @@ await t.test('a policy comes into force at once, and every session is told', asy
   t.same([web.sink.take(), db.sink.take()], [['policy-changed 2'], ['policy-changed 2']])
 })
 
+await t.test('whoever embeds it needs no more than a policy and a clock', async t => {
+  const hypervisor = new Hypervisor({
+    policy: policyOf(1, 'ask *:* -> *:*'),
+    clock: { now: () => 1000 },
+  })
+  const domain = hypervisor.createDomain(1 as DomainId, 'web')
+  const opened = hypervisor.openSession(domain, new Recorder())
+  if (!opened.ok) throw new Error(opened.detail)
+  const { session } = opened
+  const request = { port: 80, partner: DOMID_ANY, length: 4096, failExist: true }
+  t.ok(hypervisor.registerRing(session, request).ok)
+  const flow = {
+    sourcePort: 80 as Port,
+    target: hypervisor.targetOfId(domain.id),
+    port: 80 as Port,
+  }
+  t.match(hypervisor.sendv(session, { ...flow, type: DGRAM }, [payload(1)]), { code: 'EAGAIN' })
+  hypervisor.tick()
+  t.equal(hypervisor.asks.asks().length, 1)
+})
+
+await t.test('the table is asked again when what it goes by has changed', async t => {
+  const machine = new Machine(['accept @friends:* -> *:*'])
+  const db = machine.client('db')
+  machine.client('web').ring(80)
+  db.ring(1)
+  t.equal(db.send('web:80', payload(1)), 'EPERM')
+  const element = { kind: 'name', name: 'db', ports: { min: 1, max: 1 } } as const
+  machine.hypervisor.policy.membership.add('friends', element)
+  machine.hypervisor.forgetDecisions()
+  t.equal(db.send('web:80', payload(1)), 'ok')
+})
+
 await t.test('counters of rules can be read, set and dropped', async t => {
   const machine = new Machine([ACCEPT_ALL])
   const { hypervisor } = machine
@@ -244,7 +277,7 @@ await t.test('counters of rules can be read, set and dropped', async t => {
   const web = machine.client('web')
   web.ring(80)
   web.send('web:80', payload(1), { from: 80 })
-  t.same(hypervisor.ruleCounters.get('r1'), { hits: 11, bytes: 1, lastHit: 1000 })
+  t.match(hypervisor.ruleCounters.get('r1'), { hits: 11, bytes: 1, lastHit: 1000 })
   hypervisor.dropRuleCounter('r1')
   t.equal(hypervisor.ruleCounters.has('r1'), false)
 })

@@ -114,3 +114,21 @@ await t.test(
     }
   },
 )
+
+await t.test('a note stays with its flow until the flow gives up its place', async t => {
+  const cache = new FlowCache(8)
+  cache.store(1, 2, 3, 4, 5, 6)
+  const { entry } = cache
+  t.same([cache.note(entry), cache.noteTag(entry)], [0, 0])
+  cache.setNote(entry, 7, -8)
+  cache.store(1, 2, 3, 4, 5, 9)
+  cache.lookup(1, 2, 3, 4, 5)
+  t.equal(cache.entry, entry)
+  t.same([cache.note(entry), cache.noteTag(entry)], [7, -8], 'another answer does not touch it')
+  for (let port = 10; cache.lookup(1, 2, 3, 4, 5) >= 0; port++) cache.store(1, port, 3, 4, 5, 6)
+  t.equal(cache.note(entry), 0, 'another flow has the place')
+  cache.setNote(entry, 7, 7)
+  cache.clear()
+  cache.store(1, 2, 3, 4, 5, 6)
+  t.equal(cache.note(cache.entry), 0, 'the same flow, but all was forgotten')
+})

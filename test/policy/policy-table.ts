@@ -1,14 +1,16 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { MESSAGE_TYPES } from '../../src/abi/addr.js'
+import { MESSAGE_TYPES, type MessageType } from '../../src/abi/addr.js'
 import { FlowCache } from '../../src/policy/flow-cache.js'
+import { Membership } from '../../src/policy/membership.js'
 import { PolicyTable } from '../../src/policy/policy-table.js'
 import { parseRule } from '../../src/policy/rule-text.js'
 import type { Rule } from '../../src/policy/rule.js'
+import { ALL_PORTS } from '../../src/policy/selector.js'
 import type { Subject } from '../../src/policy/subject.js'
 import type { Tuple } from '../../src/policy/tuple.js'
 import { evaluate, type Verdict } from '../../src/policy/verdict.js'
-import { crowdedRules, rules, tuple } from './fixtures/arbitraries.js'
+import { crowdedRules, moment, policy, rules, tuple } from './fixtures/arbitraries.js'
 
 const TUPLES_PER_TABLE = 200
 const tuples = fc.array(tuple, {
@@ -63,6 +65,72 @@ await t.test(
     t.ok(matched > decided / 4, `${matched} of them were decided by a rule`)
   },
 )
+
+await t.test('sets, tags of the policy and expiry make no difference', async t => {
+  let decided = 0
+  fc.assert(
+    fc.property(
+      policy,
+      tuples,
+      fc.array(moment, { maxLength: 3 }),
+      ({ rules, sets, tags }, flows, moments) => {
+        const compiled = new PolicyTable(5, rules, new Membership(sets, tags))
+        for (const now of [-Infinity, ...moments].sort((a, b) => a - b)) {
+          if (compiled.expire(now) && compiled.nextExpiry <= now) return false
+          for (const flow of flows) {
+            if (!isSame(decide(compiled, flow), evaluate(rules, 5, flow, { sets, tags, now }))) {
+              return false
+            }
+            if (decide(compiled, flow).position > 0) decided++
+          }
+        }
+        return true
+      },
+    ),
+    { numRuns: 200 },
+  )
+  t.ok(decided > 10_000, `${decided} were decided by a rule`)
+})
+
+await t.test('an element comes and goes without another table', async t => {
+  const members = new Membership([{ name: 's', elements: [] }])
+  const compiled = new PolicyTable(1, table('accept @s:* -> @t:5432').rules, members)
+  const at = (port: number): string => compiled.decide(web, 1, db, port, 'dgram').action
+  t.equal(at(5432), 'reject')
+  members.add('s', { kind: 'name', name: 'web', ports: ALL_PORTS })
+  t.equal(at(5432), 'reject', 'the other side is not in its set')
+  members.add('t', { kind: 'tag', tag: 'back', ports: { min: 5000, max: 6000 }, expires: 1_000 })
+  t.equal(at(5432), 'accept')
+  t.equal(compiled.nextExpiry, 1_000)
+  t.equal(compiled.expire(999), false)
+  t.equal(compiled.expire(1_000), true)
+  t.equal(at(5432), 'reject')
+  members.add('t', { kind: 'tag', tag: 'back', ports: { min: 5433, max: 6000 } })
+  t.equal(at(5432), 'reject', 'the element has other ports')
+  members.add('t', { kind: 'name', name: 'db', ports: { min: 5432, max: 5432 } })
+  t.equal(at(5432), 'accept', 'one of two elements has the port')
+  t.equal(members.remove('s', { kind: 'name', name: 'web', ports: ALL_PORTS }), true)
+  t.equal(at(5432), 'reject')
+})
+
+await t.test('rules expire at their time, and the next time is known', async t => {
+  const compiled = table(
+    'accept web:1 -> db:1 type dgram expires 1970-01-01T00:00:02Z',
+    'drop web:* -> db:* expires 1970-01-01T00:00:01Z',
+    'accept web:* -> db:2',
+  )
+  const at = (from: number, to: number, type: MessageType = 'dgram'): number =>
+    compiled.decide(web, from, db, to, type).position
+  t.equal(compiled.nextExpiry, 1_000)
+  t.same([at(1, 1), at(1, 1, 'stream'), at(2, 1), at(1, 2)], [1, 2, 2, 2])
+  t.equal(compiled.expire(1_000), true)
+  t.equal(compiled.nextExpiry, 2_000)
+  t.same([at(1, 1), at(1, 1, 'stream'), at(2, 1), at(1, 2)], [1, 0, 0, 3])
+  t.equal(compiled.expire(2_000), true)
+  t.equal(compiled.nextExpiry, Infinity)
+  t.same([at(1, 1), at(1, 2)], [0, 3])
+  t.equal(compiled.expire(9_000), false)
+})
 
 await t.test('with a flow cache in front the answers stay the same', async t => {
   const ids = new Map<string, number>()

@@ -15,6 +15,7 @@ await t.test('an id says what the rule says', async t => {
   const ids = new RuleIds([])
   t.equal(ids.derive(rule('accept web:* -> db:5432')), 'accept-web-db.5432')
   t.equal(ids.derive(rule('drop tag:a:1-2 -> *:* type dgram')), 'drop-tag.a.1-2-any-dgram')
+  t.equal(ids.derive(rule('ask @a:1 -> @b:*')), 'ask-set.a.1-set.b')
   t.equal(ids.derive(rule('reject *:* -> control:7')), 'reject-any-control.7')
 })
 

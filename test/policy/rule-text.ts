@@ -25,6 +25,27 @@ await t.test('a line with everything in it is read', async t => {
   })
 })
 
+await t.test('a line with every option is read and printed the same', async t => {
+  const text =
+    'ask @a:1 -> tag:b:2 type stream replies max_bytes 99 rate 10/s burst 20 flow_rate 1/m flow_burst 2 log sample:100 expires 2026-11-20T12:00:00Z'
+  const parsed = parseRule(text)
+  t.match(parsed, {
+    ok: true,
+    rule: {
+      action: 'ask',
+      source: { kind: 'set', set: 'a' },
+      maxBytes: 99,
+      rate: { count: 10, perSeconds: 1 },
+      burst: 20,
+      flowRate: { count: 1, perSeconds: 60 },
+      flowBurst: 2,
+      log: { sample: 100 },
+      expires: 1_795_176_000_000,
+    },
+  })
+  t.equal(parsed.ok && formatRule(parsed.rule), text)
+})
+
 await t.test('options may be left out, stand in any order, and blanks do not matter', async t => {
   const short = parseRule('drop *:* -> *:*')
   t.match(short, { ok: true, rule: { action: 'drop', type: 'any', replies: false, comment: '' } })
@@ -58,10 +79,10 @@ await t.test('what is printed reads back as the same rule', async () => {
 
 await t.test('an error says what is wrong and at which column', async t => {
   const refusals: [string, number, RegExp][] = [
-    ['', 1, /a rule starts with accept, reject or drop$/],
+    ['', 1, /a rule starts with accept, reject, drop, audit or ask$/],
     ['   ', 1, /a rule starts with/],
     ['# only a comment', 1, /a rule starts with/],
-    ['allow a:1 -> b:2', 1, /a rule starts with accept, reject or drop, not "allow"/],
+    ['allow a:1 -> b:2', 1, /a rule starts with accept, reject, drop, audit or ask, not "allow"/],
     ['  allow', 3, /not "allow"/],
     ['accept', 7, /expected FROM -> TO, such as/],
     ['accept  # x', 9, /expected FROM -> TO/],
@@ -71,12 +92,23 @@ await t.test('an error says what is wrong and at which column', async t => {
     ['accept a:1 ->', 14, /expected TO behind ->/],
     ['accept a:1 -> b', 15, /"b" has no port/],
     ['accept a:1 -> 7:2', 15, /rules bind to names, not numbers/],
-    ['accept a:1 -> b:2 tpye', 19, /expected type, replies or a # comment, not "tpye"/],
+    [
+      'accept a:1 -> b:2 tpye',
+      19,
+      /expected type, replies, max_bytes, .* expires or a # comment, not "tpye"/,
+    ],
     ['accept a:1 -> b:2 type', 23, /type is followed by any, dgram or stream$/],
     ['accept a:1 -> b:2 type tcp', 24, /type is followed by any, dgram or stream, not "tcp"/],
     ['accept a:1 -> b:2 type any type any', 28, /type is said twice/],
     ['accept a:1 -> b:2 replies replies', 27, /replies is said twice/],
-    ['drop a:1 -> b:2 replies', 17, /replies goes with accept only/],
+    ['drop a:1 -> b:2 replies', 17, /replies goes with accept, audit or ask/],
+    ['accept a:1 -> b:2 rate', 23, /^rate is a number of datagrams per second/],
+    ['accept a:1 -> b:2 rate 5', 24, /^rate is a number .*, such as 10\/s, .*, not "5"/],
+    ['accept a:1 -> b:2 rate 5/s rate 5/s', 28, /rate is said twice/],
+    ['accept a:1 -> b:2 rate 0/s', 19, /^rate is 1 to 1000000000 datagrams/],
+    ['accept a:1 -> b:2 type any burst 5', 28, /burst goes with rate/],
+    ['drop a:1 -> b:2 max_bytes 5', 17, /max_bytes goes with accept, audit or ask/],
+    ['drop a:1 -> b:2 expires soon', 25, /"soon" is not a time/],
     ['drop a:1 -> b:2 # \u0007', 17, /one line without control characters/],
     [`drop a:1 -> b:2 # ${'x'.repeat(501)}`, 17, /at most 500 characters/],
     ['drop a:1 -> b:2\nreject', 13, /"2\\nreject" is not a port/],

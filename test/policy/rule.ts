@@ -1,15 +1,21 @@
 import t from 'tap'
 import { parseRule } from '../../src/policy/rule-text.js'
 import {
+  ACTIONS,
   commentProblem,
   COMMENT_CHARS_MAX,
+  defaultBurst,
+  fieldProblem,
+  lets,
   matches,
   repliesProblem,
   ruleIdProblem,
   ruleProblem,
   type Rule,
 } from '../../src/policy/rule.js'
+import { EVERYWHERE } from '../../src/policy/scope.js'
 import type { Subject } from '../../src/policy/subject.js'
+import { TIME_MS_MAX } from '../../src/policy/time-text.js'
 import type { Tuple } from '../../src/policy/tuple.js'
 
 const web = { name: 'web', tags: ['front'] }
@@ -74,7 +80,10 @@ await t.test('a rule is checked for what the types of its fields do not say', as
   const good = rule('accept web:* -> db:5432 replies  # fine')
   t.equal(ruleProblem(good), undefined)
   t.match(ruleProblem({ ...good, id: 'Web to db' }), /a rule's id is 1 to 63 of .* not "Web to db"/)
-  t.match(ruleProblem({ ...good, action: 'drop' }), /replies goes with accept only: .* drop/)
+  t.match(
+    ruleProblem({ ...good, action: 'drop' }),
+    /replies goes with accept, audit or ask: .* drop/,
+  )
   t.match(ruleProblem({ ...good, comment: 'a\nb' }), /one line without control characters/)
 })
 
@@ -88,10 +97,55 @@ await t.test('an id has the alphabet of a tag and does not stand for no rule', a
   t.match(ruleIdProblem('default'), /"default" is reserved/)
 })
 
-await t.test('replies go with accept and with nothing else', async t => {
-  t.equal(repliesProblem('accept', true), undefined)
-  t.equal(repliesProblem('reject', false), undefined)
-  t.match(repliesProblem('reject', true), /replies goes with accept only/)
+await t.test('replies go with what lets something through', async t => {
+  for (const action of ACTIONS) {
+    t.equal(repliesProblem(action, false), undefined)
+    const problem = repliesProblem(action, true)
+    t.equal(problem === undefined, lets(action), action)
+    if (problem !== undefined) t.match(problem, /replies goes with accept, audit or ask/)
+  }
+  t.same(ACTIONS.filter(lets), ['accept', 'audit', 'ask'])
+})
+
+await t.test('a field that does not fit is named, with what it can be', async t => {
+  const good = rule(
+    'accept web:* -> db:5432 max_bytes 9 rate 10/s burst 5 flow_rate 1/m flow_burst 2 log sample:3 expires 2026-11-20T12:00:00Z',
+  )
+  t.equal(fieldProblem(good), undefined)
+  const rate = { count: 0, perSeconds: 1 } as const
+  const wrong: [Partial<Rule>, string, RegExp][] = [
+    [{ action: 'drop' }, 'maxBytes', /^max_bytes goes with accept, audit or ask: .* says drop/],
+    [{ action: 'drop', replies: true }, 'replies', /^replies goes with/],
+    [{ maxBytes: 1.5 }, 'maxBytes', /^max_bytes is a whole number from 0 to 16777\d\d\d, not 1.5/],
+    [{ maxBytes: 2 ** 24 }, 'maxBytes', /not 16777216/],
+    [{ rate }, 'rate', /^rate is 1 to 1000000000 datagrams .*, not 0/],
+    [{ flowRate: rate }, 'flowRate', /^flow_rate is 1 to/],
+    [{ rate: undefined }, 'burst', /^burst goes with rate: add it, such as 10\/s/],
+    [{ flowRate: undefined }, 'flowBurst', /^flow_burst goes with flow_rate/],
+    [{ burst: 0 }, 'burst', /^burst is a whole number from 1 to 1000000000, not 0/],
+    [{ log: { sample: 0 } }, 'log', /^the n of sample:n is a whole number from 1 to .* not 0/],
+    [{ expires: -1 }, 'expires', /^expires is a time from 1970 to 9999, not -1 ms/],
+    [{ expires: TIME_MS_MAX + 1 }, 'expires', /^expires is a time/],
+  ]
+  for (const [change, field, message] of wrong) {
+    const problem = fieldProblem({ ...good, ...change })
+    t.equal(problem?.field, field)
+    t.match(problem?.message, message)
+    t.equal(ruleProblem({ ...good, ...change }), problem?.message)
+  }
+})
+
+await t.test('a rule that has expired matches nothing', async t => {
+  const subject: Rule = { ...rule('accept web:* -> db:*'), expires: 1_000 }
+  const at = (now: number): boolean =>
+    matches(subject, tuple(web, 1, db, 1), { ...EVERYWHERE, now })
+  t.same([at(-Infinity), at(999), at(1_000), at(1_001)], [true, true, false, false])
+})
+
+await t.test('a burst is what comes in one second, and at least one', async t => {
+  t.equal(defaultBurst({ count: 1_000, perSeconds: 1 }), 1_000)
+  t.equal(defaultBurst({ count: 90, perSeconds: 60 }), 2)
+  t.equal(defaultBurst({ count: 5, perSeconds: 3600 }), 1)
 })
 
 await t.test('a comment is one bounded line that shows what it is', async t => {

@@ -4,6 +4,7 @@ import {
   ALL_PORTS,
   equalSelectors,
   formatSelector,
+  matchesEnd,
   matchesPort,
   matchesSubject,
   parseSelector,
@@ -30,6 +31,8 @@ await t.test('every form of the text is read', async t => {
     ['web:1-4294967295', { kind: 'name', name: 'web', ports: { min: 1, max: 0xffffffff } }],
     ['tag:db:5432', { kind: 'tag', tag: 'db', ports: { min: 5432, max: 5432 } }],
     ['tag:7:*', { kind: 'tag', tag: '7', ports: ALL_PORTS }],
+    ['@admins:22', { kind: 'set', set: 'admins', ports: { min: 22, max: 22 } }],
+    ['@7:*', { kind: 'set', set: '7', ports: ALL_PORTS }],
     ['tag:control:1', { kind: 'tag', tag: 'control', ports: { min: 1, max: 1 } }],
     ['*:*', { kind: 'any', ports: ALL_PORTS }],
     ['*:514', { kind: 'any', ports: { min: 514, max: 514 } }],
@@ -55,6 +58,9 @@ await t.test('a text that is not a selector is refused with a sentence that says
     ['*', /"\*" has no port/],
     ['tag:db', /"tag:db" has no port: write it as tag:NAME:PORT/],
     ['tag:80', /"tag:80" has no port: write it as tag:NAME:PORT/],
+    ['@admins', /"@admins" has no port/],
+    ['@:80', /a set's name is 1 to 63 of .*, not ""/],
+    ['@A:80', /a set's name is 1 to 63 of .*, not "A"/],
     [':80', /a domain name is 1 to 63 of .*, not ""/],
     ['Web:80', /a domain name is 1 to 63 of .*, not "Web"/],
     ['tag::80', /a tag is 1 to 63 of .*, not ""/],
@@ -123,6 +129,38 @@ await t.test('the control domain is meant only by name', async t => {
   t.equal(matchesSubject(read('tag:prod:*'), control), false)
   t.equal(matchesSubject(read('control:*'), control), true)
   t.equal(matchesSubject(read('0:*'), control), true)
+})
+
+await t.test('a set means those that its elements mean, on their ports', async t => {
+  const scope = {
+    sets: [
+      {
+        name: 's',
+        elements: [
+          { kind: 'name', name: 'web', ports: { min: 80, max: 89 } },
+          { kind: 'tag', tag: 'back', ports: ALL_PORTS, expires: 1_000 },
+        ],
+      },
+    ],
+    tags: [{ tag: 'back', domains: ['db'] }],
+    now: 999,
+  } as const
+  const db = { name: 'db', tags: [] }
+  const tagged = { name: 'app', tags: ['back'] }
+  t.equal(matchesSubject(read('@s:*'), web, scope), true)
+  t.equal(matchesSubject(read('@s:*'), db, scope), true, 'the policy gives it the tag')
+  t.equal(matchesSubject(read('@s:*'), tagged, scope), true)
+  t.equal(matchesSubject(read('@s:*'), tagged, { ...scope, now: 1_000 }), false, 'it has expired')
+  t.equal(matchesSubject(read('@s:*'), { name: 'control', tags: ['back'] }, scope), false)
+  t.equal(matchesSubject(read('@other:*'), web, scope), false, 'a set that is not there')
+  t.equal(matchesSubject(read('@s:*'), web), false, 'no sets at all')
+  t.equal(matchesSubject(read('tag:back:*'), db, scope), true)
+  t.equal(matchesEnd(read('@s:*'), web, 80, scope), true)
+  t.equal(matchesEnd(read('@s:*'), web, 90, scope), false, 'the element has other ports')
+  t.equal(matchesEnd(read('@s:90'), web, 80, scope), false, 'the rule has other ports')
+  t.equal(matchesEnd(read('@s:90'), tagged, 90, scope), true)
+  t.equal(matchesEnd(read('web:90'), web, 90), true)
+  t.equal(matchesEnd(read('web:90'), db, 90), false)
 })
 
 await t.test('a range has both of its ends', async t => {

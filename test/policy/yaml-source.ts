@@ -92,6 +92,7 @@ await t.test('more than one document, and other versions of YAML, are refused', 
   t.match(problems('a: b\n---\nc: d'), [/^2:1 a policy file is one document/])
   t.match(problems('a: b\n---\n'), [/^2:1 a policy file is one document/])
   t.match(problems('%YAML 1.1\n---\na: yes'), [/^1:1 a policy file has no %YAML line/])
+  t.match(problems('%TAG ! tag:x\n---\na: yes'), [/^1:1 a policy file has no %TAG line/])
 })
 
 await t.test('a text that is too long is not looked at', async t => {

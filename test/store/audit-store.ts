@@ -76,7 +76,14 @@ await t.test('any text is kept so that the chain still holds', async t => {
     store.audit.append({ actor: text, action: text, target: text, reason: text, detail: { text } })
   }
   t.match(store.audit.verify(), { ok: true, records: odd.length })
-  t.equal(store.audit.list(1)[0]?.reason, odd.at(-1))
+  t.match(store.audit.list(1), [
+    { actor: /^ß{127}…$/, reason: /^ß{499}…$/, detail: { text: odd.at(-1) } },
+  ])
+  store.audit.append({ ...entry, detail: { text: 'x'.repeat(20_000) } })
+  t.match(store.audit.list(1), [{ detail: { leftOut: /^20\d+ characters$/ } }])
+  t.match(store.audit.verify(), { ok: true, records: odd.length + 1 })
+  t.match(store.audit.listFrom(2, 3), [{ seq: 4 }, { seq: 5 }])
+  t.equal(store.audit.size(), odd.length + 1)
 })
 
 await t.test('a change and its record are there together or not at all', async t => {

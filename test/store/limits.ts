@@ -1,7 +1,7 @@
 import t from 'tap'
 import { DOMID_MAX } from '../../src/abi/addr.js'
 import { defaultLimits } from '../../src/abi/limits.js'
-import { defaultStoreLimits } from '../../src/store/limits.js'
+import { cutText, defaultStoreLimits } from '../../src/store/limits.js'
 
 await t.test("the store's bounds are the daemon's where both have one", async t => {
   t.match(defaultLimits, {
@@ -17,3 +17,8 @@ await t.test(
     t.ok(defaultStoreLimits.revisionsMax >= 1)
   },
 )
+
+await t.test('a text that is too long is cut, and that is told', async t => {
+  t.equal(cutText('abc', 3), 'abc')
+  t.equal(cutText('abcd', 3), 'ab…')
+})

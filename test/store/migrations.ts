@@ -1,9 +1,11 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { openDatabase, type Database } from '../../src/store/database.js'
 import { migrations } from '../../src/store/migrations.js'
-import { DATABASE_FILE } from '../../src/store/store.js'
+import { decodePolicy } from '../../src/store/policy-body.js'
+import { DATABASE_FILE, openStore } from '../../src/store/store.js'
 
 const steps = [
   'CREATE TABLE things (name TEXT) STRICT',
@@ -78,8 +80,60 @@ await t.test('the tables of this version check what is written to them', async t
     "INSERT INTO tokens VALUES (1, NULL, NULL, zeroblob(32), '', 0, NULL, NULL, NULL)",
     "INSERT INTO tokens VALUES (1, 5, NULL, zeroblob(32), '', 0, NULL, NULL, NULL)",
     "INSERT INTO tokens VALUES (1, NULL, 'root', zeroblob(31), '', 0, NULL, NULL, NULL)",
-    "INSERT INTO rules VALUES ('r1', 'first', 'accept', '*:*', '*:*', 'any', 0, '', 0)",
+    "INSERT INTO policies VALUES (1, 0, 'a', '', zeroblob(31), 2, 0, 1, x'00')",
+    "INSERT INTO policies VALUES (1, 0, 'a', '', zeroblob(32), 2, 0, 1, 'text')",
+    "INSERT INTO unconfirmed VALUES (2, 1, 0, 0, 'a')",
   ]
   for (const sql of wrong)
     t.throws(() => db.prepare(sql).run(), { name: 'StoreError', failure: 'failed' }, sql)
+})
+
+await t.test('a database of the first version keeps its policy, counters and audit', async t => {
+  const path = join(t.testdir(), DATABASE_FILE)
+  const old = openDatabase(path, migrations.slice(0, 1))
+  const rule = (id: string): object => ({
+    id,
+    action: 'accept',
+    source: 'web:*',
+    destination: 'db:5432',
+    type: 'any',
+    replies: 0,
+    comment: 'naïve',
+    createdAt: 4,
+  })
+  const lists = [[], [rule('a')], [rule('a'), rule('r7')]].map(list => JSON.stringify(list))
+  const insert = old.prepare<[number, string, Uint8Array, string]>(
+    "INSERT INTO revisions VALUES (?, 1000, 'admin', ?, ?, ?)",
+  )
+  for (const [index, list] of lists.entries()) {
+    const hash = createHash('sha256').update(list).digest()
+    insert.run(index + 1, `reason ${index}`, hash, list)
+  }
+  old
+    .prepare(
+      "INSERT INTO rules VALUES ('a', 1, 'accept', 'web:*', 'db:5432', 'any', 0, 'naïve', 4)",
+    )
+    .run()
+  old.prepare("INSERT INTO sequences VALUES ('rule', 7)").run()
+  old.prepare("INSERT INTO counters VALUES ('a', 5, 500, 9)").run()
+  old.close()
+
+  const store = openStore(path, { now: () => 2_000, randomBytes: count => randomBytes(count) })
+  t.teardown(() => store.close())
+  const { policies } = store
+  t.equal(policies.currentRevision(), 3)
+  t.equal(policies.lastRuleNumber(), 7)
+  t.match(policies.history(10), [
+    { revision: 3, rules: 2, reason: 'reason 2', at: 1000, author: 'admin', format: 1 },
+    { revision: 2, rules: 1 },
+    { revision: 1, rules: 0 },
+  ])
+  const kept = policies.get(3)
+  t.match(decodePolicy(kept!.format, kept!.body), {
+    rules: [{ id: 'a', comment: 'naïve' }, { id: 'r7' }],
+  })
+  t.match(store.counters.load(), [{ id: 'a', hits: 5, bytes: 500, lastHit: 9 }])
+  t.equal(policies.unconfirmed(), undefined)
+  t.same(store.sets.list(), [])
+  t.ok(existsSync(`${path}.v1`), 'the database as it was is beside it')
 })

@@ -9,24 +9,36 @@ import t from 'tap'
 import { lockState } from '../../src/store/state-lock.js'
 import { DATABASE_FILE, openStore } from '../../src/store/store.js'
 import { openTestStore, testRandom } from './fixtures/open-test-store.js'
-import { testChange, testRule } from './fixtures/rules.js'
+import { revisionOf } from './fixtures/rules.js'
+import { decodePolicy, type KeptPolicy } from '../../src/store/policy-body.js'
+import type { Store } from '../../src/store/store.js'
 
 const script = fileURLToPath(new URL('./fixtures/store-process.js', import.meta.url))
 const options = { now: () => 0, ...testRandom }
+
+function policyIn(store: Store): KeptPolicy | string | undefined {
+  const kept = store.policies.get(store.policies.currentRevision())
+  return kept && decodePolicy(kept.format, kept.body)
+}
 
 await t.test('everything is there again after closing and opening', async t => {
   const { store, path } = openTestStore(t)
   store.domains.add('web', ['app'])
   const issued = store.tokens.issue('web')
-  store.rules.insert(testRule, undefined, testChange)
-  store.counters.save([{ id: 'r1', hits: 1, bytes: 2, lastHit: 3 }])
+  store.policies.append(revisionOf('r1'))
+  store.sets.put('guests', 'web', 5, 'admin')
+  store.counters.save([
+    { id: 'r1', hits: 1, bytes: 2, lastHit: 3, audited: 0, auditedBytes: 0, limited: 0 },
+  ])
   store.audit.append({ actor: 'admin', action: 'rule.insert', target: 'r1' })
   const before = [
     store.domains.list(),
     store.tokens.list('web'),
-    store.rules.load(),
+    policyIn(store),
+    store.sets.list(),
+    store.size().revisions,
     store.counters.load(),
-    store.rules.history(10),
+    store.policies.history(10),
     store.audit.list(10),
   ]
   store.close()
@@ -36,9 +48,11 @@ await t.test('everything is there again after closing and opening', async t => {
     [
       again.domains.list(),
       again.tokens.list('web'),
-      again.rules.load(),
+      policyIn(again),
+      again.sets.list(),
+      again.size().revisions,
       again.counters.load(),
-      again.rules.history(10),
+      again.policies.history(10),
       again.audit.list(10),
     ],
     before,
@@ -52,19 +66,19 @@ await t.test('a transaction over all parts is all or nothing', async t => {
     store.transaction(() => {
       store.domains.add('web')
       store.tokens.issue('web')
-      store.rules.insert(testRule, undefined, testChange)
+      store.policies.append(revisionOf('r1'))
       store.audit.append({ actor: 'admin', action: 'setup', target: 'web' })
       if (fails) throw new TypeError('a bug')
-      return store.rules.currentRevision()
+      return store.policies.currentRevision()
     })
   t.throws(() => work(true), TypeError)
   t.same(store.domains.list(), [])
-  t.same(store.rules.load(), { revision: 0, rules: [] })
+  t.equal(policyIn(store), undefined)
   t.same(store.audit.list(1), [])
   t.equal(work(false), 1)
   t.match(store.domains.get('web'), { id: 1 })
   t.match(store.tokens.list('web'), { tokens: [{ id: 1 }] })
-  t.match(store.rules.load(), { revision: 1, rules: [{ id: 'r1' }] })
+  t.match(policyIn(store), { rules: [{ id: 'r1' }] })
   t.match(store.audit.list(2), [{ seq: 1 }])
 })
 
@@ -140,15 +154,11 @@ await t.test(
       )
 
       const store = openStore(path, options)
-      revision = store.rules.currentRevision()
+      revision = store.policies.currentRevision()
       const last = acknowledged.at(-1) ?? 0
       // One more may have been committed and killed before it was said.
       t.ok(revision === last || revision === last + 1, `${revision} of ${last}`)
-      const ids = Array.from({ length: revision }, (_, index) => `w${revision - index}`)
-      t.same(
-        store.rules.load().rules.map(rule => rule.id),
-        ids,
-      )
+      t.match(policyIn(store), { rules: [{ id: `w${revision}` }] })
       t.match(store.audit.verify(), { ok: true, records: revision })
       t.match(store.audit.list(1), [{ target: `w${revision}`, revisionAfter: revision }])
       store.close()

@@ -1,9 +1,14 @@
 import type { Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
-import { column, printRows, time } from '../output.js'
+import { failed } from '../fail.js'
+import { column, printJson, printLine, printRows, time } from '../output.js'
 import { parseCount } from '../parse.js'
-import type { AuditList } from '../rest.js'
+import { printableJson } from '../printable.js'
+import type { AuditList, AuditVerdict } from '../rest.js'
+
+/** Records asked for at a time. */
+const PAGE = 1000
 
 /** `v4v audit`: who changed what. */
 export function auditCommand(): Command {
@@ -11,6 +16,8 @@ export function auditCommand(): Command {
     'v4v audit --limit 20',
   ])
     .option('--limit <n>', 'how many, up to 1000', parseCount)
+    .addCommand(verify())
+    .addCommand(exportAll())
     .action(async (options: DaemonOptions & OutputOptions & { limit?: number }) => {
       const client = await AdminClient.open(options)
       const query = options.limit === undefined ? '' : `?limit=${options.limit}`
@@ -30,4 +37,33 @@ export function auditCommand(): Command {
         'nothing was changed yet',
       )
     })
+}
+
+function verify(): Command {
+  return adminCommand('verify', 'check that no record was changed, removed or slipped in', [
+    'v4v audit verify',
+  ]).action(async (_options: unknown, self: Command) => {
+    const options = self.optsWithGlobals<DaemonOptions & OutputOptions>()
+    const client = await AdminClient.open(options)
+    const verdict = await client.get<AuditVerdict>('/v1/audit/verify')
+    if (options.output === 'json') printJson(verdict)
+    else if (verdict.ok) printLine(`${verdict.records} records, the last with hash ${verdict.hash}`)
+    if (!verdict.ok) throw failed(verdict.message, 'compare with a copy of the log from before')
+  })
+}
+
+function exportAll(): Command {
+  return adminCommand('export', 'print all records, the oldest first, as one line of JSON each', [
+    'v4v audit export > audit.jsonl',
+  ]).action(async (_options: unknown, self: Command) => {
+    const client = await AdminClient.open(self.optsWithGlobals<DaemonOptions>())
+    let after = 0
+    for (;;) {
+      const path = `/v1/audit?after=${after}&limit=${PAGE}`
+      const { records } = await client.get<AuditList>(path)
+      for (const record of records) printLine(printableJson(record))
+      if (records.length < PAGE) return
+      after = records.at(-1)!.seq
+    }
+  })
 }

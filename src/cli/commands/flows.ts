@@ -1,18 +1,23 @@
 import { Option, type Command } from 'commander'
-import { ACTIONS } from '../../policy/rule.js'
+import { FLOW_VERDICTS } from '../../policy/flow-verdict.js'
 import { AdminClient } from '../admin-client.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
 import { serverEvents } from '../event-source.js'
 import { failed } from '../fail.js'
 import { flowLine } from '../flow-line.js'
-import { note, printJson, printLine } from '../output.js'
+import { column, note, printJson, printLine, printRows, time } from '../output.js'
 import { parseCount } from '../parse.js'
 import { printable, printableJson } from '../printable.js'
-import type { Flow, FlowList } from '../rest.js'
+import type { Flow, FlowList, HistoryList } from '../rest.js'
 
 interface Options extends DaemonOptions, OutputOptions {
   readonly follow?: true
+  readonly history?: true
+  readonly since?: string
   readonly verdict?: string
+  readonly src?: string
+  readonly dst?: string
+  readonly rule?: string
   readonly limit?: number
 }
 
@@ -23,14 +28,21 @@ const FOLLOW_RECENT = 10
 export function flowsCommand(): Command {
   return adminCommand('flows', 'print decisions: every refusal and the first datagram of a flow', [
     'v4v flows',
-    'v4v flows -f --verdict reject',
+    'v4v flows -f --verdict reject --dst db',
+    'v4v flows --history --since 24h',
   ])
     .option('-f, --follow', 'go on with those to come; -o json prints one a line then')
-    .addOption(new Option('--verdict <verdict>', 'only these').choices(ACTIONS))
+    .addOption(new Option('--verdict <verdict>', 'only these').choices(FLOW_VERDICTS))
+    .option('--src <domain>', 'only what this domain sends')
+    .option('--dst <domain>', 'only what is sent to this domain')
+    .option('--rule <id>', 'only what this rule decides; default for what none does')
+    .option('--history', 'what became of flows in the last days, added up')
+    .option('--since <time>', 'with --history: how far to look back, such as 24h')
     .option('--limit <n>', 'how many of the recent ones', parseCount)
     .action(async (options: Options) => {
       const client = await AdminClient.open(options)
-      if (options.follow) await follow(client, options)
+      if (options.history) await past(client, options)
+      else if (options.follow) await follow(client, options)
       else await list(client, options)
     })
 }
@@ -40,6 +52,33 @@ async function list(client: AdminClient, options: Options): Promise<void> {
   if (options.output === 'json') printJson(flows)
   else if (flows.length === 0) note('nothing was decided yet')
   else for (const flow of flows) printLine(flowLine(flow))
+}
+
+async function past(client: AdminClient, options: Options): Promise<void> {
+  const query = filterOf(options)
+  if (options.since !== undefined) query.set('since', options.since)
+  const answer = await client.get<HistoryList>(`/v1/flows/history?${query.toString()}`)
+  if (options.output === 'json') {
+    printJson(answer)
+    return
+  }
+  printRows(
+    'table',
+    answer.flows,
+    [
+      column('VERDICT', r => r.verdict),
+      column('FROM', r => r.source),
+      column('TO', r => r.destination),
+      column('TYPE', r => r.type),
+      column('RULE', r => r.rule),
+      column('DATAGRAMS', r => r.datagrams, true),
+      column('BYTES', r => r.bytes, true),
+      column('FIRST', r => time(r.firstAt)),
+      column('LAST', r => time(r.lastAt)),
+    ],
+    'no flows were seen',
+  )
+  if (answer.lost > 0) note(`${answer.lost} datagrams are in no flow: there were too many flows`)
 }
 
 async function follow(client: AdminClient, options: Options): Promise<void> {
@@ -61,9 +100,18 @@ async function follow(client: AdminClient, options: Options): Promise<void> {
 }
 
 function queryOf(options: Options, format: 'json' | 'events'): string {
-  const query = new URLSearchParams({ format })
+  const query = filterOf(options)
+  query.set('format', format)
   if (options.follow) query.set('follow', 'true')
-  if (options.verdict !== undefined) query.set('verdict', options.verdict)
-  if (options.limit !== undefined) query.set('limit', String(options.limit))
   return query.toString()
+}
+
+function filterOf({ verdict, src, dst, rule, limit }: Options): URLSearchParams {
+  const query = new URLSearchParams()
+  if (verdict !== undefined) query.set('verdict', verdict)
+  if (src !== undefined) query.set('source', src)
+  if (dst !== undefined) query.set('destination', dst)
+  if (rule !== undefined) query.set('rule', rule)
+  if (limit !== undefined) query.set('limit', String(limit))
+  return query
 }

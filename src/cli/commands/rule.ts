@@ -16,7 +16,16 @@ interface AddOptions extends Options {
   readonly replies?: true
   readonly comment?: string
   readonly id?: string
+  readonly maxBytes?: number
+  readonly rate?: string
+  readonly burst?: number
+  readonly flowRate?: string
+  readonly flowBurst?: number
+  readonly log?: string
+  readonly expires?: string
 }
+
+const OPTIONS = ['maxBytes', 'rate', 'burst', 'flowRate', 'flowBurst', 'log', 'expires'] as const
 
 /** `v4v rule`: the policy table, one rule at a time. */
 export function ruleCommand(): Command {
@@ -45,11 +54,15 @@ function list(): Command {
         column('TYPE', r => r.type),
         column('REPLIES', r => (r.replies ? 'yes' : '-')),
         column('HITS', r => r.hits, true),
+        column('EXPIRES', r => time(r.expires)),
       ]
       if (options.verbose) {
         columns.push(
           column('BYTES', r => r.bytes, true),
           column('LAST HIT', r => time(r.lastHit)),
+          column('LIMITED', r => r.limited, true),
+          column('AUDITED', r => r.audited, true),
+          column('LIMITS', limits),
           column('COMMENT', r => r.comment),
         )
       }
@@ -66,15 +79,23 @@ function add(): Command {
   return adminCommand('add', 'add a rule, at the end or at a position', [
     'v4v rule add accept web:* db:5432 --replies --comment "app to db"',
     'v4v rule add --at 1 drop tag:guest:* "*:*"',
+    'v4v rule add --at 1 accept web:* db:5432 --expires 10m --rate 100/s',
   ])
     .addArgument(new Argument('<action>', 'what to do').choices(ACTIONS))
-    .argument('<from>', 'NAME:PORT, tag:TAG:PORT or *:PORT; a port, 8000-8099 or *')
+    .argument('<from>', 'NAME:PORT, tag:TAG:PORT, @SET:PORT or *:PORT; a port, 8000-8099 or *')
     .argument('<to>', 'the same for the destination')
     .option('--at <n>', 'position, counted from 1', parseCount)
     .addOption(new Option('--type <type>', 'message type').choices(RULE_TYPES).default('any'))
     .option('--replies', 'also accept the way back')
     .option('--comment <text>', 'why the rule is there')
     .option('--id <id>', 'a name for the rule instead of a number')
+    .option('--max-bytes <n>', 'refuse larger datagrams', parseCount)
+    .option('--rate <rate>', 'let through so many datagrams, such as 1000/s, 30/m or 5/h')
+    .option('--burst <n>', 'how many may come at once', parseCount)
+    .option('--flow-rate <rate>', 'the same for each flow')
+    .option('--flow-burst <n>', 'how many of a flow may come at once', parseCount)
+    .option('--log <mode>', 'what the flow log keeps: none, deny, all or sample:N')
+    .option('--expires <time>', 'how long the rule is there, such as 10m, or until when')
     .action(async (action: string, from: string, to: string, options: AddOptions) => {
       checkSelector(from)
       checkSelector(to)
@@ -89,6 +110,9 @@ function add(): Command {
         ...(at === undefined ? {} : { position: at }),
         ...(comment === undefined ? {} : { comment }),
         ...(id === undefined ? {} : { id }),
+        ...Object.fromEntries(
+          OPTIONS.flatMap(name => (options[name] === undefined ? [] : [[name, options[name]]])),
+        ),
       })
       const said = `${action} ${from} -> ${to}`
       printDone(options.output, answer, `added rule ${answer.rule.id}: ${said} ${now(answer)}`)
@@ -114,6 +138,21 @@ function move(): Command {
       const answer = await client.call<Changed>('PATCH', rulePath(id), { position })
       printDone(options.output, answer, `moved rule ${id} to ${position} ${now(answer)}`)
     })
+}
+
+function limits({ maxBytes, rate, burst, flowRate, flowBurst, log }: RuleInfo): string {
+  const parts = {
+    max_bytes: maxBytes,
+    rate,
+    burst,
+    flow_rate: flowRate,
+    flow_burst: flowBurst,
+    log,
+  }
+  const said = Object.entries(parts).flatMap(([name, value]) =>
+    value === undefined ? [] : `${name} ${value}`,
+  )
+  return said.join(' ') || '-'
 }
 
 /** The REST path of a rule. */

@@ -1,34 +1,60 @@
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { usage } from '../fail.js'
 import { column, note, printDone, printJson, printLine, printRows, time } from '../output.js'
+import { parseLifetime } from '../parse.js'
 import { printable } from '../printable.js'
-import type { TokenIssued, TokenList } from '../rest.js'
+import type { TokenInfo, TokenIssued, TokenList } from '../rest.js'
 import { domainPath } from './domain.js'
 
 type Options = DaemonOptions & OutputOptions
+
+interface IssueOptions extends Options {
+  readonly admin?: string
+  readonly label?: string
+  readonly expires?: number
+}
+
+/** What a token of an admin allows, from the least. */
+const ROLES = ['viewer', 'operator', 'policy-admin', 'root']
 
 /** `v4v token`: how a domain proves who it is. */
 export function tokenCommand(): Command {
   return group(
     'token',
-    'issue, list and revoke the tokens that domains attach with',
-    ['v4v token issue web', 'V4V_TOKEN=$(v4v token issue web) v4v listen 80'],
+    'issue, list and revoke the tokens of domains and admins',
+    [
+      'v4v token issue web',
+      'V4V_TOKEN=$(v4v token issue web) v4v listen 80',
+      'v4v token issue --admin viewer --label dashboard',
+    ],
     [issue(), list(), revoke()],
   )
 }
 
 function issue(): Command {
-  return adminCommand('issue', 'print a new token of a domain; it is shown this once', [
+  return adminCommand('issue', 'print a new token of a domain or an admin; it is shown this once', [
     'v4v token issue web --label laptop',
+    'v4v token issue --admin operator --expires 30d',
   ])
-    .argument('<name>', 'the domain')
+    .argument('[name]', 'the domain')
+    .addOption(new Option('--admin <role>', 'a token of an admin instead').choices(ROLES))
     .option('--label <text>', 'what the token is for')
-    .action(async (name: string, options: Options & { label?: string }) => {
+    .option('--expires <time>', 'how long it is good for, such as 12h or 30d', parseLifetime)
+    .action(async (name: string | undefined, options: IssueOptions) => {
+      const { admin, label, expires } = options
+      if ((name === undefined) === (admin === undefined)) {
+        throw usage('a token is of a domain or of an admin', 'give a NAME, or --admin ROLE')
+      }
       const client = await AdminClient.open(options)
-      const body = options.label === undefined ? {} : { label: options.label }
-      const answer = await client.call<TokenIssued>('POST', `${domainPath(name)}/tokens`, body)
+      const body = {
+        ...(admin !== undefined && { role: admin }),
+        ...(label !== undefined && { label }),
+        ...(expires !== undefined && { expiresAt: Date.now() + expires }),
+      }
+      const path = name === undefined ? '/v1/tokens' : `${domainPath(name)}/tokens`
+      const answer = await client.call<TokenIssued>('POST', path, body)
       if (options.output === 'json') {
         printJson(answer)
         return
@@ -39,23 +65,29 @@ function issue(): Command {
 }
 
 function list(): Command {
-  return adminCommand('ls', 'list the tokens of a domain, without their text', ['v4v token ls web'])
-    .argument('<name>', 'the domain')
-    .action(async (name: string, options: Options) => {
+  return adminCommand('ls', 'list the tokens of a domain, or of all admins, without their text', [
+    'v4v token ls web',
+    'v4v token ls',
+  ])
+    .argument('[name]', 'the domain; without it the tokens of admins')
+    .action(async (name: string | undefined, options: Options) => {
       const client = await AdminClient.open(options)
-      const { tokens } = await client.get<TokenList>(`${domainPath(name)}/tokens`)
+      const path = name === undefined ? '/v1/tokens' : `${domainPath(name)}/tokens`
+      const { tokens } = await client.get<TokenList>(path)
+      const roles = name === undefined ? [column<TokenInfo>('ROLE', t => t.role ?? '-')] : []
       printRows(
         options.output,
         tokens,
         [
           column('ID', t => t.id, true),
+          ...roles,
           column('LABEL', t => t.label || '-'),
           column('ISSUED', t => time(t.createdAt)),
           column('EXPIRES', t => time(t.expiresAt)),
           column('REVOKED', t => time(t.revokedAt)),
           column('LAST USED', t => time(t.lastUsedAt)),
         ],
-        `domain ${printable(name)} has no tokens`,
+        name === undefined ? 'no admin has a token' : `domain ${printable(name)} has no tokens`,
       )
     })
 }

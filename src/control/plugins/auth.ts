@@ -1,4 +1,6 @@
 import type { FastifyRequest } from 'fastify'
+import { ADMIN_ROLES, type AdminAuthenticated, type AdminRole } from '../../store/token-store.js'
+import { assert } from '../../util/assert.js'
 import type { ControlApp } from '../app.js'
 import { Refused } from '../refused.js'
 import type { Services } from '../services.js'
@@ -8,6 +10,12 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Id of the admin token that the request came with; 0 where none is needed. */
     adminTokenId: number
+    /** What that token allows. */
+    adminRole: AdminRole
+  }
+  interface FastifyContextConfig {
+    /** The least role that may use the route; viewer is enough to read what has none. */
+    role?: AdminRole
   }
 }
 
@@ -16,13 +24,33 @@ const bearerPattern = /^Bearer +([^ ]+)$/i
 const unprintablePattern = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
 const wholePattern = /[0-9]+/
 
-/** Lets only requests with an admin's token through to the routes of this scope. */
+/**
+ * Lets only requests with an admin's token through to the routes of this scope, and to each only
+ * those whose role is enough. A route that changes something has to say which that is.
+ */
 export function requireAdmin(app: ControlApp, services: Services): void {
   app.decorateRequest('adminTokenId', 0)
+  app.decorateRequest('adminRole', 'viewer')
+  app.addHook('onRoute', ({ method, url, config }) => {
+    assert(method === 'GET' || config?.role !== undefined, `${String(method)} ${url} has a role`)
+  })
   app.addHook('onRequest', (request, _reply, done) => {
-    request.adminTokenId = authenticate(request, services)
+    const { tokenId, role } = authenticate(request, services)
+    request.adminTokenId = tokenId
+    request.adminRole = role
+    requireRole(request, request.routeOptions.config.role ?? 'viewer')
     done()
   })
+}
+
+/**
+ * Goes on only when a request's token allows at least as much as this role.
+ * @throws Refused EPERM
+ */
+export function requireRole(request: Pick<FastifyRequest, 'adminRole'>, role: AdminRole): void {
+  const { adminRole } = request
+  if (ADMIN_ROLES.indexOf(adminRole) >= ADMIN_ROLES.indexOf(role)) return
+  throw new Refused('EPERM', `this needs the role ${role}, and the token is of a ${adminRole}`)
 }
 
 /** True while the token of a request is still valid: for answers that go on for long. */
@@ -49,7 +77,7 @@ export function causeOf(request: FastifyRequest, bodyReason?: string): Cause {
   }
 }
 
-function authenticate(request: FastifyRequest, services: Services): number {
+function authenticate(request: FastifyRequest, services: Services): AdminAuthenticated {
   const token = tokenOf(request)
   if (token === '') {
     throw new Refused(
@@ -59,7 +87,7 @@ function authenticate(request: FastifyRequest, services: Services): number {
   }
   const outcome = services.tokens.authenticate(token)
   if (!outcome.ok) throw new Refused(outcome.code, outcome.message)
-  return outcome.tokenId
+  return outcome
 }
 
 function tokenOf(request: FastifyRequest): string {

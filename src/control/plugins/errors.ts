@@ -68,7 +68,11 @@ function clientErrorAnswer(code: string): Answer {
 }
 
 function answerTo(error: FastifyError, request: FastifyRequest): Answer {
-  if (error instanceof Refused) return refusal(error.code, error.message, error.status)
+  if (error instanceof Refused) {
+    const { code, message, status, details } = error
+    const body = { code, message, details: details as ErrorBody['details'] & object }
+    return { status, body: details === undefined ? { code, message } : body }
+  }
   if (error instanceof StoreError) {
     const sentence = storeSentences[error.code]
     return refusal(sentence === undefined ? 'EIO' : error.code, sentence ?? FAILED)

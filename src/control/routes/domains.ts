@@ -25,6 +25,7 @@ export function domainRoutes(app: ControlApp, { domains, revision }: Services): 
   app.post(
     '/domains',
     {
+      config: { role: 'policy-admin' },
       schema: {
         summary: 'Adds a domain.',
         headers: ChangeHeaders,
@@ -54,6 +55,7 @@ export function domainRoutes(app: ControlApp, { domains, revision }: Services): 
   app.patch(
     '/domains/:name',
     {
+      config: { role: 'policy-admin' },
       schema: {
         summary: 'Changes the tags of a domain, or whether it is enabled.',
         params: NameParams,
@@ -73,6 +75,7 @@ export function domainRoutes(app: ControlApp, { domains, revision }: Services): 
   app.delete(
     '/domains/:name',
     {
+      config: { role: 'policy-admin' },
       schema: {
         summary: 'Removes a domain with its tokens, sessions and rings.',
         params: NameParams,
@@ -89,6 +92,7 @@ export function domainRoutes(app: ControlApp, { domains, revision }: Services): 
   app.post(
     '/domains/:name/kick',
     {
+      config: { role: 'operator' },
       schema: {
         summary: 'Ends all sessions of a domain.',
         params: NameParams,

@@ -41,11 +41,11 @@ export function flowRoutes(app: ControlApp, services: Services): void {
       },
     },
     async (request, reply) => {
-      const { follow, format, verdict, limit } = request.query
-      const recent = flows.recent(limit, verdict)
+      const { follow, format, limit, ...filter } = request.query
+      const recent = flows.recent(limit, filter)
       if (format === 'json') return reply.send({ flows: recent.map(flowView) })
       const stream = new FlowStream(flows, {
-        verdict,
+        filter,
         fromSeq: recent[0]?.seq ?? flows.nextSeq,
         follow: isYes(follow),
         isAllowed: () => isStillAdmin(request, services),

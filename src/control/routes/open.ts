@@ -48,8 +48,11 @@ export function openRoutes(app: ControlApp, services: Services, version: string)
     async (request, reply) => {
       const checks = services.health()
       const isOk = checks.every(check => check.ok)
-      const ready: Ready = { status: isOk ? 'ok' : 'failed' }
-      if (isYes(request.query.verbose)) ready.checks = [...checks]
+      const isFailed = checks.some(check => !check.ok && check.degraded !== true)
+      const ready: Ready = { status: isOk ? 'ok' : isFailed ? 'failed' : 'degraded' }
+      if (isYes(request.query.verbose)) {
+        ready.checks = checks.map(({ name, ok, message }) => ({ name, ok, message }))
+      }
       return reply.code(isOk ? 200 : 503).send(ready)
     },
   )

@@ -1,45 +1,214 @@
+import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import type { FastifyRequest, FastifySchemaCompiler } from 'fastify'
+import type { TSchema } from 'typebox'
+import { parseDuration } from '../../policy/time-text.js'
 import type { ControlApp } from '../app.js'
-import { causeOf } from '../plugins/auth.js'
-import { accepted } from '../refused.js'
+import { causeOf, requireRole } from '../plugins/auth.js'
+import { accepted, Refused } from '../refused.js'
 import { RuleChangeHeaders } from '../schemas/common.js'
 import { errorResponses } from '../schemas/error.js'
-import { PolicyDocument, PolicyReplaced } from '../schemas/policy.js'
+import {
+  ApplyQuery,
+  ConfirmBody,
+  PolicyApplied,
+  PolicyConfirmed,
+  PolicyRequest,
+  PolicyView,
+  RevisionList,
+  RevisionListQuery,
+  RevisionParams,
+  RollbackBody,
+  ViewQuery,
+} from '../schemas/policy.js'
 import type { Services } from '../services.js'
+import { CONFIRM_MS_MAX, type Applied, type ApplyOptions } from '../services/policy.js'
 
 /** A whole policy may be so many times larger than another request. */
-const BODY_FACTOR = 8
+export const POLICY_BODY_FACTOR = 16
+const HISTORY_DEFAULT = 50
+const JSON_TYPE = 'application/json; charset=utf-8'
 
-export function policyRoutes(app: ControlApp, { rules, limits }: Services): void {
+export function policyRoutes(app: ControlApp, services: Services): void {
+  const { policy, limits, revision } = services
+
   app.get(
     '/policy',
     {
       schema: {
-        summary: 'The policy in force as a document; its revision is the ETag.',
-        response: { 200: PolicyDocument, ...errorResponses },
+        summary: 'The policy in force; its revision is the ETag.',
+        querystring: ViewQuery,
+        response: jsonText(PolicyView),
       },
     },
-    async (_request, reply) => {
-      const document = rules.document()
-      return reply.header('etag', `"${document.revision}"`).send(document)
+    async (request, reply) => {
+      const view = await policy.view(request.query.form === 'documents')
+      return reply.header('etag', `"${view.revision}"`).type(JSON_TYPE).send(view.json)
     },
   )
 
-  app.put(
-    '/policy',
+  app.get(
+    '/policy/revisions',
     {
-      bodyLimit: BODY_FACTOR * limits.requestBytesMax,
       schema: {
-        summary:
-          'Replaces all rules. A revision in If-Match or in the document must be the one in force.',
+        summary: 'The revisions that are kept, from the newest back.',
+        querystring: RevisionListQuery,
+        response: { 200: RevisionList, ...errorResponses },
+      },
+    },
+    request => {
+      const { limit = HISTORY_DEFAULT, before } = request.query
+      return {
+        revision: revision(),
+        unconfirmed: policy.unconfirmed() ?? null,
+        revisions: policy.history(limit, before),
+      }
+    },
+  )
+
+  app.get(
+    '/policy/revisions/:revision',
+    {
+      schema: {
+        summary: 'What a revision said.',
+        params: RevisionParams,
+        querystring: ViewQuery,
+        response: jsonText(PolicyView),
+      },
+    },
+    async (request, reply) => {
+      const asDocuments = request.query.form === 'documents'
+      const view = accepted(await policy.viewOf(request.params.revision, asDocuments))
+      return reply.type(JSON_TYPE).send(view.json)
+    },
+  )
+
+  app.post(
+    '/policy/confirm',
+    {
+      config: { role: 'policy-admin' },
+      schema: {
+        summary: 'Keeps the revision that would be rolled back otherwise.',
         headers: RuleChangeHeaders,
-        body: PolicyDocument,
-        response: { 200: PolicyReplaced, ...errorResponses },
+        body: ConfirmBody,
+        response: { 200: PolicyConfirmed, ...errorResponses },
+      },
+    },
+    async request => {
+      const confirmed = accepted(await policy.confirm(causeOf(request, request.body?.reason)))
+      return { revision: confirmed.revision }
+    },
+  )
+
+  app.post(
+    '/policy/rollback',
+    {
+      config: { role: 'policy-admin' },
+      schema: {
+        summary: 'Makes what a revision said the next one.',
+        querystring: ApplyQuery,
+        headers: RuleChangeHeaders,
+        body: RollbackBody,
+        response: { 200: PolicyApplied, ...errorResponses },
       },
     },
     async (request, reply) => {
       const { body } = request
-      const { revision } = accepted(rules.replace(body, causeOf(request, body.reason)))
-      return reply.header('etag', `"${revision}"`).send({ revision, rules: body.rules.length })
+      const cause = causeOf(request, body.reason)
+      const applied = accepted(
+        await policy.rollback(body.revision, cause, applyOptions(request, request.query)),
+      )
+      return reply.header('etag', `"${applied.revision}"`).send(appliedView(applied))
     },
   )
+
+  app.register((whole, _options, done) => {
+    takeBytes(whole)
+    whole.put(
+      '/policy',
+      {
+        config: { role: 'policy-admin' },
+        bodyLimit: POLICY_BODY_FACTOR * limits.requestBytesMax,
+        validatorCompiler: bodyUnseen,
+        schema: {
+          summary:
+            'Replaces the whole policy, by documents or by rules, sets and tags. A revision in If-Match or in the body must be the one in force.',
+          querystring: ApplyQuery,
+          headers: RuleChangeHeaders,
+          body: PolicyRequest,
+          response: { 200: PolicyApplied, ...errorResponses },
+        },
+      },
+      async (request, reply) => {
+        const edit = { kind: 'request', bytes: bytesOf(request) } as const
+        const cause = causeOf(request)
+        const applied = accepted(
+          await policy.edit(
+            edit,
+            cause,
+            applyOptions(request, request.query as ApplyQuery),
+            ({ rules }) => ({
+              action: 'policy.replace',
+              target: 'policy',
+              detail: { rules },
+            }),
+          ),
+        )
+        return reply.header('etag', `"${applied.revision}"`).send(appliedView(applied))
+      },
+    )
+    done()
+  })
+}
+
+/** The answers of a route whose JSON the thread has written; typed loosely for that. */
+export function jsonText(view: TSchema): Readonly<Record<string, unknown>> {
+  return { 200: view, ...errorResponses }
+}
+
+/**
+ * How a change of the policy is to be put in force, from a request's query.
+ * @throws Refused EINVAL for a time that is none, EPERM for who may not skip tests.
+ */
+export function applyOptions(
+  request: Pick<FastifyRequest, 'adminRole'>,
+  { confirm, tests }: ApplyQuery,
+): ApplyOptions {
+  if (tests === 'skip') requireRole(request, 'root')
+  return {
+    skipTests: tests === 'skip',
+    confirmMs: confirm === undefined ? undefined : confirmMs(confirm),
+  }
+}
+
+function confirmMs(text: string): number {
+  const ms = parseDuration(text)
+  if (typeof ms === 'string') throw new Refused('EINVAL', `confirm: ${ms}`)
+  if (ms <= CONFIRM_MS_MAX) return ms
+  throw new Refused('EINVAL', `confirm: it is at most ${CONFIRM_MS_MAX / 60_000}m, not ${text}`)
+}
+
+/**
+ * Takes bodies as bytes: reading a whole policy takes so long that datagrams would have to wait,
+ * and is done by the thread for that.
+ */
+export function takeBytes(app: ControlApp): void {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+    done(null, body)
+  })
+}
+
+/** The schema of the body is there to be read by people; the thread holds the body against it. */
+export const bodyUnseen: FastifySchemaCompiler<TSchema> = route =>
+  route.httpPart === 'body' ? () => true : TypeBoxValidatorCompiler(route)
+
+/** The bytes of a request's body. @throws Refused EINVAL when there is none. */
+export function bytesOf(request: { readonly body: unknown }): Uint8Array {
+  if (request.body instanceof Uint8Array) return request.body
+  throw new Refused('EINVAL', 'the body is missing: send the policy as JSON')
+}
+
+function appliedView(applied: Applied): PolicyApplied {
+  const { revision, rules, added, changed, removed, deadline } = applied
+  return { revision, rules, added, changed, removed, deadline: deadline ?? null }
 }

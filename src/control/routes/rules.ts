@@ -3,6 +3,7 @@ import { causeOf } from '../plugins/auth.js'
 import { accepted } from '../refused.js'
 import { RuleChangeHeaders } from '../schemas/common.js'
 import { errorResponses } from '../schemas/error.js'
+import { ApplyQuery } from '../schemas/policy.js'
 import {
   RuleAdd,
   RuleChanged,
@@ -14,6 +15,7 @@ import {
   RuleView,
 } from '../schemas/rule.js'
 import type { Services } from '../services.js'
+import { applyOptions } from './policy.js'
 
 export function ruleRoutes(app: ControlApp, { rules }: Services): void {
   app.get(
@@ -31,8 +33,10 @@ export function ruleRoutes(app: ControlApp, { rules }: Services): void {
   app.post(
     '/rules',
     {
+      config: { role: 'policy-admin' },
       schema: {
         summary: 'Adds a rule at a position, or behind the last one.',
+        querystring: ApplyQuery,
         headers: RuleChangeHeaders,
         body: RuleAdd,
         response: { 201: RuleChanged, ...errorResponses },
@@ -40,7 +44,10 @@ export function ruleRoutes(app: ControlApp, { rules }: Services): void {
     },
     async (request, reply) => {
       const { body } = request
-      const { id, revision } = accepted(rules.insert(body, causeOf(request, body.reason)))
+      const cause = causeOf(request, body.reason)
+      const { id, revision } = accepted(
+        await rules.insert(body, cause, applyOptions(request, request.query)),
+      )
       return reply.code(201).send({ revision, rule: accepted(rules.get(id)).rule })
     },
   )
@@ -60,18 +67,22 @@ export function ruleRoutes(app: ControlApp, { rules }: Services): void {
   app.patch(
     '/rules/:id',
     {
+      config: { role: 'policy-admin' },
       schema: {
         summary: 'Changes what a rule says, or moves it to a position.',
         params: RuleParams,
+        querystring: ApplyQuery,
         headers: RuleChangeHeaders,
         body: RulePatch,
         response: { 200: RuleChanged, ...errorResponses },
       },
     },
-    request => {
+    async request => {
       const { params, body } = request
       const cause = causeOf(request, body.reason)
-      const { id, revision } = accepted(rules.patch(params.id, body, cause))
+      const { id, revision } = accepted(
+        await rules.patch(params.id, body, cause, applyOptions(request, request.query)),
+      )
       return { revision, rule: accepted(rules.get(id)).rule }
     },
   )
@@ -79,15 +90,20 @@ export function ruleRoutes(app: ControlApp, { rules }: Services): void {
   app.delete(
     '/rules/:id',
     {
+      config: { role: 'policy-admin' },
       schema: {
-        summary: 'Removes a rule and its counters.',
+        summary: 'Removes a rule; what it has decided is counted among what is retired.',
         params: RuleParams,
+        querystring: ApplyQuery,
         headers: RuleChangeHeaders,
         response: { 200: RuleRemoved, ...errorResponses },
       },
     },
-    request => {
-      const { id, revision } = accepted(rules.remove(request.params.id, causeOf(request)))
+    async request => {
+      const cause = causeOf(request)
+      const { id, revision } = accepted(
+        await rules.remove(request.params.id, cause, applyOptions(request, request.query)),
+      )
       return { id, revision }
     },
   )

@@ -1,9 +1,17 @@
 import type { ControlApp } from '../app.js'
-import { causeOf } from '../plugins/auth.js'
+import { causeOf, requireRole } from '../plugins/auth.js'
 import { accepted } from '../refused.js'
 import { ChangeHeaders, NameParams } from '../schemas/common.js'
 import { errorResponses } from '../schemas/error.js'
-import { TokenIssue, TokenIssued, TokenList, TokenParams, TokenRevoked } from '../schemas/token.js'
+import {
+  AdminTokenIssue,
+  TokenIssue,
+  TokenIssued,
+  TokenList,
+  TokenParams,
+  TokenRevoked,
+  WhoAmI,
+} from '../schemas/token.js'
 import type { Services } from '../services.js'
 import { tokenView } from '../services/tokens.js'
 
@@ -23,6 +31,7 @@ export function tokenRoutes(app: ControlApp, { tokens, revision }: Services): vo
   app.post(
     '/domains/:name/tokens',
     {
+      config: { role: 'policy-admin' },
       schema: {
         summary: 'Makes a token for a domain.',
         params: NameParams,
@@ -40,9 +49,51 @@ export function tokenRoutes(app: ControlApp, { tokens, revision }: Services): vo
     },
   )
 
+  app.get(
+    '/tokens',
+    {
+      schema: {
+        summary: 'The tokens of admins, without their secrets.',
+        response: { 200: TokenList, ...errorResponses },
+      },
+    },
+    () => ({ tokens: tokens.listAdmin().map(tokenView) }),
+  )
+
+  app.post(
+    '/tokens',
+    {
+      config: { role: 'root' },
+      schema: {
+        summary: 'Makes a token for an admin.',
+        headers: ChangeHeaders,
+        body: AdminTokenIssue,
+        response: { 201: TokenIssued, ...errorResponses },
+      },
+    },
+    async (request, reply) => {
+      const { role, label, expiresAt, reason } = request.body
+      const cause = causeOf(request, reason)
+      const { token, text } = accepted(tokens.issueAdmin(role, { label, expiresAt }, cause))
+      return reply.code(201).send({ revision: revision(), token: tokenView(token), text })
+    },
+  )
+
+  app.get(
+    '/whoami',
+    {
+      schema: {
+        summary: 'The admin token that this request came with.',
+        response: { 200: WhoAmI, ...errorResponses },
+      },
+    },
+    request => ({ token: tokenView(accepted(tokens.get(request.adminTokenId)).token) }),
+  )
+
   app.delete(
     '/tokens/:id',
     {
+      config: { role: 'policy-admin' },
       schema: {
         summary: 'Makes a token invalid and ends the sessions it let in.',
         params: TokenParams,
@@ -52,6 +103,7 @@ export function tokenRoutes(app: ControlApp, { tokens, revision }: Services): vo
     },
     request => {
       const { id } = request.params
+      if (accepted(tokens.get(id)).token.kind === 'admin') requireRole(request, 'root')
       const { token } = accepted(tokens.revoke(id, request.adminTokenId, causeOf(request)))
       return { revision: revision(), token: tokenView(token) }
     },

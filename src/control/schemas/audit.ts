@@ -31,6 +31,21 @@ export const AuditQuery = Type.Object(
         description: 'only records older than this seq',
       }),
     ),
+    after: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'only records newer than this seq, and the oldest first',
+      }),
+    ),
   },
   { additionalProperties: false },
 )
+
+export const AuditVerdictView = Type.Object({
+  ok: Type.Boolean(),
+  records: Type.Optional(Type.Integer({ description: 'how many there are' })),
+  hash: Type.Optional(Type.String({ description: 'of the last one' })),
+  seq: Type.Optional(Type.Integer({ description: 'the first one that is not what was written' })),
+  message: Type.Optional(Type.String()),
+})

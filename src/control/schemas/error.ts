@@ -7,9 +7,19 @@ export const ErrorBody = Type.Object(
     code: Type.Enum([...errorCodes], { description: 'stable name of the error' }),
     message: Type.String({ description: 'what was wrong, where, and what to do' }),
     details: Type.Optional(
-      Type.Array(Type.Object({ field: Type.String(), message: Type.String() }), {
-        description: 'each field that was wrong',
-      }),
+      Type.Array(
+        Type.Object(
+          {
+            field: Type.Optional(Type.String({ description: 'of the request' })),
+            file: Type.Optional(Type.String({ description: 'a policy document' })),
+            line: Type.Optional(Type.Integer({ description: 'counted from 1' })),
+            column: Type.Optional(Type.Integer({ description: 'counted from 1' })),
+            message: Type.String(),
+          },
+          { additionalProperties: true },
+        ),
+        { description: 'each thing that was wrong' },
+      ),
     ),
   },
   { description: 'an error' },

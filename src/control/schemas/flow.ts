@@ -1,16 +1,21 @@
 import Type, { type Static } from 'typebox'
 import { errorCodes } from '../../abi/errno.js'
-import { ACTIONS } from '../../policy/rule.js'
-import { Count, Milliseconds, Revision } from './common.js'
+import { FLOW_VERDICTS } from '../../policy/flow-verdict.js'
+import { Count, Milliseconds, Name, Revision } from './common.js'
 
 export const FlowView = Type.Object({
   seq: Type.Integer({ description: 'counts all records of this daemon' }),
   at: Milliseconds,
   decisionId: Type.String({ description: 'as the sender has it in its error, such as d-1f' }),
-  verdict: Type.Enum([...ACTIONS]),
+  verdict: Type.Enum([...FLOW_VERDICTS], {
+    description:
+      'what was done: audit where a rule says so, or audit mode delivers what policy refuses; limit where a rule lets through less',
+  }),
   rule: Type.Union([Type.String(), Type.Null()], {
     description: 'id of the rule that decided; null when none matched',
   }),
+  file: Type.Optional(Type.String({ description: 'the document where the rule stands' })),
+  line: Type.Optional(Type.Integer({ minimum: 1 })),
   position: Type.Integer({ description: 'its place in the table then; 0 when none matched' }),
   revision: Revision,
   code: Type.Union([Type.Enum([...errorCodes]), Type.Null()], {
@@ -29,11 +34,26 @@ export const FlowList = Type.Object({ flows: Type.Array(FlowView) })
 
 const YesNo = Type.Enum(['', 'true', 'false', '1', '0'], { description: 'yes when it is there' })
 
+export const FollowQuery = Type.Object(
+  { follow: Type.Optional(YesNo) },
+  { additionalProperties: false },
+)
+
+/** Which flows are asked for. */
+export const flowFilter = {
+  verdict: Type.Optional(Type.Enum([...FLOW_VERDICTS])),
+  source: Type.Optional(Name),
+  destination: Type.Optional(Name),
+  rule: Type.Optional(
+    Type.String({ maxLength: 64, description: 'id of a rule; "default" where none matched' }),
+  ),
+}
+
 export const FlowQuery = Type.Object(
   {
     follow: Type.Optional(YesNo),
     format: Type.Optional(Type.Enum(['events', 'json'])),
-    verdict: Type.Optional(Type.Enum([...ACTIONS])),
+    ...flowFilter,
     limit: Type.Optional(
       Type.Integer({ minimum: 0, description: 'how many of the recent ones; all if left out' }),
     ),

@@ -19,6 +19,41 @@ const SelectorText = Type.String({
 const RuleType = Type.Enum([...RULE_TYPES])
 const Replies = Type.Boolean({ description: 'accept the way back too' })
 const Comment = Type.String({ maxLength: COMMENT_CHARS_MAX })
+const OPTION_CHARS_MAX = 40
+const MaxBytes = Type.Integer({
+  minimum: 0,
+  description: 'bytes of payload; larger datagrams are refused with EMSGSIZE',
+})
+const Rate = Type.String({
+  maxLength: OPTION_CHARS_MAX,
+  description: 'datagrams per second, minute or hour, such as 1000/s, 30/m or 5/h',
+})
+const Burst = Type.Integer({ minimum: 1, description: 'datagrams that may come at once' })
+const Log = Type.String({
+  maxLength: OPTION_CHARS_MAX,
+  description: 'what the flow log keeps: none, deny, all or sample:100',
+})
+const ExpiresAt = Type.Integer({
+  minimum: 0,
+  maximum: Number.MAX_SAFE_INTEGER,
+  description: 'milliseconds since the Unix epoch',
+})
+const ExpiresText = Type.String({
+  maxLength: OPTION_CHARS_MAX,
+  description: 'a time such as 2026-11-20T12:30:00Z, or a length of time such as 10m',
+})
+const Expires = Type.Union([ExpiresAt, ExpiresText], {
+  description: 'from then on the rule matches nothing',
+})
+
+const options = {
+  maxBytes: Type.Optional(MaxBytes),
+  rate: Type.Optional(Rate),
+  burst: Type.Optional(Burst),
+  flowRate: Type.Optional(Rate),
+  flowBurst: Type.Optional(Burst),
+  log: Type.Optional(Log),
+}
 
 /** What a rule says and what it is called; an id is made for one that comes without. */
 export const RuleDocument = Type.Object(
@@ -30,10 +65,29 @@ export const RuleDocument = Type.Object(
     type: Type.Optional(RuleType),
     replies: Type.Optional(Replies),
     comment: Type.Optional(Comment),
+    ...options,
+    expires: Type.Optional(Expires),
   },
   { additionalProperties: false },
 )
 export type RuleDocument = Static<typeof RuleDocument>
+
+const counts = {
+  hits: Count,
+  bytes: Count,
+  lastHit: MillisecondsOrNull,
+  audited: Type.Integer({
+    minimum: 0,
+    description: 'of the hits, those that were delivered only because of audit mode',
+  }),
+  limited: Type.Integer({
+    minimum: 0,
+    description:
+      'datagrams that a limit of the rule refused; those over a rate are tried again and no hits',
+  }),
+}
+const RuleCounts = Type.Object(counts)
+export type RuleCounts = Static<typeof RuleCounts>
 
 export const RuleView = Type.Object({
   id: Id,
@@ -44,18 +98,18 @@ export const RuleView = Type.Object({
   type: RuleType,
   replies: Replies,
   comment: Comment,
-  hits: Count,
-  bytes: Count,
-  lastHit: MillisecondsOrNull,
+  ...options,
+  expires: Type.Optional(ExpiresAt),
+  file: Type.Optional(Type.String({ description: 'the document where it stands' })),
+  line: Type.Optional(Type.Integer({ minimum: 1 })),
+  ...counts,
 })
 export type RuleView = Static<typeof RuleView>
 
 /** What was decided because no rule matched. */
 export const DefaultView = Type.Object({
   action: Type.Enum(['reject']),
-  hits: Count,
-  bytes: Count,
-  lastHit: MillisecondsOrNull,
+  ...counts,
 })
 export type DefaultView = Static<typeof DefaultView>
 
@@ -95,6 +149,13 @@ export const RulePatch = Type.Object(
     type: Type.Optional(RuleType),
     replies: Type.Optional(Replies),
     comment: Type.Optional(Comment),
+    maxBytes: Type.Optional(Type.Union([MaxBytes, Type.Null()])),
+    rate: Type.Optional(Type.Union([Rate, Type.Null()])),
+    burst: Type.Optional(Type.Union([Burst, Type.Null()])),
+    flowRate: Type.Optional(Type.Union([Rate, Type.Null()])),
+    flowBurst: Type.Optional(Type.Union([Burst, Type.Null()])),
+    log: Type.Optional(Type.Union([Log, Type.Null()])),
+    expires: Type.Optional(Type.Union([ExpiresAt, ExpiresText, Type.Null()])),
     reason: Type.Optional(Reason),
   },
   { additionalProperties: false },

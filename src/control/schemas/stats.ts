@@ -9,6 +9,8 @@ export const VerdictCounts = Type.Object({
   accept: VerdictCount,
   reject: VerdictCount,
   drop: VerdictCount,
+  audit: VerdictCount,
+  ask: VerdictCount,
 })
 export type VerdictCounts = Static<typeof VerdictCounts>
 
@@ -21,6 +23,16 @@ export const Stats = Type.Object({
   ringBytes: Count,
   ringBytesUsed: Count,
   verdicts: VerdictCounts,
+  retired: Type.Object(
+    { hits: Count, bytes: Count },
+    { description: 'what rules that are gone have decided; it is part of the verdicts' },
+  ),
+  store: Type.Object({
+    databaseBytes: Count,
+    auditRecords: Count,
+    revisions: Count,
+    revisionBytes: Count,
+  }),
   totals: DomainCounts,
   domains: Type.Array(
     Type.Object({ id: DomainNumber, name: Name, sessions: Count, counters: DomainCounts }),

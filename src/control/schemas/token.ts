@@ -1,7 +1,13 @@
 import Type, { type Static } from 'typebox'
+import { defaultStoreLimits } from '../../store/limits.js'
+import { ADMIN_ROLES } from '../../store/token-store.js'
 import { Milliseconds, MillisecondsOrNull, Reason, Revision } from './common.js'
 
-const LABEL_CHARS_MAX = 200
+const LABEL_CHARS_MAX = defaultStoreLimits.labelCharsMax
+
+const Role = Type.Enum([...ADMIN_ROLES], {
+  description: 'what an admin token allows; each role may do what those before it may',
+})
 
 export const TokenView = Type.Object({
   id: Type.Integer({ minimum: 1 }),
@@ -9,6 +15,7 @@ export const TokenView = Type.Object({
   domain: Type.Union([Type.String(), Type.Null()], {
     description: 'whose token it is; null for an admin token',
   }),
+  role: Type.Union([Role, Type.Null()], { description: 'null for the token of a domain' }),
   label: Type.String(),
   createdAt: Milliseconds,
   expiresAt: MillisecondsOrNull,
@@ -19,21 +26,27 @@ export type TokenView = Static<typeof TokenView>
 
 export const TokenList = Type.Object({ tokens: Type.Array(TokenView) })
 
+const issueFields = {
+  label: Type.Optional(
+    Type.String({ maxLength: LABEL_CHARS_MAX, description: 'what the token is for' }),
+  ),
+  expiresAt: Type.Optional(Milliseconds),
+  reason: Type.Optional(Reason),
+}
+
 /** The body may be left out: a token needs neither label nor expiry. */
 export const TokenIssue = Type.Union([
-  Type.Object(
-    {
-      label: Type.Optional(
-        Type.String({ maxLength: LABEL_CHARS_MAX, description: 'what the token is for' }),
-      ),
-      expiresAt: Type.Optional(Milliseconds),
-      reason: Type.Optional(Reason),
-    },
-    { additionalProperties: false },
-  ),
+  Type.Object(issueFields, { additionalProperties: false }),
   Type.Null(),
 ])
 export type TokenIssue = Static<typeof TokenIssue>
+
+export const AdminTokenIssue = Type.Object(
+  { role: Role, ...issueFields },
+  { additionalProperties: false },
+)
+
+export const WhoAmI = Type.Object({ token: TokenView })
 
 export const TokenIssued = Type.Object({
   revision: Revision,

@@ -1,12 +1,7 @@
 import type { ErrorCode } from '../../abi/errno.js'
-import type { Hypervisor } from '../../hypervisor/hypervisor.js'
-import { PolicyTable } from '../../policy/policy-table.js'
 import type { Refusal } from '../../store/refusal.js'
-import type { Change, RulesChanged } from '../../store/rule-store.js'
 import type { Store } from '../../store/store.js'
-import { assert } from '../../util/assert.js'
 import type { Cause } from './cause.js'
-import type { VerdictTotals } from './verdict-totals.js'
 
 /** What the audit log says of a change. */
 export interface Deed {
@@ -17,23 +12,20 @@ export interface Deed {
 }
 
 /**
- * How everything that admins do is done: one transaction with the change and its audit record,
- * then the same in the hypervisor, before anything else can happen. A refusal on the way undoes
- * all of it, and so does a failure of the store, which leaves the hypervisor as it was.
+ * How everything that admins do is done, but for changes of the policy: one transaction with the
+ * change and its audit record, then the same in the hypervisor, before anything else can happen. A
+ * refusal on the way undoes all of it, and so does a failure of the store, which leaves the
+ * hypervisor as it was.
  */
 export class Changes {
   readonly #store: Store
-  readonly #hypervisor: Hypervisor
-  readonly #totals: VerdictTotals
 
-  constructor(store: Store, hypervisor: Hypervisor, totals: VerdictTotals) {
+  constructor(store: Store) {
     this.#store = store
-    this.#hypervisor = hypervisor
-    this.#totals = totals
   }
 
   /**
-   * Makes a change that leaves the rules alone.
+   * Makes a change that leaves the policy alone.
    * @param work changes the store.
    * @param deed what to write into the audit log about its outcome.
    * @param enforce changes the hypervisor, once the store has it for good.
@@ -51,45 +43,6 @@ export class Changes {
     })
     if (outcome.ok) enforce(outcome)
     return outcome
-  }
-
-  /**
-   * Makes a change of the rules and puts the new table in force. The table is compiled before the
-   * transaction commits, so what can't be enforced is never stored.
-   * @param work changes the rules in the store.
-   */
-  makeOfRules<Done extends RulesChanged, Code extends ErrorCode>(
-    cause: Cause,
-    work: (change: Change) => Done | Refusal<Code>,
-    deed: (done: Done) => Deed,
-  ): Done | Refusal<Code> {
-    const { rules, audit } = this.#store
-    let table: PolicyTable | undefined
-    const outcome = this.#commit(() => {
-      const revisionBefore = rules.currentRevision()
-      const { actor, reason, ifRevision } = cause
-      const done = work({ author: actor, reason, ifRevision })
-      if (!done.ok) return done
-      const loaded = rules.load()
-      table = new PolicyTable(loaded.revision, loaded.rules)
-      const revisionAfter = done.revision
-      audit.append({ actor, reason, ...deed(done), revisionBefore, revisionAfter })
-      return done
-    })
-    if (!outcome.ok) return outcome
-    assert(table?.revision === outcome.revision, 'the table compiled is the one that was stored')
-    this.#enforce(table)
-    return outcome
-  }
-
-  #enforce(table: PolicyTable): void {
-    const hypervisor = this.#hypervisor
-    this.#totals.across(() => {
-      const kept = new Set(table.rules.map(rule => rule.id))
-      const gone = hypervisor.policy.rules.filter(rule => !kept.has(rule.id))
-      hypervisor.setPolicy(table)
-      for (const rule of gone) hypervisor.dropRuleCounter(rule.id)
-    })
   }
 
   #commit<Done extends { readonly ok: true }, Code extends ErrorCode>(

@@ -16,6 +16,8 @@ export type DomainHook = (name: string) => void | Promise<void>
 export interface DomainHooks {
   readonly onDomainAdded?: DomainHook | undefined
   readonly onDomainRemoved?: DomainHook | undefined
+  /** Is told the name of a domain that came, went, or has other tags. */
+  readonly onDomainChanged?: ((name: string) => void) | undefined
   readonly log?: Log | undefined
 }
 
@@ -64,6 +66,7 @@ export class DomainService {
       }),
       ({ domain }) => {
         this.#hypervisor.createDomain(domain.id, domain.name, domain.tags)
+        this.#hooks.onDomainChanged?.(domain.name)
       },
     )
     if (outcome.ok) await this.#tell(this.#hooks.onDomainAdded, outcome.domain.name)
@@ -89,7 +92,10 @@ export class DomainService {
       }),
       ({ domain }) => {
         const live = this.#live(domain)
-        if (tags !== undefined) this.#hypervisor.setTags(live, domain.tags)
+        if (tags !== undefined) {
+          this.#hypervisor.setTags(live, domain.tags)
+          this.#hooks.onDomainChanged?.(name)
+        }
         if (!domain.enabled) {
           this.#hypervisor.kick(live, 'EACCES', `the domain "${name}" is not enabled`)
         }
@@ -103,7 +109,10 @@ export class DomainService {
       cause,
       () => this.#store.domains.remove(name),
       ({ domain }) => ({ action: 'domain.remove', target: name, detail: { id: domain.id } }),
-      ({ domain }) => this.#hypervisor.destroyDomain(this.#live(domain)),
+      ({ domain }) => {
+        this.#hypervisor.destroyDomain(this.#live(domain))
+        this.#hooks.onDomainChanged?.(name)
+      },
     )
     if (outcome.ok) await this.#tell(this.#hooks.onDomainRemoved, outcome.domain.name)
     return outcome

@@ -1,29 +1,40 @@
 import type { Hypervisor } from '../../hypervisor/hypervisor.js'
 import type { Store } from '../../store/store.js'
+import type { BootedPolicy } from '../policy/boot-policy.js'
 
 /** Whether one thing that the daemon needs is as it should be. */
 export interface Check {
   readonly name: string
   readonly ok: boolean
+  /** It goes on, but not with what it should have. */
+  readonly degraded?: boolean | undefined
   readonly message: string
 }
 
 /** Looks at what has to be right for changes and datagrams to be handled. */
-export function healthChecks(store: Store, hypervisor: Hypervisor): readonly Check[] {
+export function healthChecks(
+  store: Store,
+  hypervisor: Hypervisor,
+  booted: BootedPolicy,
+): readonly Check[] {
   const inForce = hypervisor.policy.revision
   let stored: number
   try {
-    stored = store.rules.currentRevision()
+    stored = store.policies.currentRevision()
   } catch {
     const message = 'the store can not be read: datagrams are still handled, changes are not'
     return [{ name: 'store', ok: false, message }]
   }
+  const isBooted = booted.problem !== undefined && inForce === booted.revision
   return [
     { name: 'store', ok: true, message: 'the store can be read' },
     {
       name: 'policy',
       ok: stored === inForce,
-      message: `revision ${inForce} is in force and revision ${stored} is stored`,
+      degraded: stored !== inForce,
+      message: isBooted
+        ? booted.problem
+        : `revision ${inForce} is in force and revision ${stored} is stored`,
     },
   ]
 }

@@ -2,12 +2,13 @@ import { DOMID_ANY } from '../../abi/addr.js'
 import type { Hypervisor } from '../../hypervisor/hypervisor.js'
 import type { Ring } from '../../hypervisor/ring.js'
 import type { Session } from '../../hypervisor/session.js'
+import type { Store } from '../../store/store.js'
 import type { Clock } from '../../util/clock.js'
 import type { DomainCounts } from '../schemas/domain.js'
 import type { RingView } from '../schemas/ring.js'
 import type { SessionView } from '../schemas/session.js'
 import type { Stats } from '../schemas/stats.js'
-import type { VerdictTotals } from './verdict-totals.js'
+import type { Tally } from './tally.js'
 
 /** What is known of a session's client. */
 export interface ClientInfo {
@@ -24,18 +25,21 @@ export interface ClientInfo {
 /** What is in the hypervisor now: nothing of it is stored. */
 export class LiveService {
   readonly #hypervisor: Hypervisor
-  readonly #totals: VerdictTotals
+  readonly #store: Store
+  readonly #tally: Tally
   readonly #startedAt: number
   readonly #clients: () => readonly ClientInfo[]
 
   constructor(
     hypervisor: Hypervisor,
-    totals: VerdictTotals,
+    store: Store,
+    tally: Tally,
     clock: Clock,
     clients: () => readonly ClientInfo[],
   ) {
     this.#hypervisor = hypervisor
-    this.#totals = totals
+    this.#store = store
+    this.#tally = tally
     this.#startedAt = clock.now()
     this.#clients = clients
   }
@@ -83,7 +87,9 @@ export class LiveService {
       rings: 0,
       ringBytes: 0,
       ringBytesUsed: 0,
-      verdicts: this.#totals.read(),
+      verdicts: this.#tally.totals(),
+      retired: this.#tally.retired(),
+      store: this.#store.size(),
       totals,
       domains: [],
     }

@@ -3,6 +3,7 @@ import { refuse, type Refusal } from '../../store/refusal.js'
 import type { Store } from '../../store/store.js'
 import type {
   AdminAuthenticated,
+  AdminRole,
   Token,
   TokenIssued,
   TokenOptions,
@@ -68,6 +69,34 @@ export class TokenService {
     )
   }
 
+  /** Makes a token for an admin. */
+  issueAdmin(
+    role: AdminRole,
+    options: TokenOptions,
+    cause: Cause,
+  ): TokenIssued | Refusal<'EINVAL' | 'ENOSPC'> {
+    return this.#changes.make(
+      cause,
+      () => this.#store.tokens.issueAdmin(role, options),
+      ({ token }) => ({
+        action: 'token.issue',
+        target: String(token.id),
+        detail: { role, label: token.label, expiresAt: token.expiresAt },
+      }),
+    )
+  }
+
+  /** The admins' tokens, oldest first. */
+  listAdmin(): readonly Token[] {
+    return this.#store.tokens.listAdmin()
+  }
+
+  /** A token; ENOENT for an unknown id. */
+  get(id: number): { readonly ok: true; readonly token: Token } | Refusal<'ENOENT'> {
+    const token = this.#store.tokens.get(id)
+    return token === undefined ? refuse('ENOENT', `there is no token ${id}`) : { ok: true, token }
+  }
+
   /** A domain's tokens, oldest first; ENOENT for an unknown domain. */
   list(
     domain: string,
@@ -119,6 +148,7 @@ export function tokenView(token: Token): TokenView {
     id: token.id,
     kind: token.kind,
     domain: token.kind === 'domain' ? token.domain : null,
+    role: token.kind === 'admin' ? token.role : null,
     label: token.label,
     createdAt: token.createdAt,
     expiresAt: token.expiresAt ?? null,

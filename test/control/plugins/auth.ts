@@ -1,5 +1,6 @@
 import t from 'tap'
 import { buildTestApp } from '../fixtures/build-app.js'
+import { ADMIN_ROLES, type AdminRole } from '../../../src/store/token-store.js'
 import { guardedRoutes, openRoutes } from '../fixtures/routes.js'
 
 void t.test('every route under /v1 refuses whoever has no valid admin token', async t => {
@@ -69,4 +70,84 @@ void t.test('a reason comes from the body or the header, is one line, and is aud
   const { status, body } = await call('POST', '/v1/domains', { name: 'e', reason: 'a\nb' })
   t.strictSame([status, body.code], [400, 'EINVAL'])
   t.equal(store.domains.get('e'), undefined)
+})
+
+/** The least role for each route that is no GET; every one of them has to be here. */
+const needed: Readonly<Record<string, AdminRole>> = {
+  'POST /v1/domains': 'policy-admin',
+  'PATCH /v1/domains/{name}': 'policy-admin',
+  'DELETE /v1/domains/{name}': 'policy-admin',
+  'POST /v1/domains/{name}/kick': 'operator',
+  'POST /v1/domains/{name}/tokens': 'policy-admin',
+  'POST /v1/tokens': 'root',
+  'DELETE /v1/tokens/{id}': 'root', // the one that is tried is an admin's
+  'POST /v1/rules': 'policy-admin',
+  'PATCH /v1/rules/{id}': 'policy-admin',
+  'DELETE /v1/rules/{id}': 'policy-admin',
+  'PUT /v1/policy': 'policy-admin',
+  'POST /v1/policy/confirm': 'policy-admin',
+  'POST /v1/policy/rollback': 'policy-admin',
+  'POST /v1/policy/plan': 'viewer',
+  'POST /v1/policy/explain': 'viewer',
+  'POST /v1/sets/{name}/elements': 'operator',
+  'DELETE /v1/sets/{name}/elements/{element}': 'operator',
+  'POST /v1/asks/{id}/grant': 'operator',
+  'POST /v1/asks/{id}/deny': 'operator',
+  'DELETE /v1/grants/{id}': 'operator',
+  'PUT /v1/audit-mode': 'policy-admin',
+}
+
+void t.test('each role may do what it may and nothing else, on every route', async t => {
+  const { call, store } = buildTestApp(t)
+  const changing = guardedRoutes.filter(([method]) => method !== 'GET')
+  t.strictSame(
+    changing.map(([method, path]) => `${method} ${path}`).toSorted(),
+    Object.keys(needed).toSorted(),
+  )
+  for (const [index, role] of ADMIN_ROLES.entries()) {
+    const issued = store.tokens.issueAdmin(role)
+    if (!issued.ok) throw new Error(issued.message)
+    for (const [method, path, url] of guardedRoutes) {
+      const least = needed[`${method} ${path}`] ?? 'viewer'
+      const { status, body } = await call(method, url, undefined, { token: issued.text })
+      if (index < ADMIN_ROLES.indexOf(least)) {
+        t.match(
+          { status, ...body },
+          { status: 403, code: 'EPERM', message: /needs the role/ },
+          `${role} ${method} ${path}`,
+        )
+      } else {
+        t.not(status, 403, `${role} ${method} ${url}`)
+      }
+    }
+  }
+})
+
+void t.test('what a body asks for may need more than the route', async t => {
+  const { call, store } = buildTestApp(t)
+  const issued = store.tokens.issueAdmin('policy-admin')
+  if (!issued.ok) throw new Error(issued.message)
+  const token = issued.text
+  const root = store.tokens.issueAdmin('root')
+  const id = root.ok ? root.token.id : 0
+  t.match(await call('DELETE', `/v1/tokens/${id}`, undefined, { token }), { status: 403 })
+  t.match(await call('PUT', '/v1/policy?tests=skip', { rules: [] }, { token }), { status: 403 })
+  t.match(await call('PUT', '/v1/policy', { rules: [] }, { token }), { status: 200 })
+  t.match((await call('GET', '/v1/whoami', undefined, { token })).body, {
+    token: { kind: 'admin', role: 'policy-admin' },
+  })
+  t.match(await call('DELETE', `/v1/tokens/${id}`), { status: 200 })
+})
+
+void t.test('a token of an admin is made by root, for a role and a time', async t => {
+  const { call } = buildTestApp(t)
+  const expiresAt = Date.now() + 60_000
+  const made = await call('POST', '/v1/tokens', { role: 'viewer', label: 'dash', expiresAt })
+  t.match(made, { status: 201, body: { token: { role: 'viewer', domain: null, expiresAt } } })
+  const token = made.body['text'] as string
+  t.equal((await call('GET', '/v1/rules', undefined, { token })).status, 200)
+  t.equal((await call('POST', '/v1/rules', undefined, { token })).status, 403)
+  const { tokens } = (await call('GET', '/v1/tokens')).body as unknown as { tokens: object[] }
+  t.match(tokens, [{ role: 'root' }, { role: 'viewer', label: 'dash' }])
+  t.equal((await call('POST', '/v1/tokens', { role: 'king' })).status, 400)
 })

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { StoreError } from '../../../src/store/store-error.js'
 import { buildTestApp, TestClient } from '../fixtures/build-app.js'
 
 const rules = [
@@ -8,9 +9,22 @@ const rules = [
 
 void t.test('the whole policy is taken, given out, and taken back unchanged', async t => {
   const { call, hypervisor, store } = buildTestApp(t)
-  t.strictSame((await call('GET', '/v1/policy')).body, { revision: 0, rules: [] })
+  t.strictSame((await call('GET', '/v1/policy')).body, {
+    revision: 0,
+    rules: [],
+    sets: {},
+    tags: {},
+    tests: [],
+  })
   const put = await call('PUT', '/v1/policy', { rules, reason: 'first' })
-  t.strictSame(put.body, { revision: 1, rules: 2 })
+  t.strictSame(put.body, {
+    revision: 1,
+    rules: 2,
+    added: 2,
+    changed: 0,
+    removed: 0,
+    deadline: null,
+  })
   t.equal(put.headers['etag'], '"1"')
   const got = await call('GET', '/v1/policy')
   t.equal(got.headers['etag'], '"1"')
@@ -77,7 +91,8 @@ void t.test('a document with one rule that can not be is refused as a whole', as
     [{ rules: [{ ...rules[1], replies: true }] }, 400, /rule 1: replies/],
     [{ rules: [{ action: 'accept' }] }, 400, /"rules.0.source" is missing/],
     [{ rules: {} }, 400, /"rules" in the body must be array/],
-    [{}, 400, /"rules" is missing/],
+    [{}, 400, /either documents or rules/],
+    [{ rules: [], documents: [] }, 400, /either documents or rules/],
   ] as const) {
     const answer = await call('PUT', '/v1/policy', body)
     t.equal(answer.status, status, JSON.stringify(body))
@@ -85,4 +100,166 @@ void t.test('a document with one rule that can not be is refused as a whole', as
   }
   t.equal(hypervisor.policy.revision, 0)
   t.equal(store.audit.list(1).length, 0)
+})
+
+void t.test('documents are kept as they were given, and refused with their places', async t => {
+  const { call, services } = buildTestApp(t)
+  const documents = [
+    { name: '10-a.yaml', text: '# why\nrules:\n  - { id: a, drop: "*:* -> b:1" }\n' },
+  ]
+  t.match((await call('PUT', '/v1/policy', { documents })).body, { revision: 1, rules: 1 })
+  t.strictSame((await call('GET', '/v1/policy?form=documents')).body, { revision: 1, documents })
+  t.match((await call('GET', '/v1/rules/a')).body, { file: '10-a.yaml', line: 3 })
+  const bad = [{ name: '10-a.yaml', text: 'rules:\n  - drop: nonsense\n' }]
+  t.match(await call('PUT', '/v1/policy', { documents: bad }), {
+    status: 400,
+    body: { details: [{ file: '10-a.yaml', line: 2, column: 11, message: String }] },
+  })
+  const failing = [
+    { name: 'a.yaml', text: 'rules: []\ntests:\n  - { from: "a:1", to: "b:1", expect: accept }\n' },
+  ]
+  t.match(await call('PUT', '/v1/policy', { documents: failing }), {
+    status: 400,
+    body: { message: /a\.yaml:3: .*default/, details: [{ file: 'a.yaml', line: 3 }] },
+  })
+  t.equal(services.revision(), 1)
+  const skipped = await call('PUT', '/v1/policy?tests=skip', { documents: failing })
+  t.equal(skipped.status, 200)
+  t.match(services.audit.list(1), [{ detail: { tests: 'skipped' } }])
+  const added = { action: 'drop', source: '*:*', destination: 'b:2' }
+  t.match(await call('POST', '/v1/rules', added), { status: 400 }, 'its tests fail still')
+  t.match(await call('POST', '/v1/rules?tests=skip', added), { status: 201 })
+})
+
+void t.test('revisions are listed, shown, and gone back to', async t => {
+  const { call, services } = buildTestApp(t)
+  await call('PUT', '/v1/policy', { rules, reason: 'first' })
+  await call('PUT', '/v1/policy', { rules: rules.slice(1) })
+  t.match((await call('GET', '/v1/policy/revisions')).body, {
+    revision: 2,
+    unconfirmed: null,
+    revisions: [
+      { revision: 2, rules: 1, author: /^token:/ },
+      { revision: 1, rules: 2, reason: 'first', hash: /^[0-9a-f]{64}$/ },
+    ],
+  })
+  t.match((await call('GET', '/v1/policy/revisions?before=2&limit=1')).body, {
+    revisions: [{ revision: 1 }],
+  })
+  t.match((await call('GET', '/v1/policy/revisions/1')).body, { revision: 1, rules: [{}, {}] })
+  t.equal((await call('GET', '/v1/policy/revisions/9')).status, 404)
+  t.match(await call('POST', '/v1/policy/rollback', { revision: 1, reason: 'back' }), {
+    status: 200,
+    body: { revision: 3, rules: 2, added: 1 },
+  })
+  t.match(services.audit.list(1), [
+    { action: 'policy.rollback', target: '1', revisionBefore: 2, revisionAfter: 3, reason: 'back' },
+  ])
+  t.equal((await call('POST', '/v1/policy/rollback', { revision: 9 })).status, 404)
+  const headers = { 'if-match': '"1"' }
+  t.match(await call('POST', '/v1/policy/rollback', { revision: 1 }, { headers }), {
+    status: 412,
+    body: {
+      details: [
+        { message: /^revision 3 by token:\d+: back$/ },
+        { message: /^revision 2 by token:\d+$/ },
+      ],
+    },
+  })
+})
+
+void t.test('what is not confirmed in time goes away by itself', async t => {
+  const { call, hypervisor, services } = buildTestApp(t)
+  await call('PUT', '/v1/policy', { rules })
+  const applied = await call('PUT', '/v1/policy?confirm=100ms', { rules: [] })
+  const deadline = applied.body['deadline'] as number
+  t.equal(hypervisor.policy.rules.length, 0)
+  t.match((await call('GET', '/v1/policy/revisions')).body, {
+    unconfirmed: { revision: 2, backTo: 1, deadline },
+  })
+  while (hypervisor.policy.revision === 2) await new Promise(setImmediate)
+  t.ok(Date.now() >= deadline)
+  t.equal(hypervisor.policy.rules.length, 2)
+  t.match(services.audit.list(1), [
+    { actor: 'daemon', action: 'policy.rollback', revisionBefore: 2, revisionAfter: 3 },
+  ])
+  t.equal((await call('POST', '/v1/policy/confirm')).status, 404)
+})
+
+void t.test('what is confirmed stays, and until then nothing else is changed', async t => {
+  const { call, services, hypervisor } = buildTestApp(t)
+  await call('PUT', '/v1/policy', { rules })
+  await call('PUT', '/v1/policy?confirm=10m', { rules: [] })
+  t.match(await call('POST', '/v1/rules', rules[0]), { status: 503, body: { code: 'EBUSY' } })
+  const headers = { 'if-match': '"1"' }
+  t.equal((await call('POST', '/v1/policy/confirm', {}, { headers })).status, 412)
+  t.match(await call('POST', '/v1/policy/confirm', { reason: 'good' }), { status: 200 })
+  t.match(services.audit.list(1), [{ action: 'policy.confirm', reason: 'good' }])
+  t.equal((await call('POST', '/v1/rules', rules[0])).status, 201)
+  await call('PUT', '/v1/policy?confirm=10m', { rules })
+  await call('POST', '/v1/policy/rollback', { revision: 0 })
+  t.strictSame([services.policy.unconfirmed(), hypervisor.policy.rules], [undefined, []])
+  for (const time of ['soon', '2h']) {
+    t.match(await call('PUT', `/v1/policy?confirm=${time}`, { rules }), {
+      status: 400,
+      body: { message: /^confirm: / },
+    })
+  }
+})
+
+void t.test('a store that fails leaves the policy as it was, and so does the thread', async t => {
+  const { call, store, hypervisor } = buildTestApp(t)
+  await call('PUT', '/v1/policy', { rules })
+  const counted = hypervisor.ruleCounters.size
+  const append = store.audit.append.bind(store.audit)
+  store.audit.append = () => {
+    throw new StoreError('full', 'no space')
+  }
+  t.match(await call('PUT', '/v1/policy', { rules: [{ ...rules[0], id: 'new' }] }), {
+    status: 507,
+    body: { code: 'ENOSPC' },
+  })
+  t.strictSame([hypervisor.policy.revision, store.policies.currentRevision()], [1, 1])
+  t.equal(hypervisor.ruleCounters.size, counted)
+  store.audit.append = append
+  t.match((await call('GET', '/v1/policy')).body, { revision: 1, rules: [{}, { id: 'mine' }] })
+  t.match((await call('POST', '/v1/rules', rules[0])).body, { revision: 2 })
+})
+
+void t.test('many edits at once are made one after the other, and each counts', async t => {
+  const { call, hypervisor } = buildTestApp(t)
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => call('POST', '/v1/rules', { ...rules[1], id: `e${i}` })),
+  )
+  t.strictSame(
+    answers.map(({ body }) => body.revision).toSorted((a, b) => Number(a) - Number(b)),
+    Array.from({ length: 20 }, (_, i) => i + 1),
+  )
+  t.equal(hypervisor.policy.rules.length, 20)
+  const [a, b] = await Promise.all(
+    [1, 2].map(() => call('PUT', '/v1/policy', { rules: [] }, { headers: { 'if-match': '"20"' } })),
+  )
+  t.strictSame(new Set([a!.status, b!.status]), new Set([200, 412]), 'one of two wins')
+})
+
+void t.test('a rule that expires ends by the clock for traffic that flows', async t => {
+  const { call, hypervisor, services } = buildTestApp(t)
+  for (const name of ['web', 'db']) await call('POST', '/v1/domains', { name })
+  new TestClient(hypervisor, 'db').bind(1)
+  const web = new TestClient(hypervisor, 'web')
+  web.bind(7)
+  await services.policy.warm()
+  const rule = { action: 'accept', source: 'web:*', destination: 'db:1', expires: '2s' }
+  const { rule: made } = (await call('POST', '/v1/rules', rule)).body as unknown as {
+    rule: { expires: number }
+  }
+  t.match(hypervisor.policy.rules, [{ expires: made.expires }])
+  const sent = web.send(7, 'db', 1)
+  t.equal(sent.ok, Date.now() < made.expires)
+  const code = (): string | undefined => {
+    const outcome = web.send(7, 'db', 1)
+    return outcome.ok ? undefined : outcome.code
+  }
+  while (code() !== 'EPERM') await new Promise(setImmediate)
+  t.ok(Date.now() >= made.expires)
 })

@@ -24,8 +24,8 @@ void t.test('a token is issued, works, is listed without its secret, and is revo
 
   const listed = await call('GET', '/v1/domains/web/tokens')
   t.match(listed.body, { tokens: [{ id: 2 }, { id: 3 }] })
-  t.notMatch(listed.text, text.split('_')[2])
-  t.notMatch((await call('GET', '/v1/audit')).text, text.split('_')[2])
+  t.notMatch(listed.text, text.split('_').slice(2).join('_'))
+  t.notMatch((await call('GET', '/v1/audit')).text, text.split('_').slice(2).join('_'))
 
   t.match((await call('DELETE', '/v1/tokens/2')).body, { revision: 0, token: { id: 2 } })
   t.match(store.tokens.authenticate(text), { ok: false, code: 'EKEYREVOKED' })

@@ -1,0 +1,230 @@
+import type { Command } from 'commander'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { formatPolicyDocument, mergeDocuments } from '../../policy/document.js'
+import { AdminClient } from '../admin-client.js'
+import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
+import { EXIT, failed, usage } from '../fail.js'
+import { column, note, printDone, printJson, printLine, printRows, time } from '../output.js'
+import { parseCount } from '../parse.js'
+import { diffLines, planLines } from '../plan-text.js'
+import { readPolicyFiles, withoutFolders } from '../policy-files.js'
+import { printable } from '../printable.js'
+import { policySuggestCommand } from './policy-suggest.js'
+import type {
+  Changed,
+  PolicyApplied,
+  PolicyDiff,
+  PolicyDocuments,
+  PolicyPlan,
+  RevisionList,
+} from '../rest.js'
+
+type Options = DaemonOptions & OutputOptions
+
+interface ChangeOptions extends Options {
+  readonly confirm?: string
+  readonly ifRevision?: string
+  readonly reason?: string
+  /** False for --no-tests. */
+  readonly tests?: boolean
+}
+
+/** The commands of `v4v policy` that look at the policy of a daemon, or change it. */
+export function livePolicyCommands(): Command[] {
+  return [show(), plan(), apply(), confirm(), history(), rollback(), policySuggestCommand()]
+}
+
+function show(): Command {
+  return adminCommand(
+    'show',
+    'print the policy in force, or that of a revision, as a policy file',
+    [
+      'v4v policy show > policy.yaml',
+      'v4v policy show --revision 7',
+      'v4v policy show --dir policy/',
+    ],
+  )
+    .option('--revision <n>', 'of this revision', parseCount)
+    .option('--dir <dir>', 'write the files there as they were given, comments and all')
+    .action(async (options: Options & { revision?: number; dir?: string }) => {
+      const client = await AdminClient.open(options)
+      const { revision, dir } = options
+      const path = revision === undefined ? '/v1/policy' : `/v1/policy/revisions/${revision}`
+      const policy = await client.get<PolicyDocuments>(`${path}?form=documents`)
+      if (dir !== undefined) {
+        for (const { name, text } of policy.documents) await writeFile(join(dir, name), text)
+        note(`revision ${policy.revision}: ${policy.documents.map(({ name }) => name).join(', ')}`)
+      } else if (options.output === 'json') {
+        printJson(policy)
+      } else {
+        process.stdout.write(oneDocument(policy))
+      }
+    })
+}
+
+function plan(): Command {
+  return adminCommand(
+    'plan',
+    'say what policy files would change: exit code 0 nothing, 2 something, 3 they are refused',
+    ['v4v policy plan policy/*.yaml', 'v4v policy plan policy/*.yaml --replay 24h -o json'],
+  )
+    .argument('<file...>', 'read as one policy, in the order of their names')
+    .option('--replay <time>', 'decide the flows of this time again; else those of the flow log')
+    .action(async (files: string[], options: Options & { replay?: string }) => {
+      const documents = withoutFolders(await readPolicyFiles(files))
+      const client = await AdminClient.open(options)
+      const { replay } = options
+      const query = replay === undefined ? '' : `?replay=${encodeURIComponent(replay)}`
+      const answer = await client.call<PolicyPlan>('POST', `/v1/policy/plan${query}`, { documents })
+      if (options.output === 'json') printJson(answer)
+      else for (const line of planLines(answer)) printLine(printable(line))
+      const codes = { none: EXIT.ok, changes: EXIT.usage, refused: EXIT.refused }
+      process.exitCode = codes[answer.status]
+    })
+}
+
+function apply(): Command {
+  return withChange(
+    adminCommand('apply', 'put policy files in force; a test in them that fails keeps them out', [
+      'v4v policy apply policy/*.yaml --reason "web may ask the cache"',
+      'v4v policy apply policy/*.yaml --confirm 30s && v4v policy confirm',
+    ]),
+  )
+    .argument('<file...>', 'read as one policy, in the order of their names')
+    .action(async (files: string[], options: ChangeOptions) => {
+      const documents = withoutFolders(await readPolicyFiles(files))
+      const client = await AdminClient.open(options)
+      const answer = await client.call<PolicyApplied>(
+        'PUT',
+        `/v1/policy${queryOf(options)}`,
+        { documents, ...(options.reason !== undefined && { reason: options.reason }) },
+        headersOf(options),
+      )
+      printDone(options.output, answer, appliedText(answer))
+    })
+}
+
+function confirm(): Command {
+  return adminCommand('confirm', 'keep the revision that would be rolled back otherwise', [
+    'v4v policy confirm',
+  ]).action(async (options: Options) => {
+    const client = await AdminClient.open(options)
+    const answer = await client.call<Changed>('POST', '/v1/policy/confirm', {})
+    printDone(options.output, answer, `revision ${answer.revision} stays`)
+  })
+}
+
+function history(): Command {
+  return adminCommand('history', 'list the revisions of the policy, the newest first', [
+    'v4v policy history --limit 10',
+  ])
+    .option('--limit <n>', 'how many, up to 1000', parseCount)
+    .action(async (options: Options & { limit?: number }) => {
+      const client = await AdminClient.open(options)
+      const query = options.limit === undefined ? '' : `?limit=${options.limit}`
+      const list = await client.get<RevisionList>(`/v1/policy/revisions${query}`)
+      if (options.output === 'json') {
+        printJson(list)
+        return
+      }
+      printRows(
+        'table',
+        list.revisions,
+        [
+          column('REVISION', r => r.revision, true),
+          column('AT', r => time(r.at)),
+          column('BY', r => r.author),
+          column('RULES', r => r.rules, true),
+          column('REASON', r => r.reason || '-'),
+        ],
+        'there is no revision: everything is rejected',
+      )
+      const { unconfirmed } = list
+      note(`revision ${list.revision} is in force`)
+      if (unconfirmed === null) return
+      const { revision, backTo, deadline } = unconfirmed
+      note(
+        `revision ${revision} waits for "v4v policy confirm" until ${time(deadline)}, else ${backTo} comes back`,
+      )
+    })
+}
+
+function rollback(): Command {
+  return withChange(
+    adminCommand('rollback', 'make what a revision said the next one', [
+      'v4v policy rollback 7 --reason "the new one locks out web"',
+    ]),
+  )
+    .argument('<revision>', 'see "v4v policy history"', parseCount)
+    .action(async (revision: number, options: ChangeOptions) => {
+      const client = await AdminClient.open(options)
+      const { reason } = options
+      const answer = await client.call<PolicyApplied>(
+        'POST',
+        `/v1/policy/rollback${queryOf(options)}`,
+        { revision, ...(reason !== undefined && { reason }) },
+        headersOf(options),
+      )
+      printDone(options.output, answer, `back to ${revision}: ${appliedText(answer)}`)
+    })
+}
+
+/** Prints what tells two revisions of a daemon's policy apart. */
+export async function printRevisionDiff(a: string, b: string, options: Options): Promise<void> {
+  const client = await AdminClient.open(options)
+  const diff = await client.get<PolicyDiff>(
+    `/v1/policy/diff?from=${revisionOf(a)}&to=${revisionOf(b)}`,
+  )
+  if (options.output === 'json') printJson(diff)
+  else for (const line of diffLines(diff)) printLine(printable(line))
+}
+
+function revisionOf(text: string): string {
+  if (/^[0-9]{1,15}$/.test(text)) return text
+  throw usage(`${JSON.stringify(text)} is not a revision`, 'see "v4v policy history"')
+}
+
+function withChange(command: Command): Command {
+  return command
+    .option('--confirm <time>', 'roll back unless "v4v policy confirm" is run in time, such as 30s')
+    .option('--if-revision <n>', 'only when this revision is in force', parseCount)
+    .option('--reason <text>', 'why, for the history and the audit log')
+    .option('--no-tests', 'also when a test of the policy fails; for root only')
+}
+
+function queryOf({ confirm, tests }: ChangeOptions): string {
+  const query = new URLSearchParams()
+  if (confirm !== undefined) query.set('confirm', confirm)
+  if (tests === false) query.set('tests', 'skip')
+  return query.size === 0 ? '' : `?${query.toString()}`
+}
+
+function headersOf({ ifRevision }: ChangeOptions): Record<string, string> {
+  return ifRevision === undefined ? {} : { 'if-match': `"${ifRevision}"` }
+}
+
+function appliedText({
+  revision,
+  rules,
+  added,
+  changed,
+  removed,
+  deadline,
+}: PolicyApplied): string {
+  const what = `${rules} rules, ${added} added, ${changed} changed, ${removed} removed`
+  const until = deadline === null ? '' : `; it goes away unless confirmed until ${time(deadline)}`
+  return `revision ${revision} is in force: ${what}${until}`
+}
+
+/** The documents as one that says the same; the only one there is stays as it was given. */
+function oneDocument({ revision, documents }: PolicyDocuments): string {
+  const [only, another] = documents
+  if (only !== undefined && another === undefined) return only.text
+  const merged = mergeDocuments(documents)
+  if (merged.ok) return formatPolicyDocument(merged)
+  throw failed(
+    `revision ${revision} of the daemon can't be read`,
+    'use the v4v of the same version as the daemon, or --dir',
+  )
+}

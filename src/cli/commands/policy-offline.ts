@@ -1,0 +1,116 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import type { Command } from 'commander'
+import { diffDecisions } from '../../policy/decision-diff.js'
+import { formatPolicyDocument } from '../../policy/document.js'
+import { formatSource } from '../../policy/fmt.js'
+import { formatProblem } from '../../policy/policy-problem.js'
+import { diffRules } from '../../policy/rule-diff.js'
+import { formatSchema } from '../../policy/schema.js'
+import { runTests } from '../../policy/test-run.js'
+import { command, withOutput, type OutputOptions } from '../command.js'
+import { EXIT } from '../fail.js'
+import { filesOf, readDomains, readPolicy, withDomains, type OfflineOptions } from '../offline.js'
+import { note, printJson, printLine } from '../output.js'
+import { diffLines } from '../plan-text.js'
+import { printable } from '../printable.js'
+import type { PolicyDiff } from '../rest.js'
+
+/** The commands of `v4v policy` that are about files alone. */
+export function offlineCommands(): Command[] {
+  return [test(), fmt(), schema()]
+}
+
+/** Prints what tells the policies of two files or folders apart. */
+export async function printFileDiff(
+  a: string,
+  b: string,
+  options: OutputOptions & OfflineOptions,
+): Promise<void> {
+  const [before, after] = [await readPolicy([a]), await readPolicy([b])]
+  const domains = (await readDomains(options)) ?? []
+  const rules = diffRules(before.rules, after.rules)
+  const decisions = diffDecisions(before, after, domains, Date.now())
+  const count = (list: readonly { kind: string }[], kind: string): number =>
+    list.filter(each => each.kind === kind).length
+  const isOther = (part: 'sets' | 'tags' | 'tests'): boolean =>
+    formatPolicyDocument({ rules: [], [part]: before[part] }) !==
+    formatPolicyDocument({ rules: [], [part]: after[part] })
+  const diff: PolicyDiff = {
+    rules: {
+      added: count(rules, 'added'),
+      removed: count(rules, 'removed'),
+      changed: count(rules, 'changed'),
+      moved: count(rules, 'moved'),
+      listed: rules,
+    },
+    setsChanged: isOther('sets'),
+    tagsChanged: isOther('tags'),
+    testsChanged: isOther('tests'),
+    decisions: {
+      admitted: count(decisions, 'admitted'),
+      refused: count(decisions, 'refused'),
+      changed: count(decisions, 'changed'),
+      listed: decisions,
+    },
+  }
+  if (options.output === 'json') printJson(diff)
+  else for (const line of diffLines(diff)) printLine(printable(line))
+  const isChanged = diff.setsChanged || diff.tagsChanged || diff.testsChanged
+  if (rules.length + decisions.length > 0 || isChanged) process.exitCode = EXIT.usage
+}
+
+function test(): Command {
+  const target = command('test', 'run the tests in policy files; exit code 3 if one fails', [
+    'v4v policy test policy/',
+    'v4v policy test policy/*.yaml --domains domains.json',
+  ])
+  return withOutput(withDomains(target))
+    .argument('<file...>', 'files or folders, read as one policy')
+    .action(async (paths: string[], options: OutputOptions & OfflineOptions) => {
+      const policy = await readPolicy(paths)
+      const domains = (await readDomains(options)) ?? []
+      const results = runTests(policy, policy.tests, domains, Date.now())
+      const failed = results.filter(({ ok }) => !ok)
+      if (options.output === 'json') {
+        printJson({ run: results.length, failed: failed.length, results })
+      } else {
+        for (const { test: each, message } of failed) {
+          const at = each.place === undefined ? '' : `${each.place.file}:${each.place.line}: `
+          note(printable(`${at}${message}`))
+        }
+        printLine(`${results.length} run, ${failed.length} failed`)
+      }
+      if (failed.length > 0) process.exitCode = EXIT.refused
+    })
+}
+
+function fmt(): Command {
+  return command('fmt', 'write policy files in the one form, comments and all', [
+    'v4v policy fmt policy/',
+    'v4v policy fmt --check policy/*.yaml',
+  ])
+    .argument('<file...>', 'files or folders')
+    .option('--check', 'change nothing; exit code 3 if a file would be changed')
+    .action(async (paths: string[], options: { check?: true }) => {
+      for (const path of (await Promise.all(paths.map(filesOf))).flat()) {
+        const text = await readFile(path, 'utf8')
+        const formatted = formatSource({ name: path, text })
+        if (!formatted.ok) {
+          for (const problem of formatted.problems) note(printable(formatProblem(problem)))
+          process.exitCode = EXIT.refused
+        } else if (formatted.text !== text) {
+          printLine(printable(path))
+          if (options.check === true) process.exitCode = EXIT.refused
+          else await writeFile(path, formatted.text)
+        }
+      }
+    })
+}
+
+function schema(): Command {
+  return command('schema', 'print the JSON Schema of policy files, for editors', [
+    'v4v policy schema > policy/schema.json',
+  ]).action(() => {
+    process.stdout.write(formatSchema())
+  })
+}

@@ -1,0 +1,97 @@
+import {
+  BODY_FORMAT,
+  decodePolicy,
+  EMPTY_POLICY,
+  encodePolicy,
+  type KeptPolicy,
+} from '../../store/policy-body.js'
+import { hashOf } from '../../store/revision-store.js'
+import type { Store } from '../../store/store.js'
+import { StoreError } from '../../store/store-error.js'
+import type { Clock } from '../../util/clock.js'
+
+/** Who makes a change that nobody asked for at that moment. */
+export const DAEMON = 'daemon'
+
+/** The policy that a daemon starts with. */
+export interface BootedPolicy {
+  /** 0 when there is none, or none that can be read. */
+  readonly revision: number
+  readonly policy: KeptPolicy
+  /** Why it is not the newest revision. */
+  readonly problem: string | undefined
+}
+
+/**
+ * Finds the policy to start with: the newest revision, or the newest one before it that is what was
+ * written, or none, with which everything is rejected. A revision that nobody confirmed in time is
+ * rolled back first.
+ */
+export function bootPolicy(store: Store, clock: Clock): BootedPolicy {
+  rollBackOverdue(store, clock)
+  return newestGood(store, store.policies.currentRevision())
+}
+
+/** The newest revision up to `from` that is what was written. */
+export function newestGood(store: Store, from: number): BootedPolicy {
+  let problem: string | undefined
+  for (let revision = from; revision > 0; revision--) {
+    const policy = readPolicy(store, revision)
+    if (policy === undefined) continue
+    if (typeof policy !== 'string') return { revision, policy, problem: told(problem, revision) }
+    problem ??= policy
+  }
+  return { revision: 0, policy: EMPTY_POLICY, problem: told(problem, 0) }
+}
+
+/** A revision's policy, a sentence that says why it can't be read, or undefined when it is gone. */
+export function readPolicy(store: Store, revision: number): KeptPolicy | string | undefined {
+  try {
+    const kept = store.policies.get(revision)
+    if (kept === undefined) return undefined
+    const policy = decodePolicy(kept.format, kept.body)
+    return typeof policy === 'string'
+      ? `the policy of revision ${revision} can't be read: ${policy}`
+      : policy
+  } catch (error) {
+    if (error instanceof StoreError && error.failure === 'corrupt') {
+      return `the policy of revision ${revision} does not fit its hash`
+    }
+    throw error
+  }
+}
+
+function told(problem: string | undefined, revision: number): string | undefined {
+  if (problem === undefined) return undefined
+  const instead = revision === 0 ? 'everything is rejected' : `revision ${revision} is in force`
+  return `${problem}; until a policy is applied, ${instead}`
+}
+
+// The daemon was not there when the time was up. What nobody confirmed is never gone back to, also
+// when the revision before it is damaged.
+function rollBackOverdue(store: Store, clock: Clock): void {
+  const waiting = store.policies.unconfirmed()
+  if (waiting === undefined || waiting.deadline > clock.now()) return
+  const good = newestGood(store, waiting.backTo)
+  const reason = `revision ${waiting.revision} was not confirmed in time`
+  store.transaction(() => {
+    const revisionBefore = store.policies.currentRevision()
+    const body = encodePolicy(good.policy)
+    const revisionAfter = store.policies.append({
+      author: DAEMON,
+      reason,
+      format: BODY_FORMAT,
+      rules: good.policy.rules.length,
+      body,
+      hash: hashOf(body),
+    })
+    store.audit.append({
+      actor: DAEMON,
+      action: 'policy.rollback',
+      target: String(good.revision),
+      revisionBefore,
+      revisionAfter,
+      reason,
+    })
+  })
+}

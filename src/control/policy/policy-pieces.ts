@@ -1,0 +1,75 @@
+import type { Action, Rule } from '../../policy/rule.js'
+
+/** Rules that travel between threads at a time: taking them in costs the other side about 1 ms. */
+export const PIECE_RULES_MAX = 250
+
+/** A stretch of the new table: rules that the old one has at `from`, or new ones. */
+export type Stretch =
+  | { readonly kind: 'kept'; readonly from: number; readonly count: number }
+  | { readonly kind: 'new'; readonly rules: readonly Rule[] }
+
+/** How a new table comes out of an old one. */
+export interface TableChange {
+  readonly stretches: readonly Stretch[]
+  /** Rules that are gone. */
+  readonly gone: readonly { readonly id: string; readonly action: Action }[]
+  /** Rules that are still there but say something else to do. */
+  readonly turned: readonly { readonly id: string; readonly from: Action; readonly to: Action }[]
+  /** How many rules are new, and how many kept their id but changed what they say. */
+  readonly added: number
+  readonly changed: number
+}
+
+/** Finds what of the old table is in the new one, so that only the rest has to travel. */
+export function changeOf(before: readonly Rule[], after: readonly Rule[]): TableChange {
+  const indexes = new Map(before.map((rule, index) => [rule.id, index]))
+  const stretches: Stretch[] = []
+  const turned: { id: string; from: Action; to: Action }[] = []
+  let added = 0
+  let changed = 0
+  let kept: { kind: 'kept'; from: number; count: number } | undefined
+  let fresh: Rule[] | undefined
+  for (const rule of after) {
+    const index = indexes.get(rule.id)
+    indexes.delete(rule.id)
+    const old = index === undefined ? undefined : before[index]!
+    if (index !== undefined && old !== undefined && isSame(old, rule)) {
+      fresh = undefined
+      if (kept !== undefined && kept.from + kept.count === index) {
+        kept.count++
+      } else {
+        kept = { kind: 'kept', from: index, count: 1 }
+        stretches.push(kept)
+      }
+      continue
+    }
+    if (old === undefined) added++
+    else changed++
+    if (old !== undefined && old.action !== rule.action) {
+      turned.push({ id: rule.id, from: old.action, to: rule.action })
+    }
+    kept = undefined
+    if (fresh === undefined || fresh.length >= PIECE_RULES_MAX) {
+      fresh = []
+      stretches.push({ kind: 'new', rules: fresh })
+    }
+    fresh.push(rule)
+  }
+  return { stretches, gone: goneOf(before, indexes), turned, added, changed }
+}
+
+function goneOf(
+  before: readonly Rule[],
+  indexes: ReadonlyMap<string, number>,
+): TableChange['gone'] {
+  return Array.from(indexes, ([id, index]) => ({ id, action: before[index]!.action }))
+}
+
+/** True when two plain values are the same field by field. */
+export function isSame(a: unknown, b: unknown): boolean {
+  if (a === b) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
+  const fields = Object.keys(a) as (keyof typeof a)[]
+  if (fields.length !== Object.keys(b).length) return false
+  return fields.every(field => field in b && isSame(a[field], b[field]))
+}

@@ -1,0 +1,416 @@
+import type { DomainId, MessageType } from '../../abi/addr.js'
+import { explain } from '../../policy/explain.js'
+import { lint } from '../../policy/lint.js'
+import { allReach, whatCan, whoCan } from '../../policy/reach.js'
+import type { SeenFlow } from '../../policy/seen-flow.js'
+import { suggest } from '../../policy/suggest.js'
+import { formatPolicyDocument } from '../../policy/document.js'
+import { readFlows } from '../../store/flow-store.js'
+import type { PortRange } from '../../policy/selector.js'
+import { parseSetElement } from '../../policy/set-element.js'
+import type { Subject } from '../../policy/subject.js'
+import type { SetElement as KeptElement } from '../../store/set-store.js'
+import { refuse, type Refusal } from '../../store/refusal.js'
+import { hashOf } from '../../store/revision-store.js'
+import {
+  BODY_FORMAT,
+  decodePolicy,
+  EMPTY_POLICY,
+  encodePolicy,
+  type KeptPolicy,
+} from '../../store/policy-body.js'
+import { assert } from '../../util/assert.js'
+import type { RuleDocument } from '../schemas/rule.js'
+import { insertRule, removeRule, replacePolicy, updateRule, type Edited } from './policy-edit.js'
+import { changeOf, isSame, type Stretch, type TableChange } from './policy-pieces.js'
+import { readPolicyRequest, type DetailedRefusal } from './policy-request.js'
+import { documentsOf, policyJson } from './policy-json.js'
+import {
+  diffOf,
+  LISTED_MAX,
+  planOf,
+  refuseFailing,
+  testReport,
+  type Surroundings,
+} from './policy-plan.js'
+import { readRule, type RulePatchJson } from './rule-json.js'
+
+/** A revision's body as it is kept. */
+export interface Body {
+  readonly format: number
+  readonly body: Uint8Array
+}
+
+/** The body of a revision. */
+export interface KeptBody extends Body {
+  readonly revision: number
+}
+
+/** What is to be done with the policy in force. */
+export type PolicyEdit =
+  /** The body of a request for a whole policy. */
+  | { readonly kind: 'request'; readonly bytes: Uint8Array }
+  | {
+      readonly kind: 'insert'
+      readonly rule: RuleDocument
+      readonly position?: number | undefined
+    }
+  | {
+      readonly kind: 'update'
+      readonly id: string
+      readonly patch: RulePatchJson
+      readonly position?: number | undefined
+    }
+  | { readonly kind: 'remove'; readonly id: string }
+  /** Back to what a revision said. */
+  | ({ readonly kind: 'restore' } & Body)
+
+/** A domain as the policy has to know it. */
+export interface KnownDomain {
+  readonly name: string
+  readonly id: DomainId
+  readonly tags: readonly string[]
+}
+
+/** What the thread has to know before it is asked anything. */
+export interface Setting {
+  /** The policy in force; none for the empty one. */
+  readonly inForce: Body | undefined
+  /** Its revision. */
+  readonly revision: number
+  readonly lastRuleNumber: number
+  readonly rulesMax: number
+}
+
+/** Flows that were written down, from a time on. */
+export interface Past {
+  /** The file. */
+  readonly path: string
+  /** Milliseconds since the Unix epoch. */
+  readonly since: number
+}
+
+/** How an edit is to be made. */
+export interface PrepareOptions {
+  /** Milliseconds since the Unix epoch. */
+  readonly now: number
+  /** Make it also when a test fails. */
+  readonly skipTests: boolean
+}
+
+/** A policy that is ready to be stored and put in force. */
+export interface Prepared {
+  readonly ok: true
+  /** As a request for a whole policy gave them. */
+  readonly ifRevision: number | undefined
+  readonly reason: string | undefined
+  /** The rule that was edited, where it was one. */
+  readonly id: string | undefined
+  readonly format: number
+  readonly body: Uint8Array
+  readonly hash: Uint8Array
+  readonly lastRuleNumber: number
+  readonly rules: number
+  /** How the table comes out of the one in force; new rules are to be asked for by `piece`. */
+  readonly stretches: readonly (
+    Extract<Stretch, { readonly kind: 'kept' }> | { readonly kind: 'new'; readonly piece: number }
+  )[]
+  /** The sets and tags, where they are others than those in force. */
+  readonly sets: KeptPolicy['sets'] | undefined
+  readonly tags: KeptPolicy['tags'] | undefined
+  readonly gone: TableChange['gone']
+  readonly turned: TableChange['turned']
+  readonly added: number
+  readonly changed: number
+}
+
+/** A datagram that is asked about. */
+export interface Asked {
+  readonly source: string
+  readonly sourcePort: number
+  readonly destination: string
+  readonly destinationPort: number
+  readonly type: MessageType
+}
+
+/** Revisions that are kept unpacked. */
+const UNPACKED_MAX = 4
+
+type PrepareRefusal = Refusal<'ENOENT' | 'EINVAL' | 'EEXIST' | 'ENOSPC'> | DetailedRefusal
+
+/**
+ * The work on policies that takes long, and therefore is done in a thread of its own: reading,
+ * checking, testing, comparing, packing. It knows the policy in force, and one candidate to follow
+ * it.
+ */
+export class PolicyTasks {
+  readonly #rulesMax: number
+  readonly #domains = new Map<string, KnownDomain>()
+  readonly #unpacked = new Map<number, KeptPolicy>()
+  #inForce: KeptPolicy
+  #revision: number
+  #lastRuleNumber: number
+  #candidate:
+    { policy: KeptPolicy; lastRuleNumber: number; stretches: readonly Stretch[] } | undefined
+
+  constructor({ inForce, revision, lastRuleNumber, rulesMax }: Setting) {
+    this.#revision = revision
+    this.#rulesMax = rulesMax
+    this.#lastRuleNumber = lastRuleNumber
+    this.#inForce = inForce === undefined ? EMPTY_POLICY : unpacked(inForce)
+  }
+
+  /** Notes domains that are new or have changed. */
+  setDomains(domains: readonly KnownDomain[]): void {
+    for (const domain of domains) this.#domains.set(domain.name, domain)
+  }
+
+  /** Forgets a domain that was removed. */
+  dropDomain(name: string): void {
+    this.#domains.delete(name)
+  }
+
+  /**
+   * The policy in force, or that of another revision, as JSON that `PUT` takes back.
+   * @param asDocuments as they were given, or one that is written from the rules.
+   */
+  view(asDocuments: boolean, of?: KeptBody): { revision: number; json: string } {
+    const policy = of === undefined ? this.#inForce : unpacked(of)
+    const revision = of?.revision ?? this.#revision
+    const said = asDocuments ? { documents: documentsOf(policy) } : policyJson(policy)
+    return { revision, json: JSON.stringify({ revision, ...said }) }
+  }
+
+  /**
+   * What would become of an edit of a policy, as JSON.
+   * @param of what is to be edited.
+   * @param live what was put into its sets by hand.
+   */
+  plan(
+    edit: PolicyEdit,
+    of: KeptBody,
+    live: readonly KeptElement[],
+    flows: readonly SeenFlow[] | Past,
+    now: number,
+  ): { readonly ok: true; readonly json: string } | PrepareRefusal {
+    const before = this.#kept(of)
+    const made = this.#make(edit, before, now)
+    if (!made.ok) return made
+    const around = this.#surroundings(now)
+    const [old, young] = [withLive(before, live), withLive(made.policy, live)]
+    const seen = 'path' in flows ? readFlows(flows.path, flows.since) : flows
+    return { ok: true, json: JSON.stringify(planOf(of.revision, old, young, seen, around)) }
+  }
+
+  /** A draft of a policy that lets through what was let through, as JSON. */
+  suggest({ path, since }: Past): string {
+    let flows = 0
+    const counted = function* (): Generator<SeenFlow> {
+      for (const flow of readFlows(path, since)) {
+        flows++
+        yield flow
+      }
+    }
+    const { rules, tests } = suggest(counted())
+    const document = formatPolicyDocument({ rules, tests })
+    return JSON.stringify({ flows, rules: rules.length, tests: tests.length, document })
+  }
+
+  /** What tells two revisions apart, as JSON. */
+  diff(from: KeptBody, to: KeptBody, now: number): string {
+    const diff = diffOf(this.#kept(from), this.#kept(to), this.#surroundings(now))
+    return JSON.stringify({ from: from.revision, to: to.revision, ...diff })
+  }
+
+  /** How a revision comes to its verdict about a datagram, as JSON. */
+  explain(of: KeptBody, live: readonly KeptElement[], asked: Asked, now: number): string {
+    const { source, sourcePort, destination, destinationPort, type } = asked
+    const tuple = {
+      source: this.#subjectOf(source),
+      sourcePort,
+      destination: this.#subjectOf(destination),
+      destinationPort,
+      type,
+    }
+    const explanation = explain(withLive(this.#kept(of), live), tuple, now)
+    return JSON.stringify({ revision: of.revision, ...explanation })
+  }
+
+  /** Who can send to a domain, or whom it can send to, as JSON. */
+  reach(
+    way: 'who-can' | 'what-can',
+    of: KeptBody,
+    live: readonly KeptElement[],
+    name: string,
+    ports: PortRange,
+    now: number,
+  ): string {
+    const find = way === 'who-can' ? whoCan : whatCan
+    const { domains } = this.#surroundings(now)
+    const end = { subject: this.#subjectOf(name), ports }
+    const reach = find(withLive(this.#kept(of), live), domains, end, now)
+    return JSON.stringify({ revision: of.revision, ...listed('reach', reach) })
+  }
+
+  /** Everything that a revision lets through, as JSON. */
+  graph(of: KeptBody, live: readonly KeptElement[], now: number): string {
+    const { domains } = this.#surroundings(now)
+    const reach = allReach(withLive(this.#kept(of), live), domains, now)
+    return JSON.stringify({ revision: of.revision, ...listed('reach', reach) })
+  }
+
+  /** What is probably not meant in a revision, as JSON. */
+  lint(
+    of: KeptBody,
+    live: readonly KeptElement[],
+    hits: ReadonlyMap<string, number> | undefined,
+    now: number,
+  ): string {
+    const { domains } = this.#surroundings(now)
+    const findings = lint(withLive(this.#kept(of), live), { domains, now, hits })
+    return JSON.stringify({ revision: of.revision, ...listed('findings', findings) })
+  }
+
+  /** Makes an edit of the policy in force into a candidate. */
+  prepare(edit: PolicyEdit, options: PrepareOptions): Prepared | PrepareRefusal {
+    this.#candidate = undefined
+    const made = this.#make(edit, this.#inForce, options.now)
+    if (!made.ok) return made
+    const { policy, lastRuleNumber } = made
+    if (!options.skipTests) {
+      const refusal = refuseFailing(testReport(policy, this.#surroundings(options.now)))
+      if (refusal !== undefined) return refusal
+    }
+    const change = changeOf(this.#inForce.rules, policy.rules)
+    this.#candidate = { policy, lastRuleNumber, stretches: change.stretches }
+    const body = encodePolicy(policy)
+    return {
+      ok: true,
+      ifRevision: made.ifRevision,
+      reason: made.reason,
+      id: made.id,
+      format: BODY_FORMAT,
+      body,
+      hash: hashOf(body),
+      lastRuleNumber,
+      rules: policy.rules.length,
+      stretches: change.stretches.map((stretch, piece) =>
+        stretch.kind === 'kept' ? stretch : { kind: 'new', piece },
+      ),
+      sets: isSame(policy.sets, this.#inForce.sets) ? undefined : policy.sets,
+      tags: isSame(policy.tags, this.#inForce.tags) ? undefined : policy.tags,
+      gone: change.gone,
+      turned: change.turned,
+      added: change.added,
+      changed: change.changed,
+    }
+  }
+
+  /** The new rules of one stretch of the candidate. */
+  piece(index: number): Extract<Stretch, { kind: 'new' }>['rules'] {
+    const stretch = this.#candidate?.stretches[index]
+    assert(stretch?.kind === 'new', 'a piece is of the candidate')
+    return stretch.rules
+  }
+
+  /** The candidate is in force now, as this revision. */
+  adopt(revision: number): void {
+    if (this.#candidate === undefined) return
+    this.#revision = revision
+    this.#inForce = this.#candidate.policy
+    this.#lastRuleNumber = this.#candidate.lastRuleNumber
+    this.#candidate = undefined
+  }
+
+  /** The candidate will not come into force. */
+  discard(): void {
+    this.#candidate = undefined
+  }
+
+  #make(
+    edit: PolicyEdit,
+    before: KeptPolicy,
+    now: number,
+  ): (Edited & { ifRevision?: number | undefined; reason?: string | undefined }) | PrepareRefusal {
+    const context = {
+      nameOf: (id: DomainId) => this.#nameOf(id),
+      now,
+      rulesMax: this.#rulesMax,
+      lastRuleNumber: this.#lastRuleNumber,
+    }
+    switch (edit.kind) {
+      case 'request': {
+        const request = readPolicyRequest(edit.bytes, context)
+        if (!request.ok) return request
+        const { ifRevision, reason } = request
+        const replaced = replacePolicy(request.policy, context)
+        return replaced.ok ? { ...replaced, ifRevision, reason } : replaced
+      }
+      case 'insert': {
+        const rule = readRule(edit.rule, context)
+        if (typeof rule === 'string') return refuse('EINVAL', rule)
+        return insertRule(before, rule, edit.position, context)
+      }
+      case 'update':
+        return updateRule(before, edit.id, edit.patch, edit.position, context)
+      case 'remove':
+        return removeRule(before, edit.id, context)
+      case 'restore': {
+        const policy = decodePolicy(edit.format, edit.body)
+        if (typeof policy === 'string') {
+          return refuse('EINVAL', `the policy of that revision can't be read: ${policy}`)
+        }
+        return { ok: true, policy, lastRuleNumber: this.#lastRuleNumber }
+      }
+    }
+  }
+
+  // What a revision says never changes, so that it has to be unpacked only once.
+  #kept(of: KeptBody): KeptPolicy {
+    let policy = this.#unpacked.get(of.revision)
+    if (policy === undefined) {
+      policy = unpacked(of)
+      if (this.#unpacked.size >= UNPACKED_MAX) this.#unpacked.clear()
+      this.#unpacked.set(of.revision, policy)
+    }
+    return policy
+  }
+
+  #surroundings(now: number): Surroundings {
+    return { domains: [...this.#domains.values()], now }
+  }
+
+  #subjectOf(name: string): Subject {
+    return this.#domains.get(name) ?? { name, tags: [] }
+  }
+
+  #nameOf(id: DomainId): string | undefined {
+    for (const domain of this.#domains.values()) if (domain.id === id) return domain.name
+    return undefined
+  }
+}
+
+function unpacked({ format, body }: Body): KeptPolicy {
+  const policy = decodePolicy(format, body)
+  if (typeof policy === 'string') throw new Error(`the policy in force can't be read: ${policy}`)
+  return policy
+}
+
+/** A policy with what was put into its sets by hand. */
+function withLive(policy: KeptPolicy, live: readonly KeptElement[]): KeptPolicy {
+  if (live.length === 0) return policy
+  const sets = policy.sets.map(set => {
+    const elements = live.flatMap(each => {
+      if (each.set !== set.name) return []
+      const element = parseSetElement(each.element)
+      if (typeof element === 'string') return []
+      return { ...element, ...(each.expiresAt !== undefined && { expires: each.expiresAt }) }
+    })
+    return elements.length === 0 ? set : { ...set, elements: [...set.elements, ...elements] }
+  })
+  return { ...policy, sets }
+}
+
+function listed(name: string, all: readonly object[]): object {
+  return { total: all.length, [name]: all.slice(0, LISTED_MAX) }
+}

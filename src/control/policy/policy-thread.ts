@@ -1,0 +1,150 @@
+import { Worker } from 'node:worker_threads'
+import type { KnownDomain, PolicyTasks, Setting } from './policy-tasks.js'
+
+/** What the thread can be asked to do. */
+export type TaskName = Exclude<keyof PolicyTasks, 'constructor'>
+export type TaskParams<Name extends TaskName> = Parameters<PolicyTasks[Name]>
+export type TaskResult<Name extends TaskName> = ReturnType<PolicyTasks[Name]>
+
+/** A request to the thread. */
+export interface ThreadRequest {
+  readonly seq: number
+  readonly task: TaskName
+  readonly params: readonly unknown[]
+}
+
+/** Its answer. */
+export type ThreadAnswer = { readonly seq: number } & (
+  { readonly result: unknown } | { readonly error: string }
+)
+
+/** The thread ended before it answered; the next request starts another one. */
+export class ThreadEnded extends Error {
+  override readonly name = 'ThreadEnded'
+}
+
+interface Waiting {
+  readonly resolve: (result: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
+/** Domains that are told to the thread at a time. */
+const DOMAINS_STEP = 500
+/** A document that makes the thread need more than this ends it, and not the daemon. */
+const HEAP_MB_MAX = 1_024
+
+/**
+ * The daemon's side of the thread that works on policies. The thread is started when it is first
+ * needed, and again after it ended for whatever reason.
+ */
+export class PolicyThread {
+  readonly #setting: () => Setting
+  readonly #domains: () => Iterable<KnownDomain>
+  readonly #waiting = new Map<number, Waiting>()
+  #worker: Promise<Worker> | undefined
+  #lastSeq = 0
+  #isClosed = false
+
+  /**
+   * @param setting what a new thread has to know: the policy in force by then.
+   * @param domains all domains by then.
+   */
+  constructor(setting: () => Setting, domains: () => Iterable<KnownDomain>) {
+    this.#setting = setting
+    this.#domains = domains
+  }
+
+  /** Starts the thread, so that the first request does not wait for that. */
+  async warm(): Promise<void> {
+    await this.#running()
+  }
+
+  /**
+   * Has a task done.
+   * @throws ThreadEnded
+   */
+  async call<Name extends TaskName>(
+    task: Name,
+    ...params: TaskParams<Name>
+  ): Promise<TaskResult<Name>> {
+    const worker = await this.#running()
+    return (await this.#ask(worker, task, params)) as TaskResult<Name>
+  }
+
+  /** Tells the thread, where there is one, of a domain that is new, has changed, or is gone. */
+  noteDomain(name: string, domain: KnownDomain | undefined): void {
+    if (this.#worker === undefined) return
+    const told =
+      domain === undefined ? this.call('dropDomain', name) : this.call('setDomains', [domain])
+    // A thread that has ended knows no domains; the next one is told all of them.
+    told.catch(() => undefined)
+  }
+
+  /** Ends the thread with all that it was asked; the next request starts another one. */
+  async restart(): Promise<void> {
+    const worker = await this.#worker?.catch(() => undefined)
+    await worker?.terminate()
+  }
+
+  /** Ends the thread for good. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.restart()
+  }
+
+  #running(): Promise<Worker> {
+    this.#worker ??= this.#start().catch((error: unknown) => {
+      this.#worker = undefined
+      throw error
+    })
+    return this.#worker
+  }
+
+  async #start(): Promise<Worker> {
+    if (this.#isClosed) throw new ThreadEnded('the daemon is going down')
+    const worker = new Worker(new URL('policy-worker.js', import.meta.url), {
+      workerData: this.#setting(),
+      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB_MAX },
+    })
+    let failure = 'it ended'
+    worker.on('message', (answer: ThreadAnswer) => this.#answered(worker, answer))
+    worker.on('error', (error: Error) => (failure = error.message))
+    worker.on('exit', () => this.#ended(failure))
+    worker.unref()
+    let step: KnownDomain[] = []
+    for (const { name, id, tags } of this.#domains()) {
+      step.push({ name, id, tags })
+      if (step.length < DOMAINS_STEP) continue
+      await this.#ask(worker, 'setDomains', [step])
+      step = []
+    }
+    await this.#ask(worker, 'setDomains', [step])
+    return worker
+  }
+
+  #ask(worker: Worker, task: TaskName, params: readonly unknown[]): Promise<unknown> {
+    const seq = ++this.#lastSeq
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(seq, { resolve, reject })
+      worker.ref()
+      worker.postMessage({ seq, task, params } satisfies ThreadRequest)
+    })
+  }
+
+  #answered(worker: Worker, answer: ThreadAnswer): void {
+    const waiting = this.#waiting.get(answer.seq)
+    this.#waiting.delete(answer.seq)
+    if (this.#waiting.size === 0) worker.unref()
+    if ('error' in answer) waiting?.reject(new Error(answer.error))
+    else waiting?.resolve(answer.result)
+  }
+
+  #ended(why: string): void {
+    this.#worker = undefined
+    const waiting = [...this.#waiting.values()]
+    this.#waiting.clear()
+    for (const { reject } of waiting) {
+      reject(new ThreadEnded(`the thread that works on policies ended: ${why}`))
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import type { FastifyReply } from 'fastify'
+import type { Static } from 'typebox'
+import { parseEndpoint, type Endpoint } from '../../abi/addr.js'
+import { ALL_PORTS, parseSelector, type NameSelector } from '../../policy/selector.js'
+import type { ControlApp } from '../app.js'
+import { accepted, Refused } from '../refused.js'
+import {
+  DiffQuery,
+  DiffView,
+  ExplainRequest,
+  ExplanationView,
+  LintView,
+  PlanQuery,
+  PlanView,
+  ReachQuery,
+  ReachView,
+  RevisionQuery,
+} from '../schemas/inquiry.js'
+import { PolicyRequest } from '../schemas/policy.js'
+import type { Services } from '../services.js'
+import { readBack } from './history.js'
+import { bodyUnseen, bytesOf, jsonText, POLICY_BODY_FACTOR, takeBytes } from './policy.js'
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+
+/** Questions about the policy. They change nothing, so a viewer may ask them. */
+export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services): void {
+  app.post(
+    '/policy/explain',
+    {
+      config: { role: 'viewer' },
+      schema: {
+        summary: 'How the policy comes to its verdict about a datagram.',
+        body: ExplainRequest,
+        response: jsonText(ExplanationView),
+      },
+    },
+    async (request, reply) => {
+      const { from, to, type = 'dgram', revision } = request.body
+      const [source, destination] = [endOf('from', from), endOf('to', to)]
+      const asked = {
+        source: source.domain,
+        sourcePort: source.port,
+        destination: destination.domain,
+        destinationPort: destination.port,
+        type,
+      }
+      return send(reply, accepted(await inquiries.explain(asked, revision)).json)
+    },
+  )
+
+  for (const way of ['who-can', 'what-can'] as const) {
+    app.get(
+      `/policy/${way}`,
+      {
+        schema: {
+          summary:
+            way === 'who-can'
+              ? 'Who can send to a domain, on which ports and by which rule.'
+              : 'Whom a domain can send to, on which ports and by which rule.',
+          querystring: ReachQuery,
+          response: jsonText(ReachView),
+        },
+      },
+      async (request, reply) => {
+        const { domain, revision } = request.query
+        const { name, ports } = endsOf(domain)
+        return send(reply, accepted(await inquiries.reach(way, name, ports, revision)).json)
+      },
+    )
+  }
+
+  app.get(
+    '/policy/graph',
+    {
+      schema: {
+        summary: 'Everything that the policy lets through.',
+        querystring: RevisionQuery,
+        response: jsonText(ReachView),
+      },
+    },
+    async (request, reply) =>
+      send(reply, accepted(await inquiries.graph(request.query.revision)).json),
+  )
+
+  app.get(
+    '/policy/lint',
+    {
+      schema: {
+        summary: 'What is probably not meant; of the policy in force also what was never hit.',
+        querystring: RevisionQuery,
+        response: jsonText(LintView),
+      },
+    },
+    async (request, reply) =>
+      send(reply, accepted(await inquiries.lint(request.query.revision)).json),
+  )
+
+  app.get(
+    '/policy/diff',
+    {
+      schema: {
+        summary: 'What tells two revisions apart, by rule and by decision.',
+        querystring: DiffQuery,
+        response: jsonText(DiffView),
+      },
+    },
+    async (request, reply) => {
+      const { from, to } = request.query
+      return send(reply, accepted(await inquiries.diff(from, to)).json)
+    },
+  )
+
+  app.register((whole, _options, done) => {
+    takeBytes(whole)
+    whole.post(
+      '/policy/plan',
+      {
+        config: { role: 'viewer' },
+        bodyLimit: POLICY_BODY_FACTOR * limits.requestBytesMax,
+        validatorCompiler: bodyUnseen,
+        schema: {
+          summary:
+            'What a policy would change: its tests, lint, rules, decisions, and flows seen lately.',
+          querystring: PlanQuery,
+          body: PolicyRequest,
+          response: jsonText(PlanView),
+        },
+      },
+      async (request, reply) => {
+        const { replay } = request.query as Static<typeof PlanQuery>
+        const back = replay === undefined ? undefined : readBack(replay)
+        return send(reply, accepted(await inquiries.plan(bytesOf(request), back)).json)
+      },
+    )
+    done()
+  })
+}
+
+function send(reply: FastifyReply, json: string): FastifyReply {
+  return reply.type(JSON_TYPE).send(json)
+}
+
+function endOf(field: string, text: string): Endpoint {
+  const end = parseEndpoint(text)
+  if (typeof end === 'string') throw new Refused('EINVAL', `${field}: ${end}`)
+  return end
+}
+
+function endsOf(text: string): Pick<NameSelector, 'name' | 'ports'> {
+  const ends = parseSelector(text.includes(':') ? text : `${text}:*`)
+  if (typeof ends === 'string') throw new Refused('EINVAL', `domain: ${ends}`)
+  if (ends.kind === 'name') return { name: ends.name, ports: ends.ports ?? ALL_PORTS }
+  throw new Refused('EINVAL', 'domain: it is the name of one domain, such as web or web:80')
+}

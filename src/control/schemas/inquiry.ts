@@ -1,0 +1,142 @@
+import Type, { type Static } from 'typebox'
+import { MESSAGE_TYPES, type MessageType } from '../../abi/addr.js'
+import { ACTIONS } from '../../policy/rule.js'
+import { Count, Revision } from './common.js'
+
+const END_CHARS_MAX = 128
+const types = Object.keys(MESSAGE_TYPES) as MessageType[]
+
+const End = Type.String({
+  minLength: 1,
+  maxLength: END_CHARS_MAX,
+  description: 'a domain and its port, such as web:80',
+})
+const Ends = Type.String({
+  minLength: 1,
+  maxLength: END_CHARS_MAX,
+  description: 'a domain, with or without ports, such as web, web:80 or web:80-89',
+})
+const AtRevision = Type.Optional(
+  Type.Integer({
+    minimum: 0,
+    maximum: Number.MAX_SAFE_INTEGER,
+    description: 'of this revision; the one in force if left out',
+  }),
+)
+const PortRange = Type.Object({ min: Type.Integer(), max: Type.Integer() })
+const Place = Type.Object({ file: Type.String(), line: Type.Integer() })
+const ExplainedRule = Type.Object({
+  id: Type.String(),
+  position: Type.Integer(),
+  text: Type.String(),
+  place: Type.Optional(Place),
+  why: Type.Optional(Type.String()),
+})
+const Labels = Type.Array(Type.String(), {
+  description: 'names of domains, tag:x for one of which only that is known, * for any other',
+})
+
+export const RevisionQuery = Type.Object({ revision: AtRevision }, { additionalProperties: false })
+
+export const ExplainRequest = Type.Object(
+  {
+    from: End,
+    to: End,
+    type: Type.Optional(Type.Enum(types)),
+    revision: AtRevision,
+  },
+  { additionalProperties: false },
+)
+export type ExplainRequest = Static<typeof ExplainRequest>
+
+export const ExplanationView = Type.Object({
+  revision: Revision,
+  action: Type.Enum([...ACTIONS]),
+  decidedBy: Type.String({ description: 'id of the rule, or default' }),
+  rule: Type.Union([ExplainedRule, Type.Null()]),
+  maxBytes: Type.Optional(Type.Integer()),
+  walk: Type.Array(ExplainedRule, {
+    description: 'the rules in front, and why each did not match',
+  }),
+  shadows: Type.Array(ExplainedRule, { description: 'later rules that would have matched' }),
+})
+
+export const ReachQuery = Type.Object(
+  { domain: Ends, revision: AtRevision },
+  { additionalProperties: false },
+)
+export const ReachView = Type.Object({
+  revision: Revision,
+  total: Count,
+  reach: Type.Array(
+    Type.Object({
+      from: Labels,
+      sourcePorts: PortRange,
+      to: Labels,
+      destinationPorts: PortRange,
+      type: Type.String(),
+      action: Type.Enum([...ACTIONS]),
+      rule: Type.String(),
+    }),
+  ),
+})
+
+export const DiffQuery = Type.Object(
+  { from: Type.Integer({ minimum: 0 }), to: Type.Integer({ minimum: 0 }) },
+  { additionalProperties: false },
+)
+
+const diffFields = {
+  rules: Type.Object({
+    added: Count,
+    removed: Count,
+    changed: Count,
+    moved: Count,
+    listed: Type.Array(Type.Unknown()),
+  }),
+  setsChanged: Type.Boolean(),
+  tagsChanged: Type.Boolean(),
+  testsChanged: Type.Boolean(),
+  decisions: Type.Object({
+    admitted: Count,
+    refused: Count,
+    changed: Count,
+    listed: Type.Array(Type.Unknown()),
+  }),
+}
+export const DiffView = Type.Object({ from: Revision, to: Revision, ...diffFields })
+
+export const PlanQuery = Type.Object(
+  {
+    replay: Type.Optional(
+      Type.String({
+        maxLength: 12,
+        description: 'how far back flows are decided again, such as 24h; the flow log if left out',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export const PlanView = Type.Object({
+  status: Type.Enum(['none', 'changes', 'refused']),
+  revision: Revision,
+  tests: Type.Object({ run: Count, failed: Count, failures: Type.Array(Type.Unknown()) }),
+  lint: Type.Object({ findings: Count, listed: Type.Array(Type.Unknown()) }),
+  ...diffFields,
+  flows: Type.Unknown({ description: 'the flows seen lately that would be decided otherwise' }),
+})
+
+export const LintView = Type.Object({
+  revision: Revision,
+  total: Count,
+  findings: Type.Array(
+    Type.Object({
+      code: Type.String(),
+      severity: Type.Enum(['error', 'warning', 'note']),
+      about: Type.String(),
+      place: Type.Optional(Place),
+      message: Type.String(),
+    }),
+  ),
+})

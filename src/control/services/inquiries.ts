@@ -1,0 +1,204 @@
+import { messageTypeOf } from '../../abi/addr.js'
+import type { Hypervisor } from '../../hypervisor/hypervisor.js'
+import { DEFAULT_ID } from '../../policy/rule.js'
+import type { SeenFlow } from '../../policy/seen-flow.js'
+import type { PortRange } from '../../policy/selector.js'
+import { refuse, type Refusal } from '../../store/refusal.js'
+import type { SetElement } from '../../store/set-store.js'
+import type { Clock } from '../../util/clock.js'
+import type { FlowLog } from '../flow-log.js'
+import type { DetailedRefusal } from '../policy/policy-request.js'
+import type { Asked, KeptBody } from '../policy/policy-tasks.js'
+import {
+  ThreadEnded,
+  type PolicyThread,
+  type TaskName,
+  type TaskParams,
+  type TaskResult,
+} from '../policy/policy-thread.js'
+import type { FlowHistory } from './flow-history.js'
+import { nextTurn } from './next-turn.js'
+
+/** An answer, as JSON. */
+export interface Answered {
+  readonly ok: true
+  readonly json: string
+}
+
+type Inquired = Answered | Refusal<'ENOENT' | 'ETIMEDOUT'>
+
+/** Where what is asked about comes from. */
+export interface InquirySources {
+  readonly hypervisor: Hypervisor
+  readonly clock: Clock
+  readonly flowLog: FlowLog
+  /** What was written down of flows, if it is. */
+  readonly history?: FlowHistory | undefined
+  /** A revision's body, if it is kept; 0 is no policy. */
+  readonly bodyOf: (revision: number) => KeptBody | undefined
+  /** What was put into sets by hand. */
+  readonly live: () => readonly SetElement[]
+}
+
+/** What takes longer than this is given up. */
+const TIME_MS_MAX = 60_000
+/** Flows of the log that a plan decides again. */
+const FLOWS_MAX = 4_096
+const FLOWS_PER_STEP = 500
+
+/**
+ * Questions about policies: what a change would do, why a datagram is refused, who can send to
+ * whom. They change nothing, and are answered in a thread of their own, so that no change has to
+ * wait for an answer.
+ */
+export class InquiryService {
+  readonly #sources: InquirySources
+  readonly #thread: PolicyThread
+
+  constructor(sources: InquirySources, thread: PolicyThread) {
+    this.#sources = sources
+    this.#thread = thread
+  }
+
+  /**
+   * What would become of a request for a whole policy.
+   * @param backMs how far back flows are decided again; those of the flow log when left out, or
+   *   when flows are not written down.
+   */
+  async plan(
+    bytes: Uint8Array,
+    backMs?: number,
+  ): Promise<Answered | DetailedRefusal | Refusal<'ENOENT' | 'EEXIST' | 'ENOSPC' | 'ETIMEDOUT'>> {
+    const { history } = this.#sources
+    const isFar = backMs !== undefined && history !== undefined
+    const flows = isFar ? await history.past(backMs) : await this.#seenFlows()
+    const of = this.#inForce()
+    const edit = { kind: 'request', bytes } as const
+    return this.#ask('plan', edit, of, this.#sources.live(), flows, this.#now())
+  }
+
+  /** What tells two revisions apart; ENOENT when one is not kept. */
+  async diff(from: number, to: number): Promise<Inquired> {
+    const [before, after] = [this.#sources.bodyOf(from), this.#sources.bodyOf(to)]
+    if (before === undefined) return notKept(from)
+    if (after === undefined) return notKept(to)
+    return answered(await this.#ask('diff', before, after, this.#now()))
+  }
+
+  /** How a revision, or the policy in force, comes to its verdict about a datagram. */
+  async explain(asked: Asked, revision?: number): Promise<Inquired> {
+    return this.#about(revision, of =>
+      this.#ask('explain', of, this.#sources.live(), asked, this.#now()),
+    )
+  }
+
+  /** Who can send to a domain, or whom it can send to. */
+  async reach(
+    way: 'who-can' | 'what-can',
+    name: string,
+    ports: PortRange,
+    revision?: number,
+  ): Promise<Inquired> {
+    const live = this.#sources.live()
+    return this.#about(revision, of => this.#ask('reach', way, of, live, name, ports, this.#now()))
+  }
+
+  /** Everything that a revision, or the policy in force, lets through. */
+  async graph(revision?: number): Promise<Inquired> {
+    return this.#about(revision, of => this.#ask('graph', of, this.#sources.live(), this.#now()))
+  }
+
+  /** What is probably not meant; of the policy in force also what was never hit. */
+  async lint(revision?: number): Promise<Inquired> {
+    const hits = revision === undefined ? this.#hits() : undefined
+    return this.#about(revision, of =>
+      this.#ask('lint', of, this.#sources.live(), hits, this.#now()),
+    )
+  }
+
+  /** A draft of a policy that lets through what was let through, with tests. */
+  async suggest(history: FlowHistory, backMs: number): Promise<Answered | Refusal<'ETIMEDOUT'>> {
+    return answered(await this.#ask('suggest', await history.past(backMs)))
+  }
+
+  /** Ends what is being answered. */
+  close(): Promise<void> {
+    return this.#thread.close()
+  }
+
+  async #about(
+    revision: number | undefined,
+    ask: (of: KeptBody) => Promise<string | Refusal<'ETIMEDOUT'>>,
+  ): Promise<Inquired> {
+    if (revision === undefined) return answered(await ask(this.#inForce()))
+    const of = this.#sources.bodyOf(revision)
+    return of === undefined ? notKept(revision) : answered(await ask(of))
+  }
+
+  #inForce(): KeptBody {
+    const { revision } = this.#sources.hypervisor.policy
+    // When it is not kept any more, it never was: the daemon runs without a policy.
+    return this.#sources.bodyOf(revision) ?? this.#sources.bodyOf(0)!
+  }
+
+  async #ask<Name extends TaskName>(
+    task: Name,
+    ...params: TaskParams<Name>
+  ): Promise<TaskResult<Name> | Refusal<'ETIMEDOUT'>> {
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      void this.#thread.restart()
+    }, TIME_MS_MAX)
+    try {
+      return await this.#thread.call(task, ...params)
+    } catch (error) {
+      if (!isLate || !(error instanceof ThreadEnded)) throw error
+      const message = `the answer takes longer than ${TIME_MS_MAX / 1000} s: ask about less`
+      return refuse('ETIMEDOUT', message)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #seenFlows(): Promise<SeenFlow[]> {
+    const seen: SeenFlow[] = []
+    for (const { at, record } of this.#sources.flowLog.recent(FLOWS_MAX)) {
+      const { source, destination, effect, verdict, datagrams, bytes } = record
+      const type = messageTypeOf(record.type)
+      if (type === undefined) continue
+      seen.push({
+        source: source.domain,
+        sourcePort: source.port,
+        destination: destination.domain,
+        destinationPort: destination.port,
+        type,
+        effect,
+        rule: verdict.rule?.id ?? DEFAULT_ID,
+        datagrams,
+        bytes,
+        firstAt: at,
+        lastAt: at,
+      })
+      if (seen.length % FLOWS_PER_STEP === 0) await nextTurn()
+    }
+    return seen
+  }
+
+  #hits(): Map<string, number> {
+    const { ruleCounters } = this.#sources.hypervisor
+    return new Map(Array.from(ruleCounters, ([id, { hits }]) => [id, hits]))
+  }
+
+  #now(): number {
+    return this.#sources.clock.now()
+  }
+}
+
+function answered(outcome: string | Refusal<'ETIMEDOUT'>): Answered | Refusal<'ETIMEDOUT'> {
+  return typeof outcome === 'string' ? { ok: true, json: outcome } : outcome
+}
+
+function notKept(revision: number): Refusal<'ENOENT'> {
+  return refuse('ENOENT', `revision ${revision} is not kept`)
+}

@@ -1,0 +1,275 @@
+import type { Hypervisor } from '../../hypervisor/hypervisor.js'
+import { ACTIONS, DEFAULT_ID, type Action } from '../../policy/rule.js'
+import type { Retired, RuleCounters } from '../../store/counter-store.js'
+import type { Store } from '../../store/store.js'
+import type { VerdictCounts } from '../schemas/stats.js'
+import type { Log } from './log.js'
+import { nextTurn } from './next-turn.js'
+
+/** A rule that goes. */
+export interface GoneRule {
+  readonly id: string
+  readonly action: Action
+}
+
+/** A rule that says something else to do from now on. */
+export interface TurnedRule {
+  readonly id: string
+  readonly from: Action
+  readonly to: Action
+}
+
+type Sums = Record<Action, { hits: number; bytes: number }>
+
+/** What a rule that is gone had decided, while its counter is still in the store. */
+interface Fold extends GoneRule, Counted {}
+
+/** What a counter stands at, as far as it goes into sums. */
+type Counted = Pick<RuleCounters, 'hits' | 'bytes' | 'audited' | 'auditedBytes'>
+
+/** Counters that are looked at, and rows that are written, before others get their turn. */
+const LOOKS_PER_STEP = 2_000
+const ROWS_PER_STEP = 200
+
+/**
+ * What was decided, exactly: the counters of the rules in force, and sums of those that are gone.
+ * Rules come, go and change what they say; the totals by verdict only ever grow, and
+ * rules + default + retired is always the number of decisions.
+ */
+export class Tally {
+  readonly #store: Store
+  readonly #hypervisor: Hypervisor
+  readonly #log: Log | undefined
+  /** What rules that are gone have decided. */
+  readonly #retired: Sums
+  /** The same as far as it is stored, and of whom the store still has a counter. */
+  readonly #storedRetired: Sums
+  readonly #folds: Fold[] = []
+  /** Rules that are gone and whose counters are not added up yet. */
+  readonly #leaving: GoneRule[] = []
+  /** What is stored, so that only what has changed is written. */
+  readonly #stored = new Map<string, Pick<RuleCounters, 'hits' | 'bytes' | 'limited'>>()
+  #areSumsStored = true
+  #hasFailed = false
+  #isSaving = false
+
+  constructor(store: Store, hypervisor: Hypervisor, log: Log | undefined) {
+    this.#store = store
+    this.#hypervisor = hypervisor
+    this.#log = log
+    const retired = store.counters.loadRetired()
+    this.#retired = copyOf(retired)
+    this.#storedRetired = copyOf(retired)
+  }
+
+  /**
+   * Sets the counters to what they stood at when they were saved: once, before the hypervisor
+   * decides anything. Those of rules that are not there any more are retired.
+   */
+  restore(): void {
+    const actions = new Map<string, Action>(
+      this.#hypervisor.policy.rules.map(rule => [rule.id, rule.action]),
+    )
+    actions.set(DEFAULT_ID, 'reject')
+    for (const { id, lastHit, ...counts } of this.#store.counters.load()) {
+      if (!actions.has(id)) {
+        // Nobody knows any more what the rule said to do.
+        this.#retire({ id, action: 'reject', ...counts })
+        continue
+      }
+      Object.assign(this.#hypervisor.ruleCounter(id), counts, { lastHit: lastHit ?? 0 })
+      this.#stored.set(id, counts)
+    }
+  }
+
+  /** What was decided so far, by verdict. */
+  totals(): VerdictCounts {
+    this.#leave(Infinity)
+    const { ruleCounters, policy } = this.#hypervisor
+    const sums = copyOf(this.#retired)
+    const addRule = (id: string, action: Action): void => {
+      const counter = ruleCounters.get(id)
+      if (counter !== undefined) addCounted(sums, action, counter)
+    }
+    for (const rule of policy.rules) addRule(rule.id, rule.action)
+    addRule(DEFAULT_ID, 'reject')
+    const count = (action: Action): VerdictCounts[Action] => ({
+      datagrams: sums[action].hits,
+      bytes: sums[action].bytes,
+    })
+    return {
+      accept: count('accept'),
+      reject: count('reject'),
+      drop: count('drop'),
+      audit: count('audit'),
+      ask: count('ask'),
+    }
+  }
+
+  /** What rules that are gone have decided, all verdicts together. */
+  retired(): { readonly hits: number; readonly bytes: number } {
+    this.#leave(Infinity)
+    const sum = { hits: 0, bytes: 0 }
+    for (const action of ACTIONS) {
+      sum.hits += this.#retired[action].hits
+      sum.bytes += this.#retired[action].bytes
+    }
+    return sum
+  }
+
+  /**
+   * Takes over what rules have decided that go, or say something else, with the new table. Those
+   * that go count no more: their counters are added up later, or when somebody asks.
+   */
+  change(gone: readonly GoneRule[], turned: readonly TurnedRule[]): void {
+    for (const rule of gone) this.#leaving.push(rule)
+    for (const { id, from, to } of turned) {
+      const counter = this.#hypervisor.ruleCounters.get(id)
+      if (counter === undefined) continue
+      for (const sums of [this.#retired, this.#storedRetired]) {
+        const own = ownOf(counter)
+        add(sums[from], own, 1)
+        add(sums[to], own, -1)
+      }
+      this.#areSumsStored = false
+    }
+  }
+
+  /**
+   * Adds up the counters of rules that went, a few at a time: before another table comes into
+   * force, in which their ids may mean other rules.
+   */
+  async settle(): Promise<void> {
+    while (this.#leaving.length > 0) {
+      this.#leave(LOOKS_PER_STEP)
+      await nextTurn()
+    }
+  }
+
+  /** Forgets counters that were made for a table that did not come into force. */
+  forgetUnused(): void {
+    const { ruleCounters, policy } = this.#hypervisor
+    const used = new Set([DEFAULT_ID, ...policy.rules.map(rule => rule.id)])
+    for (const { id } of this.#leaving) used.add(id)
+    for (const id of ruleCounters.keys()) {
+      if (!used.has(id)) this.#hypervisor.dropRuleCounter(id)
+    }
+  }
+
+  /**
+   * Saves what has changed: now and then. Others get their turn between the parts of it. A store
+   * that fails does not stop the daemon: it is logged once, and the next call tries again.
+   * @returns false when it failed.
+   */
+  async save(): Promise<boolean> {
+    if (this.#isSaving) return true
+    this.#isSaving = true
+    try {
+      for (const isSaved of this.#steps()) {
+        if (!isSaved) return false
+        await nextTurn()
+      }
+      return true
+    } finally {
+      this.#isSaving = false
+    }
+  }
+
+  /** Saves all that has changed at once: when the daemon closes. @returns false when it failed. */
+  saveNow(): boolean {
+    for (const isSaved of this.#steps()) if (!isSaved) return false
+    return true
+  }
+
+  *#steps(): Generator<boolean, void, undefined> {
+    while (this.#leaving.length > 0) {
+      this.#leave(LOOKS_PER_STEP)
+      yield true
+    }
+    while (this.#folds.length > 0) yield this.#write(this.#folds.slice(0, ROWS_PER_STEP), [])
+    let changed: RuleCounters[] = []
+    let looks = 0
+    for (const [id, counter] of this.#hypervisor.ruleCounters) {
+      if (++looks % LOOKS_PER_STEP === 0) yield true
+      const { hits, bytes, limited, lastHit } = counter
+      const stored = this.#stored.get(id) ?? { hits: 0, bytes: 0, limited: 0 }
+      if (hits === stored.hits && bytes === stored.bytes && limited === stored.limited) continue
+      changed.push({ id, ...counter, lastHit: lastHit === 0 ? undefined : lastHit })
+      if (changed.length < ROWS_PER_STEP) continue
+      yield this.#write([], changed)
+      changed = []
+    }
+    if (changed.length > 0 || !this.#areSumsStored) yield this.#write([], changed)
+  }
+
+  // Each write keeps the sum over the store what it was, so that a crash between two loses nothing.
+  #write(folds: readonly Fold[], changed: readonly RuleCounters[]): boolean {
+    const sums = copyOf(this.#storedRetired)
+    for (const fold of folds) addCounted(sums, fold.action, fold)
+    // A rule that went while this was under way is folded by the next step.
+    const kept = changed.length === 0 ? [] : this.#staying(changed)
+    try {
+      this.#store.counters.save(
+        kept,
+        folds.map(fold => fold.id),
+        sums,
+      )
+    } catch (error) {
+      if (!this.#hasFailed) this.#log?.error({ err: error }, 'the counters could not be saved')
+      this.#hasFailed = true
+      return false
+    }
+    this.#hasFailed = false
+    this.#areSumsStored = true
+    this.#folds.splice(0, folds.length)
+    Object.assign(this.#storedRetired, sums)
+    for (const { id, hits, bytes, limited } of kept) this.#stored.set(id, { hits, bytes, limited })
+    return true
+  }
+
+  #staying(changed: readonly RuleCounters[]): readonly RuleCounters[] {
+    const going = new Set([...this.#folds, ...this.#leaving].map(rule => rule.id))
+    return changed.filter(({ id }) => !going.has(id))
+  }
+
+  #leave(count: number): void {
+    const { ruleCounters } = this.#hypervisor
+    for (const { id, action } of this.#leaving.splice(0, count)) {
+      const counter = ruleCounters.get(id)
+      if (counter === undefined) continue
+      this.#retire({ id, action, ...counter })
+      this.#hypervisor.dropRuleCounter(id)
+    }
+  }
+
+  #retire(fold: Fold): void {
+    addCounted(this.#retired, fold.action, fold)
+    this.#folds.push(fold)
+    this.#stored.delete(fold.id)
+  }
+}
+
+/** Adds what a rule has decided: what audit mode let through is no refusal. */
+function addCounted(sums: Sums, action: Action, counter: Counted): void {
+  add(sums[action], ownOf(counter), 1)
+  add(sums.audit, { hits: counter.audited, bytes: counter.auditedBytes }, 1)
+}
+
+function ownOf({ hits, bytes, audited, auditedBytes }: Counted): { hits: number; bytes: number } {
+  return { hits: hits - audited, bytes: bytes - auditedBytes }
+}
+
+function add(
+  sum: { hits: number; bytes: number },
+  { hits, bytes }: { readonly hits: number; readonly bytes: number },
+  sign: 1 | -1,
+): void {
+  sum.hits += sign * hits
+  sum.bytes += sign * bytes
+}
+
+function copyOf(sums: Retired): Sums {
+  const copy: Partial<Sums> = {}
+  for (const action of ACTIONS) copy[action] = { ...sums[action] }
+  return copy as Sums
+}

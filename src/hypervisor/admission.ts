@@ -1,0 +1,175 @@
+import { MESSAGE_HEADER_BYTES } from '../abi/limits.js'
+import type { ErrorCode } from '../abi/errno.js'
+import type { FrameBytes } from '../abi/frame.js'
+import type { FlowVerdict } from '../policy/flow-verdict.js'
+import { lets, type Rule } from '../policy/rule.js'
+import type { AskTable } from './ask-table.js'
+import type { Domain } from './domain.js'
+import type { Run } from './exchange.js'
+import { hasLimits, type PolicyGate } from './policy-gate.js'
+import type { RateLimiter } from './rate-limiter.js'
+import { sizeOfMessage } from './ring-buffer.js'
+import type { Session } from './session.js'
+
+/** What is to be done with datagrams that no rule simply accepts. */
+export type Admitted =
+  | 'pass'
+  | 'refuse'
+  /** They are dropped, and the sender is not told. */
+  | 'swallow'
+  /** They wait at the sender for an operator, who was asked before. */
+  | 'wait'
+  /** The same, and an operator is asked now. */
+  | 'ask'
+
+/**
+ * What is done with datagrams of rules that do more than accept: audit mode, operators that are
+ * asked, and limits. It looks at one run at a time: `admit`, `cut`, then `passed`, each about the
+ * same one. The answers are in its fields, which the next run overwrites.
+ */
+export class Admission {
+  readonly #gate: PolicyGate
+  readonly #limiter: RateLimiter
+  readonly #asks: AskTable
+  /** Messages of the run that its rule's limits let through, and where the rest of it starts. */
+  count = 0
+  end = 0
+  /** Why the next message is not let through: too large, or too soon; null when all are. */
+  code: Extract<ErrorCode, 'EMSGSIZE' | 'EDQUOT'> | null = null
+  /** What becomes of the run where that is not what its rule says. */
+  effect: FlowVerdict | undefined
+  /** The flow log is to hear of the run, though not of its flow for the first time. */
+  mustTell = false
+  #isAudited = false
+  /** The rule, if it has limits, and how many messages are within them. */
+  #limited: Rule | undefined
+  #within = 0
+
+  constructor(gate: PolicyGate, limiter: RateLimiter, asks: AskTable) {
+    this.#gate = gate
+    this.#limiter = limiter
+    this.#asks = asks
+  }
+
+  /** Decides about a run whose verdict has this index. */
+  admit(session: Session, run: Run, index: number): Admitted {
+    const { target, sourcePort, port, type, count, retry } = run
+    const { action, rule } = this.#gate.verdict(index)
+    this.#isAudited = this.#gate.isAudited(session.domain, target)
+    this.effect = undefined
+    this.mustTell = false
+    this.#limited = undefined
+    if (action === 'accept' || action === 'audit') return 'pass'
+    if (this.#isAudited) {
+      this.effect = 'audit'
+      return 'pass'
+    }
+    if (rule === null || action === 'reject') return 'refuse'
+    if (action === 'drop') return 'swallow'
+    switch (this.#asks.answer(session, sourcePort, target, port, type, rule, count, retry)) {
+      case 'granted':
+        return 'pass'
+      case 'new':
+        return 'ask'
+      case 'wait':
+        return 'wait'
+      case 'denied':
+        this.effect = 'reject'
+        return 'refuse'
+    }
+  }
+
+  /** True when a datagram would be let through as far as its rule goes, without being asked for. */
+  lets(source: Domain, flow: Omit<Run, 'count' | 'retry'>, index: number): boolean {
+    const { target, sourcePort, port, type } = flow
+    const { action } = this.#gate.verdict(index)
+    if (action === 'accept' || action === 'audit' || this.#gate.isAudited(source, target))
+      return true
+    return action === 'ask' && this.#asks.isGranted(source, sourcePort, target, port, type)
+  }
+
+  /**
+   * Holds a run that passed against the limits of its rule: what is beyond them is not in `count`
+   * messages, up to `end`. Fewer without a `code`: the run is no longer what was checked.
+   * @param sizes the payload bytes of one message, or whole messages that were checked.
+   */
+  cut(
+    session: Session,
+    run: Run,
+    index: number,
+    bytes: FrameBytes,
+    start: number,
+    end: number,
+  ): void {
+    this.count = run.count
+    this.end = end
+    this.code = null
+    const { rule } = this.#gate.verdict(index)
+    if (!this.#hasLimits(rule)) return
+    const room = this.#room(session, run, rule)
+    let at = start
+    let count = 0
+    while (count < run.count) {
+      const len = at < end ? bytes.view.getUint32(at, true) : 0
+      const size = sizeOfMessage(len)
+      // Who shares the memory of the run with us may have changed it since it was checked.
+      if (size === 0 || size > end - at) break
+      if (!this.#isWithin(rule, len - MESSAGE_HEADER_BYTES, count, room)) break
+      at += size
+      count++
+    }
+    this.#within = count
+    if (this.#isAudited) {
+      this.code = null
+      return
+    }
+    this.count = count
+    this.end = at
+  }
+
+  /** The same for one message of so many payload bytes. */
+  cutOne(session: Session, run: Run, index: number, payloadBytes: number): void {
+    this.count = 1
+    this.code = null
+    const { rule } = this.#gate.verdict(index)
+    if (!this.#hasLimits(rule)) return
+    const isWithin = this.#isWithin(rule, payloadBytes, 0, this.#room(session, run, rule))
+    this.#within = isWithin ? 1 : 0
+    if (this.#isAudited) this.code = null
+    else this.count = this.#within
+  }
+
+  /** Notes that so many messages of the run were delivered. */
+  passed(index: number, delivered: number): void {
+    const rule = this.#limited
+    if (rule === undefined) return
+    const within = Math.min(delivered, this.#within)
+    if (hasRate(rule)) this.#limiter.take(within)
+    if (delivered === within) return
+    this.effect = 'audit'
+    this.mustTell = this.#limiter.mustTell(rule)
+    this.#gate.countLimited(index, delivered - within)
+  }
+
+  #hasLimits(rule: Rule | null): rule is Rule {
+    if (rule === null || !lets(rule.action) || !hasLimits(rule)) return false
+    this.#limited = rule
+    return true
+  }
+
+  #room(session: Session, { target, sourcePort, port }: Run, rule: Rule): number {
+    if (!hasRate(rule)) return Infinity
+    // Only asked about datagrams for which there is a ring, so there is a domain.
+    return this.#limiter.room(rule, session.domain.id, sourcePort, target.domain!.id, port)
+  }
+
+  #isWithin(rule: Rule, payloadBytes: number, count: number, room: number): boolean {
+    if (rule.maxBytes !== undefined && payloadBytes > rule.maxBytes) this.code = 'EMSGSIZE'
+    else if (count >= room) this.code = 'EDQUOT'
+    return this.code === null
+  }
+}
+
+function hasRate(rule: Rule): boolean {
+  return rule.rate !== undefined || rule.flowRate !== undefined
+}

@@ -1,0 +1,397 @@
+import { PORT_EPHEMERAL_MAX, PORT_EPHEMERAL_MIN, parseDomainId, type Port } from '../abi/addr.js'
+import type { Limits } from '../abi/limits.js'
+import type { Rule } from '../policy/rule.js'
+import type { Clock } from '../util/clock.js'
+import type { Domain } from './domain.js'
+import type { Party } from './event.js'
+import { refusal, type Refusal } from './outcome.js'
+import type { Hold, Session } from './session.js'
+import type { Target } from './target.js'
+
+/** A flow of which the policy says `ask`. */
+export interface AskedFlow {
+  readonly source: string
+  /** Undefined for every port: those that a daemon picks mean nothing to a person. */
+  readonly sourcePort: Port | undefined
+  readonly destination: string
+  readonly port: Port
+  /** A number of MESSAGE_TYPES. */
+  readonly type: number
+}
+
+/** A flow that waits for an operator. */
+export interface Ask {
+  readonly id: number
+  readonly flow: AskedFlow
+  /** The rule that says so. */
+  readonly rule: Rule
+  /** Milliseconds since the epoch. */
+  readonly since: number
+  /** When it is denied unless somebody grants it; milliseconds since the epoch. */
+  readonly deadline: number
+  /** Datagrams that were refused so far because of it; many of them more than once. */
+  readonly datagrams: number
+}
+
+/** A flow that an operator has admitted for some time. */
+export interface Grant {
+  readonly id: number
+  readonly flow: AskedFlow
+  readonly by: string
+  /** Milliseconds since the epoch. */
+  readonly since: number
+  readonly expires: number
+  /** Datagrams it has let through, those that then found no room included. */
+  readonly datagrams: number
+}
+
+/** What is to be done with datagrams of such a flow. */
+export type AskAnswer =
+  | 'granted'
+  /** They wait at the sender, who is told when there is an answer. */
+  | 'wait'
+  /** The same, and an operator has not been asked about it before. */
+  | 'new'
+  | 'denied'
+
+/** How long a denial holds: so that a sender that tries again when it is told learns of it. */
+export const DENIAL_MS = 5_000
+/** A grant holds for no longer than this. */
+export const GRANT_MS_MAX = 30 * 24 * 60 * 60 * 1_000
+/** What a sender is told may come next when it has an answer: no word about the ring. */
+const RETRY_BYTES = 4_096
+
+interface Entry {
+  readonly id: number
+  readonly key: string
+  readonly flow: AskedFlow
+  readonly source: Domain
+  readonly party: Party
+  readonly rule: Rule
+  readonly since: number
+  readonly deadline: number
+  datagrams: number
+  isDenied: boolean
+  /** Steady time at which it is denied, or forgotten. */
+  until: number
+  /** Who was refused and waits for the answer. */
+  readonly sessions: Set<Session>
+}
+
+interface GrantEntry {
+  readonly id: number
+  readonly key: string
+  readonly flow: AskedFlow
+  readonly source: Domain
+  readonly by: string
+  readonly since: number
+  readonly expires: number
+  readonly until: number
+  datagrams: number
+  /** Who was refused before and has not come back: what is under way of them must not overtake. */
+  readonly blocked: Set<Session>
+}
+
+/**
+ * The flows that wait for an operator, and those that were admitted by one. Nothing of a datagram
+ * is kept: it waits at the sender, who is told to try again when there is an answer. So a flood of
+ * questions costs a few entries of its domain and nothing of anybody else's.
+ */
+export class AskTable implements Hold {
+  readonly #limits: Limits
+  readonly #clock: Clock
+  readonly #now: () => number
+  readonly #onDue: (at: number) => void
+  readonly #onChange: () => void
+  readonly #entries = new Map<string, Entry>()
+  readonly #entriesOf = new Map<Domain, number>()
+  readonly #grants = new Map<string, GrantEntry>()
+  #lastId = 0
+
+  /**
+   * @param now steady time in whole milliseconds.
+   * @param onDue called with the steady time at which `tick` has something to do.
+   * @param onChange called when what is listed has changed.
+   */
+  constructor(
+    limits: Limits,
+    clock: Clock,
+    now: () => number,
+    onDue: (at: number) => void,
+    onChange: () => void,
+  ) {
+    this.#limits = limits
+    this.#clock = clock
+    this.#now = now
+    this.#onDue = onDue
+    this.#onChange = onChange
+  }
+
+  /** Who waits, the longest first. */
+  asks(): Ask[] {
+    const asks: Ask[] = []
+    for (const { id, flow, rule, since, deadline, datagrams, isDenied } of this.#entries.values()) {
+      if (!isDenied) asks.push({ id, flow, rule, since, deadline, datagrams })
+    }
+    return asks
+  }
+
+  /** What was admitted, the oldest first. */
+  grants(): Grant[] {
+    return [...this.#grants.values()].map(({ id, flow, by, since, expires, datagrams }) => ({
+      id,
+      flow,
+      by,
+      since,
+      expires,
+      datagrams,
+    }))
+  }
+
+  /** True when datagrams of this flow would be let through: nobody is asked. */
+  isGranted(source: Domain, sourcePort: number, target: Target, port: Port, type: number): boolean {
+    return this.#grantOf(source, sourcePort, target, port, type) !== undefined
+  }
+
+  /**
+   * What is to be done with datagrams of a flow, of which the policy says `ask`.
+   * @param datagrams how many.
+   * @param retry the session sends what was refused before.
+   */
+  answer(
+    session: Session,
+    sourcePort: Port,
+    target: Target,
+    port: Port,
+    type: number,
+    rule: Rule,
+    datagrams: number,
+    retry: boolean,
+  ): AskAnswer {
+    const source = session.domain
+    const grant = this.#grantOf(source, sourcePort, target, port, type)
+    if (grant !== undefined) {
+      if (grant.blocked.size > 0 && grant.blocked.has(session)) {
+        if (!retry) return 'wait'
+        grant.blocked.delete(session)
+      }
+      grant.datagrams += datagrams
+      return 'granted'
+    }
+    const shownPort = isEphemeral(sourcePort) ? undefined : sourcePort
+    const key = keyOf(source, shownPort, target.name, port, type)
+    const now = this.#now()
+    let entry = this.#entries.get(key)
+    if (entry !== undefined && entry.until <= now) {
+      this.#settle(entry, now)
+      entry = this.#entries.get(key)
+    }
+    if (entry?.isDenied === true) return 'denied'
+    const isNew = entry === undefined
+    if (entry === undefined) {
+      const { asksMax, asksPerDomainMax, askTimeoutMs } = this.#limits
+      const ofDomain = this.#entriesOf.get(source) ?? 0
+      if (this.#entries.size >= asksMax || ofDomain >= asksPerDomainMax) return 'denied'
+      const since = this.#clock.now()
+      const { name: destination } = target
+      entry = {
+        id: ++this.#lastId,
+        key,
+        flow: { source: source.name, sourcePort: shownPort, destination, port, type },
+        source,
+        party: target.domain?.party ?? { name: destination, id: parseDomainId(destination) ?? 0 },
+        rule,
+        since,
+        deadline: since + askTimeoutMs,
+        datagrams: 0,
+        isDenied: false,
+        until: now + askTimeoutMs,
+        sessions: new Set(),
+      }
+      this.#entries.set(key, entry)
+      this.#entriesOf.set(source, ofDomain + 1)
+      this.#onDue(entry.until)
+      this.#onChange()
+    }
+    entry.datagrams += datagrams
+    entry.sessions.add(session)
+    session.holds.add(this)
+    return isNew ? 'new' : 'wait'
+  }
+
+  /**
+   * Admits a flow that waits, for some time.
+   * @param forMs milliseconds, 1 to GRANT_MS_MAX.
+   * @param anyPort whatever port of its domain it comes from.
+   * @returns ENOENT when it does not wait (any more), ENOSPC at the limit of grants.
+   */
+  grant(
+    id: number,
+    forMs: number,
+    anyPort: boolean,
+    by: string,
+  ): { readonly ok: true; readonly grant: Grant } | Refusal {
+    const entry = this.#entry(id)
+    if (entry === undefined) return refusal('ENOENT', `nothing waits under the number ${id}`)
+    const { source } = entry
+    const flow = anyPort ? { ...entry.flow, sourcePort: undefined } : entry.flow
+    const key = keyOf(source, flow.sourcePort, flow.destination, flow.port, flow.type)
+    const { grantsMax } = this.#limits
+    if (!this.#grants.has(key) && this.#grants.size >= grantsMax) {
+      return refusal('ENOSPC', `${grantsMax} grants are in force, which is the limit: revoke one`)
+    }
+    const since = this.#clock.now()
+    const expires = since + forMs
+    const until = this.#now() + forMs
+    const blocked = new Set<Session>()
+    const grant = { id, key, flow, source, by, since, expires, until, datagrams: 0, blocked }
+    this.#grants.set(key, grant)
+    this.#onDue(until)
+    for (const other of [...this.#entries.values()]) {
+      const { destination, port, type } = other.flow
+      const wide = keyOf(other.source, undefined, destination, port, type)
+      if (other !== entry && (wide !== key || other.isDenied)) continue
+      for (const session of other.sessions) blocked.add(session)
+      this.#remove(other)
+      this.#wake(other)
+    }
+    this.#onChange()
+    return { ok: true, grant }
+  }
+
+  /** Denies a flow that waits. @returns ENOENT when it does not (any more). */
+  deny(id: number): { readonly ok: true; readonly ask: Ask } | Refusal {
+    const entry = this.#entry(id)
+    if (entry === undefined) return refusal('ENOENT', `nothing waits under the number ${id}`)
+    this.#deny(entry, this.#now())
+    return { ok: true, ask: entry }
+  }
+
+  /** Takes a grant back; what comes from now on is asked about again. */
+  revoke(id: number): { readonly ok: true; readonly grant: Grant } | Refusal {
+    for (const grant of this.#grants.values()) {
+      if (grant.id !== id) continue
+      this.#grants.delete(grant.key)
+      this.#onChange()
+      return { ok: true, grant }
+    }
+    return refusal('ENOENT', `there is no grant ${id}`)
+  }
+
+  /**
+   * Calls those who wait for an answer that the policy does not ask for any more.
+   * @param isAsked whether the policy still says `ask` of a flow.
+   */
+  review(isAsked: (source: Domain, flow: AskedFlow) => boolean): void {
+    for (const entry of [...this.#entries.values()]) {
+      if (isAsked(entry.source, entry.flow)) continue
+      this.#remove(entry)
+      this.#wake(entry)
+      this.#onChange()
+    }
+  }
+
+  /** Forgets everything about a domain that is destroyed. */
+  dropDomain(domain: Domain): void {
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.source !== domain && entry.flow.destination !== domain.name) continue
+      this.#remove(entry)
+      this.#wake(entry)
+      this.#onChange()
+    }
+    for (const grant of [...this.#grants.values()]) {
+      if (grant.source !== domain && grant.flow.destination !== domain.name) continue
+      this.#grants.delete(grant.key)
+      this.#onChange()
+    }
+  }
+
+  /** Forgets a session that ends; what it asked stays, for another session may come. */
+  forget(session: Session): void {
+    for (const { sessions } of this.#entries.values()) sessions.delete(session)
+    for (const { blocked } of this.#grants.values()) blocked.delete(session)
+  }
+
+  /**
+   * Denies what has waited for too long, and forgets what is over.
+   * @returns when there is something to do again, in steady milliseconds, or Infinity.
+   */
+  tick(): number {
+    const now = this.#now()
+    for (const entry of [...this.#entries.values()]) {
+      if (entry.until <= now) this.#settle(entry, now)
+    }
+    for (const grant of [...this.#grants.values()]) {
+      if (grant.until > now) continue
+      this.#grants.delete(grant.key)
+      this.#onChange()
+    }
+    let next = Infinity
+    for (const { until } of this.#entries.values()) next = Math.min(next, until)
+    for (const { until } of this.#grants.values()) next = Math.min(next, until)
+    return next
+  }
+
+  #grantOf(
+    source: Domain,
+    sourcePort: number,
+    target: Target,
+    port: Port,
+    type: number,
+  ): GrantEntry | undefined {
+    if (this.#grants.size === 0) return undefined
+    const grant =
+      this.#grants.get(keyOf(source, sourcePort, target.name, port, type)) ??
+      this.#grants.get(keyOf(source, undefined, target.name, port, type))
+    return grant !== undefined && grant.until > this.#now() ? grant : undefined
+  }
+
+  #entry(id: number): Entry | undefined {
+    for (const entry of this.#entries.values()) {
+      if (entry.id === id && !entry.isDenied) return entry
+    }
+    return undefined
+  }
+
+  /** Does with an entry what is due. */
+  #settle(entry: Entry, now: number): void {
+    if (entry.isDenied) this.#remove(entry)
+    else this.#deny(entry, now)
+  }
+
+  #deny(entry: Entry, now: number): void {
+    entry.isDenied = true
+    entry.until = now + DENIAL_MS
+    this.#onDue(entry.until)
+    this.#wake(entry)
+    this.#onChange()
+  }
+
+  #wake({ sessions, party, flow }: Entry): void {
+    for (const session of sessions) {
+      session.sink.event({ kind: 'space', party, port: flow.port, spaceBytes: RETRY_BYTES })
+    }
+    sessions.clear()
+  }
+
+  #remove(entry: Entry): void {
+    this.#entries.delete(entry.key)
+    const left = this.#entriesOf.get(entry.source)! - 1
+    if (left === 0) this.#entriesOf.delete(entry.source)
+    else this.#entriesOf.set(entry.source, left)
+  }
+}
+
+function isEphemeral(port: number): boolean {
+  return PORT_EPHEMERAL_MIN <= port && port <= PORT_EPHEMERAL_MAX
+}
+
+function keyOf(
+  source: Domain,
+  sourcePort: number | undefined,
+  destination: string,
+  port: Port,
+  type: number,
+): string {
+  return `${source.id}:${sourcePort ?? '*'} ${destination}:${port} ${type}`
+}

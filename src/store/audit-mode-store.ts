@@ -1,0 +1,28 @@
+import type { Database, Statement } from './database.js'
+
+/** Stands for all domains. */
+export const EVERYONE = '*'
+
+/** Which domains are in audit mode. */
+export class AuditModeStore {
+  readonly #all: Statement<[], { readonly name: string }>
+  readonly #add: Statement<[string], never>
+  readonly #remove: Statement<[string], never>
+
+  constructor(db: Database) {
+    this.#all = db.prepare('SELECT name FROM audit_modes ORDER BY name')
+    this.#add = db.prepare('INSERT OR IGNORE INTO audit_modes (name) VALUES (?)')
+    this.#remove = db.prepare('DELETE FROM audit_modes WHERE name = ?')
+  }
+
+  /** Names of domains, and EVERYONE where all are. */
+  list(): string[] {
+    return this.#all.all().map(({ name }) => name)
+  }
+
+  /** Switches audit mode of a domain, or of EVERYONE. */
+  set(name: string, isOn: boolean): void {
+    if (isOn) this.#add.run(name)
+    else this.#remove.run(name)
+  }
+}

@@ -1,0 +1,83 @@
+import t from 'tap'
+import { PolicyTasks, type PolicyEdit } from '../../../src/control/policy/policy-tasks.js'
+import { decodePolicy } from '../../../src/store/policy-body.js'
+import { hashOf } from '../../../src/store/revision-store.js'
+import { revisionOf } from '../../store/fixtures/rules.js'
+
+const rule = { action: 'accept', source: 'web:*', destination: 'db:1' } as const
+const options = { now: 0, skipTests: false }
+
+function tasks(): PolicyTasks {
+  const { format, body } = revisionOf('a', 'b')
+  return new PolicyTasks({
+    inForce: { format, body },
+    revision: 4,
+    lastRuleNumber: 7,
+    rulesMax: 10,
+  })
+}
+
+void t.test('a candidate is made, taken over piece by piece, and adopted', t => {
+  const work = tasks()
+  const prepared = work.prepare({ kind: 'insert', rule, position: 2 }, options)
+  if (!prepared.ok) throw new Error(prepared.message)
+  t.match(prepared, {
+    id: 'r8',
+    lastRuleNumber: 8,
+    rules: 3,
+    added: 1,
+    stretches: [
+      { from: 0, count: 1 },
+      { kind: 'new', piece: 1 },
+      { from: 1, count: 1 },
+    ],
+    sets: undefined,
+  })
+  t.match(work.piece(1), [{ id: 'r8' }])
+  t.throws(() => work.piece(0))
+  t.ok(hashOf(prepared.body).equals(prepared.hash))
+  t.match(decodePolicy(prepared.format, prepared.body), { rules: [{}, { id: 'r8' }, {}] })
+  work.adopt(5)
+  t.match(JSON.parse(work.view(false).json), { revision: 5, rules: [{}, { id: 'r8' }, {}] })
+  t.match(JSON.parse(work.view(true).json), { revision: 5, documents: [{ text: /id: r8/ }] })
+  t.throws(() => work.piece(1), 'there is no candidate any more')
+  t.end()
+})
+
+void t.test('a candidate that is discarded leaves no trace', t => {
+  const work = tasks()
+  work.prepare({ kind: 'remove', id: 'a' }, options)
+  work.discard()
+  work.adopt(5)
+  t.match(JSON.parse(work.view(false).json), { revision: 4, rules: [{ id: 'a' }, { id: 'b' }] })
+  t.end()
+})
+
+void t.test('edits are refused as values', t => {
+  const work = tasks()
+  work.setDomains([{ name: 'web', id: 7 as never, tags: [] }])
+  const codeOf = (edit: PolicyEdit): string | undefined => {
+    const prepared = work.prepare(edit, options)
+    return prepared.ok ? undefined : prepared.code
+  }
+  t.equal(codeOf({ kind: 'remove', id: 'x' }), 'ENOENT')
+  t.equal(codeOf({ kind: 'update', id: 'a', patch: { source: 'x' } }), 'EINVAL')
+  t.equal(codeOf({ kind: 'insert', rule: { ...rule, source: '8:1' } }), 'EINVAL')
+  t.equal(codeOf({ kind: 'insert', rule: { ...rule, source: '7:1' } }), undefined)
+  work.dropDomain('web')
+  t.equal(codeOf({ kind: 'insert', rule: { ...rule, source: '7:1' } }), 'EINVAL')
+  t.equal(codeOf({ kind: 'request', bytes: Buffer.from('{') }), 'EINVAL')
+  t.equal(codeOf({ kind: 'request', bytes: Buffer.from('{"rules":[]}') }), undefined)
+  t.equal(codeOf({ kind: 'restore', format: 2, body: Buffer.from('x') }), 'EINVAL')
+  t.equal(codeOf({ kind: 'restore', ...revisionOf('z') }), undefined)
+  t.end()
+})
+
+void t.test('it starts with nothing, and not with what can not be read', t => {
+  const setting = { revision: 0, lastRuleNumber: 0, rulesMax: 1 }
+  const work = new PolicyTasks({ ...setting, inForce: undefined })
+  t.match(JSON.parse(work.view(false).json), { revision: 0, rules: [] })
+  const inForce = { format: 2, body: Buffer.from('x') }
+  t.throws(() => new PolicyTasks({ ...setting, inForce }), /can't be read/)
+  t.end()
+})

@@ -1,0 +1,71 @@
+import t from 'tap'
+import { PolicyThread } from '../../../src/control/policy/policy-thread.js'
+import { revisionOf } from '../../store/fixtures/rules.js'
+
+function threadOf(t: { teardown: (work: () => Promise<void>) => void }): PolicyThread {
+  const { format, body } = revisionOf('a')
+  const setting = {
+    inForce: { format, body },
+    revision: 1,
+    lastRuleNumber: 0,
+    rulesMax: 10,
+  }
+  const domains = Array.from({ length: 1_100 }, (_, i) => ({
+    name: `d${i + 1}`,
+    id: (i + 1) as never,
+    tags: [],
+  }))
+  const thread = new PolicyThread(
+    () => setting,
+    () => domains,
+  )
+  t.teardown(() => thread.close())
+  return thread
+}
+
+const insert = {
+  kind: 'insert',
+  rule: { action: 'accept', source: '1100:1', destination: '*:*' },
+} as const
+const options = { now: 0, skipTests: false }
+
+void t.test('the thread does what it is asked, and knows all domains', async t => {
+  const thread = threadOf(t)
+  await thread.warm()
+  t.match(await thread.call('prepare', insert, options), { ok: true, rules: 2 })
+  thread.noteDomain('d1100', undefined)
+  t.match(await thread.call('prepare', insert, options), { ok: false, code: 'EINVAL' })
+  thread.noteDomain('back', { name: 'back', id: 1100 as never, tags: [] })
+  t.match(await thread.call('prepare', insert, options), { ok: true })
+})
+
+void t.test('what fails in the thread fails for who asked, and the thread goes on', async t => {
+  const thread = threadOf(t)
+  await t.rejects(thread.call('piece', 7), /a piece is of the candidate/)
+  t.match(await thread.call('view', false), { revision: 1 })
+})
+
+void t.test('a thread that ends lets its askers know, and another one follows', async t => {
+  const { format, body } = revisionOf('a')
+  const setting = { revision: 1, lastRuleNumber: 0, rulesMax: 10 }
+  const bodies = [Buffer.from('damaged'), body]
+  const thread = new PolicyThread(
+    () => ({ ...setting, inForce: { format, body: bodies.shift()! } }),
+    () => [],
+  )
+  t.teardown(() => thread.close())
+  await t.rejects(thread.call('view', false), { name: 'ThreadEnded', message: /can't be read/ })
+  t.match(await thread.call('view', false), { revision: 1 })
+})
+
+void t.test('a thread that is closed does nothing any more', async t => {
+  const thread = threadOf(t)
+  thread.noteDomain('d1', undefined)
+  await thread.warm()
+  const asked = thread.call('view', false)
+  await thread.close()
+  await t.rejects(asked, { name: 'ThreadEnded' })
+  await t.rejects(thread.call('view', false), { name: 'ThreadEnded' })
+  await t.rejects(thread.warm(), { name: 'ThreadEnded' })
+  thread.noteDomain('d1', undefined)
+})

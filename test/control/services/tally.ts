@@ -1,0 +1,139 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { buildTestApp, TestClient, type TestApp } from '../fixtures/build-app.js'
+
+/** Sends datagrams that rules and the default decide. */
+async function withTraffic(t: Parameters<typeof buildTestApp>[0], path?: string) {
+  const test = buildTestApp(t, path === undefined ? {} : { path })
+  for (const name of ['web', 'db']) await test.call('POST', '/v1/domains', { name })
+  const web = new TestClient(test.hypervisor, 'web')
+  web.bind(80)
+  new TestClient(test.hypervisor, 'db').bind(1)
+  return { ...test, send: (port: number) => web.send(80, 'db', port) }
+}
+
+/** Everything that was decided, added up from what REST says. */
+async function sums(call: TestApp['call']): Promise<{ total: number; byVerdict: number }> {
+  const list = (await call('GET', '/v1/rules')).body
+  const stats = (await call('GET', '/v1/stats')).body
+  const rules = list.rules as readonly { hits: number }[]
+  const verdicts = stats['verdicts'] as Record<string, { datagrams: number }>
+  const total =
+    rules.reduce((sum, { hits }) => sum + hits, 0) +
+    (list['default'] as { hits: number }).hits +
+    (stats['retired'] as { hits: number }).hits
+  const byVerdict = Object.values(verdicts).reduce((sum, { datagrams }) => sum + datagrams, 0)
+  return { total, byVerdict }
+}
+
+void t.test('rules + default + retired is what was decided, whatever becomes of rules', async t => {
+  const path = join(t.testdir(), 'v4vd.sqlite')
+  let decided = 0
+  await t.test('while it runs', async t => {
+    const { call, send, services } = await withTraffic(t, path)
+    const some = (count: number): void => {
+      for (let i = 0; i < count; i++) {
+        send(1 + (i % 3))
+        decided++
+      }
+    }
+    const check = async (what: string): Promise<void> => {
+      t.strictSame(await sums(call), { total: decided, byVerdict: decided }, what)
+    }
+    await call('POST', '/v1/rules', {
+      id: 'a',
+      action: 'accept',
+      source: '*:*',
+      destination: '*:1',
+    })
+    await call('POST', '/v1/rules', { id: 'b', action: 'drop', source: '*:*', destination: '*:2' })
+    some(10)
+    await check('with two rules')
+    await call('PATCH', '/v1/rules/b', { action: 'reject' })
+    await check('after one turned')
+    some(10)
+    await services.tally.save()
+    await call('DELETE', '/v1/rules/a')
+    some(10)
+    await check('after one went')
+    await call('POST', '/v1/rules', { id: 'a', action: 'drop', source: '*:*', destination: '*:1' })
+    t.match((await call('GET', '/v1/rules/a')).body, { hits: 0 }, 'it is another rule now')
+    some(10)
+    await check('after one of its name came')
+    await call('PUT', '/v1/policy', { rules: [] })
+    some(3)
+    await check('after all went')
+    await call('POST', '/v1/policy/rollback', { revision: 3 })
+    some(7)
+    await check('after all came back')
+    t.equal(services.tally.saveNow(), true)
+    t.equal(services.tally.saveNow(), true)
+  })
+  await t.test('after a restart', async t => {
+    const { call, services, store } = buildTestApp(t, { path })
+    services.tally.restore()
+    t.strictSame(await sums(call), { total: decided, byVerdict: decided })
+    await call('PUT', '/v1/policy', { rules: [] })
+    t.equal(await services.tally.save(), true)
+    t.strictSame(await sums(call), { total: decided, byVerdict: decided })
+    t.strictSame(
+      store.counters.load().map(counter => counter.id),
+      ['default'],
+    )
+  })
+})
+
+void t.test('counters whose rule went before they were folded are not lost', async t => {
+  const path = join(t.testdir(), 'v4vd.sqlite')
+  await t.test('first run', async t => {
+    const { call, send, services } = await withTraffic(t, path)
+    await call('POST', '/v1/rules', {
+      id: 'a',
+      action: 'accept',
+      source: '*:*',
+      destination: '*:1',
+    })
+    send(1)
+    send(2)
+    t.equal(await services.tally.save(), true)
+    await call('DELETE', '/v1/rules/a')
+  })
+  await t.test('second run', async t => {
+    const { call, services } = buildTestApp(t, { path })
+    services.tally.restore()
+    t.strictSame(await sums(call), { total: 2, byVerdict: 2 })
+    t.match((await call('GET', '/v1/stats')).body, { retired: { hits: 1, bytes: 5 } })
+  })
+})
+
+void t.test('ten thousand counters are saved in parts, and all of them are', async t => {
+  const { services, hypervisor, store, call } = buildTestApp(t)
+  const rules = Array.from({ length: 10_000 }, (_, i) => ({
+    action: 'accept',
+    source: `a${i}:1`,
+    destination: 'b:1',
+  }))
+  t.equal((await call('PUT', '/v1/policy', { rules })).status, 200)
+  for (const counter of hypervisor.ruleCounters.values()) counter.hits = 3
+  let turns = 0
+  let isSaving = true
+  const turn = (): void => {
+    turns++
+    if (isSaving) setImmediate(turn)
+  }
+  turn()
+  t.equal(await services.tally.save(), true)
+  isSaving = false
+  t.ok(turns > 10, 'others had their turn')
+  t.equal(store.counters.load().length, 10_001)
+  t.ok(store.counters.load().every(({ hits }) => hits === 3))
+})
+
+void t.test('a store that fails to save them is logged once and does not throw', async t => {
+  const { services, store, hypervisor, logged } = buildTestApp(t)
+  hypervisor.ruleCounter('default').hits = 7
+  store.close()
+  t.equal(await services.tally.save(), false)
+  t.equal(services.tally.saveNow(), false)
+  t.equal(logged.length, 1)
+})

@@ -1,0 +1,265 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { FlowMeter } from '../../src/hypervisor/flow-meter.js'
+import { DEFAULT_ID } from '../../src/policy/rule.js'
+import {
+  ACCEPT_ALL,
+  DGRAM,
+  Machine,
+  payload,
+  policyOf,
+  STREAM,
+  type Client,
+} from './fixtures/machine.js'
+
+const limits = { flowMetersMax: 64, flowMetersPerDomainMax: 64 }
+
+function pair(rules: readonly string[]): {
+  machine: Machine
+  web: Client
+  a: Client
+  meter: FlowMeter
+} {
+  const meter = new FlowMeter(limits)
+  const machine = new Machine(rules, {}, meter)
+  const web = machine.client('web')
+  web.ring(80, 65_536)
+  const a = machine.client('a')
+  a.ring(1)
+  return { machine, web, a, meter }
+}
+
+/** What was counted of flows, as short texts. */
+function counted(meter: FlowMeter): string[] {
+  return meter
+    .take(100)
+    .map(({ effect, rule, datagrams, bytes }) => `${effect} ${rule} ${datagrams} ${bytes}`)
+}
+
+await t.test('audit lets through, and says so', async t => {
+  const { machine, web, a, meter } = pair(['audit a:* -> web:*'])
+  t.match(a.run('web:80', [payload(1), payload(2)]), { accepted: 2, code: null })
+  t.equal(a.send('web:80', payload(3)), 'ok')
+  t.equal(web.sink.dataCalls, 2)
+  t.match(machine.flows, [{ effect: 'audit', verdict: { rule: { id: 'r1' } }, code: null }])
+  t.same(counted(meter), ['audit r1 3 6'])
+  t.match(machine.hypervisor.ruleCounter('r1'), { hits: 3, audited: 0 })
+})
+
+for (const [how, audit] of [
+  ['of everything', (machine: Machine) => (machine.hypervisor.isAuditing = true)],
+  [
+    'of the sender',
+    (machine: Machine, a: Client) => machine.hypervisor.setAudited(a.session.domain, true),
+  ],
+  [
+    'of the receiver',
+    (machine: Machine, _a: Client, web: Client) =>
+      machine.hypervisor.setAudited(web.session.domain, true),
+  ],
+] as const) {
+  await t.test(
+    `audit mode ${how} delivers what policy refuses, and names who would not`,
+    async t => {
+      const { machine, web, a, meter } = pair([
+        'drop a:* -> web:80 type stream',
+        'ask a:* -> web:80 type dgram',
+      ])
+      audit(machine, a, web)
+      t.equal(a.send('web:80', payload(3), { type: STREAM }), 'ok')
+      t.match(a.run('web:80', [payload(2)]), { accepted: 1, code: null })
+      t.match(machine.flows, [
+        { effect: 'audit', code: null, verdict: { action: 'drop', rule: { id: 'r1' } } },
+        { effect: 'audit', code: null, verdict: { action: 'ask', rule: { id: 'r2' } } },
+      ])
+      t.same(counted(meter), ['audit r1 1 3', 'audit r2 1 2'])
+      t.match(machine.hypervisor.ruleCounter('r2'), { hits: 1, audited: 1, auditedBytes: 2 })
+      t.equal(machine.hypervisor.asks.asks().length, 0)
+
+      t.match(
+        a.run('web:81', [payload(1)]),
+        { code: 'ECONNREFUSED' },
+        'what is not there is not there',
+      )
+      t.match(machine.hypervisor.ruleCounter(DEFAULT_ID), { hits: 1, audited: 1 })
+    },
+  )
+}
+
+await t.test('audit mode ends at once', async t => {
+  const { machine, a } = pair([])
+  machine.hypervisor.isAuditing = true
+  t.equal(machine.hypervisor.isAuditing, true)
+  t.equal(a.send('web:80', payload(1)), 'ok')
+  machine.hypervisor.isAuditing = false
+  t.equal(a.send('web:80', payload(1)), 'EPERM')
+})
+
+await t.test('audit mode never reaches the control domain', async t => {
+  const { machine, a } = pair([])
+  machine.hypervisor.isAuditing = true
+  t.equal(a.send('control:1', payload(1)), 'EPERM')
+  t.equal(a.send('ghost:1', payload(1)), 'ESRCH')
+})
+
+await t.test('a question about a ring is answered as audit mode has it', async t => {
+  const { machine, a } = pair([])
+  const query = {
+    target: machine.target('web'),
+    port: 80 as never,
+    spaceRequired: 0,
+    wantRing: false,
+  }
+  const code = (): unknown => {
+    const statuses = machine.hypervisor.notify(a.session, 1 as never, [query], DGRAM)
+    return Array.isArray(statuses) ? statuses[0]?.code : statuses
+  }
+  t.equal(code(), 'EPERM')
+  machine.hypervisor.setPolicy(policyOf(2, 'audit *:* -> *:*'))
+  t.equal(code(), null)
+  machine.hypervisor.setPolicy(policyOf(3))
+  machine.hypervisor.isAuditing = true
+  t.equal(code(), null)
+})
+
+await t.test('a datagram beyond max_bytes is refused alone, by its rule', async t => {
+  const { machine, web, a, meter } = pair(['accept *:* -> *:* max_bytes 20'])
+  const messages = [payload(20), payload(21), payload(5)]
+  const first = a.run('web:80', messages)
+  t.match(first, { accepted: 1, refused: 1, code: 'EMSGSIZE', slotBytes: 48 })
+  t.not(first.decisionId, 0)
+  t.match(a.run('web:80', messages.slice(1)), { accepted: 0, refused: 1, code: 'EMSGSIZE' })
+  t.match(a.run('web:80', messages.slice(2)), { accepted: 1, code: null })
+  t.equal(a.send('web:80', payload(21)), 'EMSGSIZE')
+  t.equal(a.send('web:80', payload(20)), 'ok')
+  t.equal(web.drain([...web.session.rings.values()][0]!).length, 3)
+  t.same(counted(meter), ['accept r1 3 45', 'limit r1 3 63'])
+  t.match(machine.hypervisor.ruleCounter('r1'), { hits: 6, bytes: 108, limited: 3 })
+  t.match(
+    machine.flows.filter(flow => flow.effect === 'limit'),
+    [
+      { code: 'EMSGSIZE', bytes: 21, verdict: { rule: { id: 'r1' } } },
+      { code: 'EMSGSIZE' },
+      { code: 'EMSGSIZE' },
+    ],
+  )
+})
+
+await t.test('audit mode delivers what is beyond limits, and records it', async t => {
+  const { machine, web, a, meter } = pair(['accept *:* -> *:* max_bytes 20 rate 2/h burst 2'])
+  machine.hypervisor.isAuditing = true
+  t.match(a.run('web:80', [payload(1), payload(21), payload(2)]), { accepted: 3, code: null })
+  t.equal(a.send('web:80', payload(1)), 'ok')
+  t.equal(a.send('web:80', payload(99)), 'ok')
+  t.equal(web.drain([...web.session.rings.values()][0]!).length, 5)
+  t.same(counted(meter), ['audit r1 4 123', 'accept r1 1 1'])
+  t.match(machine.hypervisor.ruleCounter('r1'), { hits: 5, audited: 4, limited: 3 })
+  t.equal(machine.flows.filter(flow => flow.effect === 'audit').length, 1)
+})
+
+await t.test(
+  'a full ring refuses what the limits let through, and takes no token for it',
+  async t => {
+    const machine = new Machine(['accept *:* -> *:* rate 1/h burst 3'])
+    const web = machine.client('web')
+    const ring = web.ring(80, 64)
+    const a = machine.client('a')
+    a.ring(1)
+    const messages = [1, 1, 1, 1].map(length => payload(length))
+    t.match(a.run('web:80', messages), { accepted: 1, refused: 3, code: 'EAGAIN' })
+    web.drain(ring)
+    t.match(a.run('web:80', messages.slice(1), { retry: true }), { accepted: 1, code: 'EAGAIN' })
+    web.drain(ring)
+    t.match(a.run('web:80', messages.slice(2), { retry: true }), { accepted: 1, code: 'EDQUOT' })
+  },
+)
+
+await t.test('a run that is none is found out before anybody is asked', async t => {
+  const { machine, a } = pair(['ask *:* -> *:*'])
+  t.match(a.run('web:80', [payload(1)], { count: 2 }), { malformed: true })
+  t.same(machine.hypervisor.asks.asks(), [])
+})
+
+await t.test('a rule that has expired matches nothing from that moment on', async t => {
+  const expires = new Date(5_000).toISOString()
+  const { machine, a } = pair([`accept *:* -> web:* expires ${expires}`, 'reject *:* -> *:*'])
+  t.equal(a.send('web:80', payload(1)), 'ok')
+  machine.now = 4_999
+  t.equal(a.send('web:80', payload(1)), 'ok')
+  machine.now = 5_000
+  t.equal(a.send('web:80', payload(1)), 'EPERM')
+  t.match(machine.flows.at(-1), { verdict: { rule: { id: 'r2' } } })
+  machine.now = 4_000
+  t.equal(a.send('web:80', payload(1)), 'EPERM', 'also when the clock is set back')
+})
+
+await t.test('rules, default and retired counters add up to what was decided', async () => {
+  const actions = [
+    ACCEPT_ALL,
+    'reject a:* -> web:*',
+    'drop a:* -> web:80',
+    'audit a:* -> web:*',
+    'ask *:* -> web:80',
+    'accept *:* -> web:80 max_bytes 30',
+    'accept *:* -> *:* rate 5/s burst 3',
+    'audit *:* -> *:* flow_rate 5/s flow_burst 2 max_bytes 50',
+    'accept *:* -> web:80 expires 1970-01-01T00:00:03Z',
+  ]
+  const step = fc.oneof(
+    fc.record({
+      kind: fc.constant('send' as const),
+      port: fc.constantFrom(80, 81),
+      sizes: fc.array(fc.nat(60), { minLength: 1, maxLength: 6 }),
+      alone: fc.boolean(),
+    }),
+    fc.record({ kind: fc.constant('policy' as const), rules: fc.subarray(actions) }),
+    fc.record({ kind: fc.constant('pass' as const), ms: fc.nat(2_000) }),
+    fc.record({ kind: fc.constant('audit' as const), on: fc.boolean() }),
+    fc.record({ kind: fc.constant('ask' as const), grant: fc.boolean() }),
+  )
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), steps => {
+      const { machine, web, a, meter } = pair([ACCEPT_ALL])
+      const { hypervisor } = machine
+      const ring = [...web.session.rings.values()][0]!
+      let decided = 0
+      let metered = 0
+      let retired = 0
+      let revision = 1
+      const isFinal = (code: string | null): boolean =>
+        code !== null && !['EAGAIN', 'EDQUOT', 'EBUSY'].includes(code)
+      for (const each of steps) {
+        if (each.kind === 'send' && each.alone) {
+          const code = a.send(`web:${each.port}`, payload(each.sizes[0]!))
+          if (code === 'ok' || isFinal(code)) decided++
+        } else if (each.kind === 'send') {
+          const messages = each.sizes.map(size => payload(size))
+          const { accepted, refused, code } = a.run(`web:${each.port}`, messages, { retry: true })
+          decided += accepted + (isFinal(code) ? refused : 0)
+        } else if (each.kind === 'policy') {
+          const before = hypervisor.policy.rules
+          const table = policyOf(++revision, ...each.rules)
+          hypervisor.setPolicy(table)
+          for (const { id } of before) {
+            if (table.rules.some(rule => rule.id === id)) continue
+            retired += hypervisor.ruleCounter(id).hits
+            hypervisor.dropRuleCounter(id)
+          }
+        } else if (each.kind === 'pass') {
+          machine.pass(each.ms)
+          web.drain(ring)
+        } else if (each.kind === 'audit') {
+          hypervisor.isAuditing = each.on
+        } else {
+          const ask = hypervisor.asks.asks()[0]
+          if (ask === undefined) continue
+          if (each.grant) hypervisor.asks.grant(ask.id, 1_000, false, 'ann')
+          else hypervisor.asks.deny(ask.id)
+        }
+        for (const { datagrams } of meter.take(100)) metered += datagrams
+      }
+      const hits = [...hypervisor.ruleCounters.values()].reduce((sum, each) => sum + each.hits, 0)
+      return hits + retired === decided && metered + meter.lost === decided
+    }),
+  )
+})

@@ -1,0 +1,7 @@
+import t from 'tap'
+import { FLOW_VERDICTS } from '../../src/policy/flow-verdict.js'
+import { ACTIONS } from '../../src/policy/rule.js'
+
+await t.test('what becomes of datagrams is what rules say, and one thing more', async t => {
+  t.same(FLOW_VERDICTS, [...ACTIONS, 'limit'])
+})
