@@ -33,7 +33,7 @@ const table = {
     http: 503,
     close: 4011,
     retryable: true,
-    sentence: 'the ring is full now; a space event will follow',
+    sentence: 'it can not be taken now; a space event will follow',
   },
   EACCES: {
     errno: 13,
@@ -70,7 +70,7 @@ const table = {
     http: 413,
     close: 4090,
     retryable: false,
-    sentence: 'the message can never fit that ring',
+    sentence: 'the message is larger than that ring or its rule takes',
   },
   EPROTONOSUPPORT: {
     errno: 93,
