@@ -1,4 +1,3 @@
-import { instance } from '@viz-js/viz'
 import { formatDot, formatMermaid, graphOf } from '../policy/graph.js'
 import type { Reach } from '../policy/reach.js'
 import { printableJson } from './printable.js'
@@ -17,7 +16,9 @@ export async function graphText(reaches: readonly Reach[], format: GraphFormat):
       return formatMermaid(graph)
     case 'json':
       return `${printableJson(graph, 2)}\n`
-    case 'svg':
+    case 'svg': {
+      const { instance } = await import('@viz-js/viz') // large, and rarely wanted
       return (await instance()).renderString(formatDot(graph), { format: 'svg' })
+    }
   }
 }

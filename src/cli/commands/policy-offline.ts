@@ -5,7 +5,6 @@ import { formatPolicyDocument } from '../../policy/document.js'
 import { formatSource } from '../../policy/fmt.js'
 import { formatProblem } from '../../policy/policy-problem.js'
 import { diffRules } from '../../policy/rule-diff.js'
-import { formatSchema } from '../../policy/schema.js'
 import { runTests } from '../../policy/test-run.js'
 import { command, withOutput, type OutputOptions } from '../command.js'
 import { EXIT } from '../fail.js'
@@ -110,7 +109,9 @@ function fmt(): Command {
 function schema(): Command {
   return command('schema', 'print the JSON Schema of policy files, for editors', [
     'v4v policy schema > policy/schema.json',
-  ]).action(() => {
+  ]).action(async () => {
+    // With what it takes, most of the time that a command takes to start; so only here.
+    const { formatSchema } = await import('../../policy/schema.js')
     process.stdout.write(formatSchema())
   })
 }
