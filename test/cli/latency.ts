@@ -9,8 +9,11 @@ const measured = await Measured.start(t)
 const { place } = measured
 
 await t.test('latency measures round trips between two domains of its own', async t => {
-  for (const transport of ['unix', 'ws']) {
-    const args = ['latency', '--messages', '50', '--transport', transport]
+  for (const [way, transport] of [
+    ['unix', 'unix'],
+    ['ws', 'websocket'],
+  ] as const) {
+    const args = ['latency', '--messages', '50', '--transport', way]
     t.match(await measured.json(...args), {
       transport,
       payloadBytes: 64,
@@ -19,7 +22,7 @@ await t.test('latency measures round trips between two domains of its own', asyn
     t.same(await measured.left(), NOTHING_LEFT)
   }
   const shown = await place.v4v(['latency', '--messages', '10', '--rate', '1000', '--size', '0'])
-  t.match(shown.stdout, /and back, unix, 0 bytes$/m)
+  t.match(shown.stdout, /and back, (shared-memory|unix), 0 bytes$/m)
   t.match(shown.stdout, /^round trips +10$/m)
 })
 

@@ -42,7 +42,7 @@ export function benchCommand(): Command {
     'v4v bench',
     'v4v bench --size 64 --seconds 10 -o json',
     'v4v bench --rate 10000             # how long datagrams take, one way, at this rate',
-    'v4v bench --transport ws',
+    'v4v bench --transport ws           # or unix, or shared-memory',
     'v4v bench --from web --to db:5432  # under the policy as it is',
   ])
   return withMeasure(
@@ -67,7 +67,7 @@ async function bench(options: MeasureOptions): Promise<void> {
 }
 
 async function measure(session: Session, options: MeasureOptions): Promise<BenchResult> {
-  const { pair, ring, to } = session
+  const { pair, transport, ring, to } = session
   const { size, rate } = options
   const extent = extentOf(options, { seconds: SECONDS, messages: Number.MAX_SAFE_INTEGER })
   const sending = new Sending(ring, to, new StampedPayload(size), extent)
@@ -87,7 +87,7 @@ async function measure(session: Session, options: MeasureOptions): Promise<Bench
   return {
     from: pair.from.name,
     to,
-    transport: pair.transport,
+    transport,
     payloadBytes: size,
     datagrams,
     seconds,

@@ -57,7 +57,7 @@ async function latency(options: MeasureOptions): Promise<void> {
 }
 
 async function measure(session: Session, options: MeasureOptions): Promise<LatencyResult> {
-  const { pair, ring, to } = session
+  const { pair, transport, ring, to } = session
   const { size, rate } = options
   const extent = extentOf(options, { seconds: SECONDS_MAX, messages: MESSAGES })
   note(`${pair.from.name} sends datagrams of ${size} bytes to ${to}, which sends them back`)
@@ -66,7 +66,6 @@ async function measure(session: Session, options: MeasureOptions): Promise<Laten
   try {
     const roundTripUs = (await trips.run(extent, rate)).report()
     if (roundTripUs === undefined) throw failed('no round trip was over in time')
-    const { transport } = pair
     return { from: pair.from.name, to, transport, payloadBytes: size, roundTripUs }
   } finally {
     clearInterval(timer)

@@ -10,8 +10,10 @@ import { errorText, failed, usage } from '../fail.js'
 import { note } from '../output.js'
 import type { RuleChanged, TokenIssued } from '../rest.js'
 
-const TRANSPORTS = ['unix', 'ws'] as const
-type TransportName = (typeof TRANSPORTS)[number]
+/** Ways to attach, and whether memory is shared with a daemon on this machine. */
+const SHARES = { auto: 'auto', unix: 'off', 'shared-memory': 'require', ws: 'off' } as const
+type Way = keyof typeof SHARES
+const WAYS = Object.keys(SHARES) as Way[]
 
 /** The port of the domain that receives, unless told (RFC 862: echo). */
 const PORT: number = 7
@@ -21,7 +23,7 @@ const COMMENT = 'temporary, of v4v bench or latency'
 export interface PairOptions extends DaemonOptions {
   readonly from?: string
   readonly to?: string
-  readonly transport?: TransportName
+  readonly transport?: Way
 }
 
 /** One of the two domains, and how to attach as it. */
@@ -29,14 +31,18 @@ export interface Seat {
   readonly name: string
   /** 0 for a free one. */
   readonly port: number
-  readonly place: AttachPlace
+  readonly place: SeatPlace
+}
+
+/** Where to attach, and whether with shared memory: options of `connect`. */
+export interface SeatPlace extends AttachPlace {
+  readonly sharedMemory: (typeof SHARES)[Way]
 }
 
 /** The two domains of a measurement. */
 export interface Pair {
   readonly from: Seat
   readonly to: Seat
-  readonly transport: TransportName
   /** Removes what was only made for the measurement. */
   end(): Promise<void>
 }
@@ -55,9 +61,10 @@ export function withPair(target: Command): Command {
     .option('--from <name[:port]>', 'the domain that sends')
     .option('--to <name[:port]>', `the domain that receives (port ${PORT} unless told)`)
     .addOption(
-      new Option('--transport <transport>', 'how both attach (unix; with --url ws)').choices(
-        TRANSPORTS,
-      ),
+      new Option(
+        '--transport <transport>',
+        'how both attach: auto shares memory where it can (auto; with --url ws)',
+      ).choices(WAYS),
     )
 }
 
@@ -68,9 +75,9 @@ export function withPair(target: Command): Command {
 export async function openPair(options: PairOptions): Promise<Pair> {
   const { from, to } = options
   const asked = askedUrl(options)
-  const transport = options.transport ?? (asked === undefined ? 'unix' : 'ws')
-  if (transport === 'unix' && asked !== undefined) {
-    throw usage('--transport unix is for the local daemon', 'name it by --state instead of --url')
+  const way = options.transport ?? (asked === undefined ? 'auto' : 'ws')
+  if (way !== 'ws' && asked !== undefined) {
+    throw usage(`--transport ${way} is for the local daemon`, 'name it by --state instead of --url')
   }
   if (asked?.protocol === 'unix:') {
     throw usage('a unix: URL is the way of one domain', 'name the local daemon by --state')
@@ -78,7 +85,7 @@ export async function openPair(options: PairOptions): Promise<Pair> {
   if ((from === undefined) !== (to === undefined)) {
     throw usage('--from and --to go together', 'give both, or none for temporary domains')
   }
-  const making = new Making(options, transport)
+  const making = new Making(options, way)
   try {
     if (from !== undefined && to !== undefined) {
       return await making.named(endOf('--from', from, 0), endOf('--to', to, PORT))
@@ -109,13 +116,13 @@ function endOf(flag: string, text: string, port: number): End {
 /** Makes what a measurement needs, and knows how to take it back. */
 class Making {
   readonly #options: PairOptions
-  readonly #transport: TransportName
+  readonly #way: Way
   readonly #undo: { readonly what: string; readonly run: () => Promise<unknown> }[] = []
   #client: AdminClient | undefined
 
-  constructor(options: PairOptions, transport: TransportName) {
+  constructor(options: PairOptions, way: Way) {
     this.#options = options
-    this.#transport = transport
+    this.#way = way
   }
 
   async temporary(): Promise<Pair> {
@@ -147,7 +154,6 @@ class Making {
     return {
       from: { ...from, place: places.from },
       to: { ...to, place: places.to },
-      transport: this.#transport,
       end: () => this.undo(),
     }
   }
@@ -166,9 +172,14 @@ class Making {
     if (left.length > 0) note(`v4v: to be removed by hand: ${left.join(', ')} (${why})`)
   }
 
-  async #placeOf(name: string, tokenVariable: string): Promise<AttachPlace> {
+  async #placeOf(name: string, tokenVariable: string): Promise<SeatPlace> {
+    const place = await this.#attachPlaceOf(name, tokenVariable)
+    return { ...place, sharedMemory: SHARES[this.#way] }
+  }
+
+  async #attachPlaceOf(name: string, tokenVariable: string): Promise<AttachPlace> {
     const { url, state } = this.#options
-    if (this.#transport === 'unix') {
+    if (this.#way !== 'ws') {
       return attachPlace({ as: name, ...(state === undefined ? {} : { state }) })
     }
     const asked = askedUrl(this.#options)

@@ -1,4 +1,4 @@
-import type { AttachPlace } from '../as-domain.js'
+import type { SeatPlace } from './pair.js'
 import type { Latency } from './latency.js'
 
 /** What the command and its receiving process say to each other. */
@@ -6,7 +6,7 @@ import type { Latency } from './latency.js'
 /** The first message to the process. */
 export interface ReceiverJob {
   readonly name: string
-  readonly place: AttachPlace
+  readonly place: SeatPlace
   readonly port: number
   readonly ringBytes: number
   /** Datagrams bear the time at which they were sent. */

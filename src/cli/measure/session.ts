@@ -9,6 +9,8 @@ import { ReceiverProcess } from './receiver-process.js'
 /** Both ends of a measurement, attached. */
 export interface Session {
   readonly pair: Pair
+  /** How the sender is attached. */
+  readonly transport: Domain['transport']
   readonly ring: Ring
   readonly receiver: ReceiverProcess
   /** Where to send, such as `db:7`. */
@@ -48,7 +50,8 @@ export async function withSession<T>(
       const lost = domain.closed.then(reason => {
         throw failed(reason?.message ?? 'the session was closed')
       })
-      const session = { pair, ring, receiver, to: `${name}:${bound}` }
+      const { transport } = domain
+      const session = { pair, transport, ring, receiver, to: `${name}:${bound}` }
       return Promise.race([measure(session), refused, lost])
     }
     return await Promise.race([work(), receiver.failed, interruption.happened])
