@@ -5,10 +5,10 @@ import type { FlowVerdict } from '../policy/flow-verdict.js'
 import { lets, type Rule } from '../policy/rule.js'
 import type { AskTable } from './ask-table.js'
 import type { Domain } from './domain.js'
-import type { Run } from './exchange.js'
 import { hasLimits, type PolicyGate } from './policy-gate.js'
 import type { RateLimiter } from './rate-limiter.js'
 import { sizeOfMessage } from './ring-buffer.js'
+import type { Run } from './run.js'
 import type { Session } from './session.js'
 
 /** What is to be done with datagrams that no rule simply accepts. */
@@ -36,6 +36,8 @@ export class Admission {
   end = 0
   /** Why the next message is not let through: too large, or too soon; null when all are. */
   code: Extract<ErrorCode, 'EMSGSIZE' | 'EDQUOT'> | null = null
+  /** What the header of that message says its length is. */
+  len = 0
   /** What becomes of the run where that is not what its rule says. */
   effect: FlowVerdict | undefined
   /** The flow log is to hear of the run, though not of its flow for the first time. */
@@ -91,7 +93,6 @@ export class Admission {
   /**
    * Holds a run that passed against the limits of its rule: what is beyond them is not in `count`
    * messages, up to `end`. Fewer without a `code`: the run is no longer what was checked.
-   * @param sizes the payload bytes of one message, or whole messages that were checked.
    */
   cut(
     session: Session,
@@ -114,7 +115,7 @@ export class Admission {
       const size = sizeOfMessage(len)
       // Who shares the memory of the run with us may have changed it since it was checked.
       if (size === 0 || size > end - at) break
-      if (!this.#isWithin(rule, len - MESSAGE_HEADER_BYTES, count, room)) break
+      if (!this.#isWithin(rule, len, count, room)) break
       at += size
       count++
     }
@@ -133,7 +134,8 @@ export class Admission {
     this.code = null
     const { rule } = this.#gate.verdict(index)
     if (!this.#hasLimits(rule)) return
-    const isWithin = this.#isWithin(rule, payloadBytes, 0, this.#room(session, run, rule))
+    const len = payloadBytes + MESSAGE_HEADER_BYTES
+    const isWithin = this.#isWithin(rule, len, 0, this.#room(session, run, rule))
     this.#within = isWithin ? 1 : 0
     if (this.#isAudited) this.code = null
     else this.count = this.#within
@@ -163,9 +165,11 @@ export class Admission {
     return this.#limiter.room(rule, session.domain.id, sourcePort, target.domain!.id, port)
   }
 
-  #isWithin(rule: Rule, payloadBytes: number, count: number, room: number): boolean {
+  #isWithin(rule: Rule, len: number, count: number, room: number): boolean {
+    const payloadBytes = len - MESSAGE_HEADER_BYTES
     if (rule.maxBytes !== undefined && payloadBytes > rule.maxBytes) this.code = 'EMSGSIZE'
     else if (count >= room) this.code = 'EDQUOT'
+    this.len = len
     return this.code === null
   }
 }

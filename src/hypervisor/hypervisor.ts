@@ -1,5 +1,4 @@
 import {
-  DOMID_ANY,
   PORT_EPHEMERAL_MIN,
   domainNameProblem,
   isDomainId,
@@ -8,7 +7,7 @@ import {
 } from '../abi/addr.js'
 import type { ErrorCode } from '../abi/errno.js'
 import type { FrameBytes } from '../abi/frame.js'
-import { defaultLimits, NOTIFY_ENTRIES_MAX, type Limits } from '../abi/limits.js'
+import { defaultLimits, type Limits } from '../abi/limits.js'
 import type { PolicyTable } from '../policy/policy-table.js'
 import { lets, type Rule } from '../policy/rule.js'
 import { assert } from '../util/assert.js'
@@ -17,9 +16,9 @@ import { Admission } from './admission.js'
 import { AskTable } from './ask-table.js'
 import { Domain } from './domain.js'
 import type { FlowRecord, SessionEvent, SessionSink } from './event.js'
-import { Exchange, type Run } from './exchange.js'
+import { Exchange } from './exchange.js'
 import type { FlowMeter } from './flow-meter.js'
-import type { RingQuery, RingStatus } from './notify.js'
+import { Notifier, type RingQuery, type RingStatus } from './notify.js'
 import {
   refusal,
   type OpenOutcome,
@@ -32,9 +31,12 @@ import {
 import { hasLimits, PolicyGate, type RuleCounter } from './policy-gate.js'
 import { RateLimiter } from './rate-limiter.js'
 import { concerned, RingRegistry, type RingRequest } from './ring-registry.js'
+import { RingSpace } from './ring-space.js'
 import type { Ring } from './ring.js'
+import type { Run } from './run.js'
 import { Session } from './session.js'
-import { Target, type RingWish } from './target.js'
+import { Settlement } from './settlement.js'
+import { Target } from './target.js'
 
 export interface HypervisorOptions {
   readonly policy: PolicyTable
@@ -68,7 +70,10 @@ export class Hypervisor {
   readonly limits: Limits
   readonly #gate: PolicyGate
   readonly #registry: RingRegistry
+  readonly #space: RingSpace
+  readonly #settlement: Settlement
   readonly #exchange: Exchange
+  readonly #notifier: Notifier
   readonly #limiter: RateLimiter
   /** Flows that wait for an operator, and those that were admitted by one. */
   readonly asks: AskTable
@@ -98,13 +103,19 @@ export class Hypervisor {
       options.onAsksChange ?? (() => undefined),
     )
     this.#limiter.replace(limitedRules(options.policy))
-    this.#exchange = new Exchange(
+    const admission = new Admission(this.#gate, this.#limiter, this.asks)
+    this.#space = new RingSpace(this.limits)
+    this.#settlement = new Settlement(
       this.#gate,
-      new Admission(this.#gate, this.#limiter, this.asks),
+      admission,
       this.#limiter,
-      this.limits,
+      this.#space,
       options.decisionIdBase ?? 0,
       options.onFlow ?? (() => undefined),
+    )
+    this.#exchange = new Exchange(this.#gate, admission, this.#space, this.#settlement)
+    this.#notifier = new Notifier(this.#gate, admission, this.#space, this.limits, target =>
+      this.releaseTarget(target),
     )
   }
 
@@ -201,7 +212,7 @@ export class Hypervisor {
     const { domain } = session
     domain.sessions.delete(session)
     this.#sessions.delete(session.id)
-    for (const wish of session.wishes) this.#forgetWish(wish)
+    this.#notifier.forgetWishes(session)
 
     const peers = new Set<Session>()
     for (const ring of session.sentTo) peers.add(ring.owner)
@@ -221,7 +232,7 @@ export class Hypervisor {
     }
     for (const ring of session.waitingFor) {
       ring.waiters.remove(session)
-      this.#exchange.wake(ring) // it may have held up those behind it
+      this.#space.wake(ring) // it may have held up those behind it
     }
     session.waitingFor.clear()
     for (const hold of session.holds) hold.forget(session)
@@ -267,8 +278,8 @@ export class Hypervisor {
   registerRing(session: Session, request: RingRequest): RegisterOutcome {
     const outcome = this.#registry.register(session, request)
     if (outcome.ok) {
-      this.#announce(outcome.ring)
-      this.#exchange.wake(outcome.ring)
+      this.#notifier.announce(outcome.ring, this.#targets.get(session.domain.name)!)
+      this.#space.wake(outcome.ring)
     }
     return outcome
   }
@@ -292,29 +303,19 @@ export class Hypervisor {
     return this.#exchange.sendv(session, flow, iovs)
   }
 
-  /** See Exchange.consume. */
+  /** See RingSpace.consume. */
   consume(ring: Ring, offset: number): boolean {
-    return this.#exchange.consume(ring, offset)
+    return this.#space.consume(ring, offset)
   }
 
-  /**
-   * Wakes whoever waits for space in this session's rings, then answers each query on its own.
-   * (Argo: notify, where one entry that fails takes the rest with it.)
-   * @returns one status per query, or EINVAL when there are more than 256, or ECONNRESET for a
-   *   session that has ended.
-   */
+  /** See Notifier.notify. */
   notify(
     session: Session,
     sourcePort: Port,
     queries: readonly RingQuery[],
     type: number,
   ): RingStatus[] | Refusal {
-    if (session.ended) return refusal('ECONNRESET')
-    for (const ring of session.rings.values()) this.#exchange.wake(ring)
-    if (queries.length > NOTIFY_ENTRIES_MAX) {
-      return refusal('EINVAL', `a notify has at most ${NOTIFY_ENTRIES_MAX} entries`)
-    }
-    return queries.map(query => this.#exchange.query(session, sourcePort, query, type))
+    return this.#notifier.notify(session, sourcePort, queries, type)
   }
 
   // ---- policy ----
@@ -322,7 +323,7 @@ export class Hypervisor {
   /** Puts another table in force for every datagram from now on, and tells all sessions. */
   setPolicy(table: PolicyTable): void {
     this.#gate.replace(table)
-    this.#exchange.resetLog()
+    this.#settlement.resetLog()
     this.#reconsider()
     const event: SessionEvent = { kind: 'policy-changed', revision: table.revision }
     for (const session of this.#sessions.values()) session.sink.event(event)
@@ -373,32 +374,6 @@ export class Hypervisor {
   /** Forgets the counter of a rule that was removed. */
   dropRuleCounter(ruleId: string): void {
     this.#gate.dropCounter(ruleId)
-  }
-
-  /**
-   * Tells those who asked for a ring where there was none, if policy lets them send to it now; the
-   * wish of one it does not stays, for a ring that appears when it does.
-   */
-  #announce(ring: Ring): void {
-    const { domain } = ring.owner
-    const { port, partner } = ring.id
-    const target = this.#targets.get(domain.name)!
-    const told = new Set<Session>()
-    for (const wish of target.wishes.get(port) ?? []) {
-      const { session, sourcePort, type } = wish
-      if (partner !== DOMID_ANY && partner !== session.domain.id) continue
-      if (!this.#exchange.lets(session.domain, sourcePort, target, port, type)) continue
-      this.#forgetWish(wish)
-      told.add(session)
-    }
-    for (const session of told) {
-      session.sink.event({ kind: 'ring-up', party: domain.party, port })
-    }
-  }
-
-  #forgetWish(wish: RingWish): void {
-    wish.target.removeWish(wish)
-    this.releaseTarget(wish.target)
   }
 
   /** Calls those who wait for what policy may not want of them any more. */

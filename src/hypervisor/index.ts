@@ -5,7 +5,6 @@ export { RING_FLAG } from '../abi/ring-flag.js'
 export type { RingQuery, RingStatus } from './notify.js'
 export type { Domain, DomainCounters } from './domain.js'
 export type { FlowRecord, Party, SessionEvent, SessionSink } from './event.js'
-export type { Run } from './exchange.js'
 export type {
   OpenOutcome,
   Refusal,
@@ -17,5 +16,6 @@ export type {
 export type { RuleCounter } from './policy-gate.js'
 export type { RingRequest } from './ring-registry.js'
 export type { Ring } from './ring.js'
+export type { Run } from './run.js'
 export type { Session } from './session.js'
 export type { Target } from './target.js'

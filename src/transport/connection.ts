@@ -1,47 +1,23 @@
-import { DOMID_ANY, MESSAGE_TYPES, type DomainId, type Port } from '../abi/addr.js'
-import { errnoOf, errorInfo, type ErrorCode } from '../abi/errno.js'
-import { FrameReader } from '../abi/frame-reader.js'
 import {
   decodeHello,
-  decodeName,
-  decodeNotify,
-  decodeRegister,
   encodeClosing,
   encodeDomain,
-  encodeNotified,
   encodePing,
-  encodeResult,
   encodeWelcome,
-  type NotifiedEntry,
 } from '../abi/control-frame.js'
-import { ringOffset, sendCount, sendFirstSeq, sendSlotsAt, sendType } from '../abi/data-frame.js'
-import {
-  FRAME,
-  frameFlags,
-  frameType,
-  frameX,
-  frameY,
-  frameZ,
-  PROTOCOL_VERSION,
-  SEND_RETRY,
-  type FrameBytes,
-} from '../abi/frame.js'
-import { encodeRingPlace } from '../abi/share-frame.js'
-import {
-  FRAME_BYTES_MAX,
-  HELLO_BYTES_MAX,
-  MESSAGE_HEADER_BYTES,
-  SEND_HEADER_BYTES,
-} from '../abi/limits.js'
+import { errnoOf, errorInfo, type ErrorCode } from '../abi/errno.js'
+import { FrameReader } from '../abi/frame-reader.js'
+import { FRAME, frameType, PROTOCOL_VERSION, type FrameBytes } from '../abi/frame.js'
+import { FRAME_BYTES_MAX, HELLO_BYTES_MAX } from '../abi/limits.js'
 import type { Domain } from '../hypervisor/domain.js'
 import type { SessionEvent, SessionSink } from '../hypervisor/event.js'
-import type { RegisterOutcome } from '../hypervisor/outcome.js'
 import type { Ring } from '../hypervisor/ring.js'
 import type { Session } from '../hypervisor/session.js'
 import type { Hub } from './hub.js'
 import type { Link } from './link.js'
 import { NameTable } from './name-table.js'
 import { PrivateCopy } from './private-copy.js'
+import { Requests } from './requests.js'
 import { SessionOutput } from './session-output.js'
 import type { SharedReceiver } from './shared-link.js'
 import type { SharedSegment } from './shared-segment.js'
@@ -52,9 +28,8 @@ const PAUSE_OUTPUT_BYTES = 256 * 1024
 const TOO_MUCH_WAITING = 'the client does not read what it is sent'
 
 /**
- * One client's conversation: frames in, operations on the hypervisor, frames out. It starts with
- * a HELLO; after that everything the client holds hangs on its session, which ends with the
- * connection.
+ * One client's conversation: frames in, requests done, frames out. It starts with a HELLO; after
+ * that everything the client holds hangs on its session, which ends with the connection.
  */
 export class Connection implements SessionSink {
   /** The way the client came by. */
@@ -70,10 +45,10 @@ export class Connection implements SessionSink {
   readonly #sharing: Sharing
   /** Cuts what comes through shared memory into frames. */
   #sharedReader: FrameReader | undefined
-  #session: Session | undefined
+  /** From the HELLO on. */
+  #requests: Requests | undefined
   #tokenId: number | undefined
   #expiresAt = Infinity
-  #nextSeq = 0
   #isWriting = false
   #isPaused = false
   #isClosing = false
@@ -91,7 +66,7 @@ export class Connection implements SessionSink {
     this.#reader = new FrameReader(
       HELLO_BYTES_MAX,
       (source, at, length) => this.#onSocketFrame(source, at, length),
-      delta => hub.chargePartial(this.#session?.domain, delta),
+      delta => hub.chargePartial(this.session?.domain, delta),
     )
   }
 
@@ -101,7 +76,7 @@ export class Connection implements SessionSink {
   }
 
   get session(): Session | undefined {
-    return this.#session
+    return this.#requests?.session
   }
 
   /** The token it was let in by, if it was one. */
@@ -143,7 +118,7 @@ export class Connection implements SessionSink {
     if (this.#isClosing) return
     this.#close()
     const { close } = errorInfo(code)
-    this.#hub.log('info', { code, reason, domain: this.#session?.domain.name }, 'session ended')
+    this.#hub.log('info', { code, reason, domain: this.session?.domain.name }, 'session ended')
     const closing = encodeClosing({ errno: errnoOf(code), reason })
     this.link.write([...this.#output.take(), closing], () => this.link.end(close, reason))
     this.#hub.expectEnd(this)
@@ -232,46 +207,30 @@ export class Connection implements SessionSink {
       this.fail('ENOSPC', TOO_MUCH_WAITING)
       return undefined
     }
-    if (this.#session === undefined) {
+    const requests = this.#requests
+    if (requests === undefined) {
       return type === FRAME.HELLO
         ? this.#onHello(source, at)
         : `the first frame is of type ${type} and should be a HELLO`
     }
+    let problem: string | undefined
     switch (type) {
-      case FRAME.SEND:
-        return this.#onSend(this.#session, source, at, length)
-      case FRAME.CONSUMED:
-        return this.#onConsumed(this.#session, source, at)
-      case FRAME.TARGET:
-        return this.#onTarget(source, at)
-      case FRAME.REGISTER:
-        return this.#onRegister(this.#session, source, at)
-      case FRAME.UNREGISTER:
-        return this.#onUnregister(this.#session, source, at)
-      case FRAME.NOTIFY:
-        return this.#onNotify(this.#session, source, at)
-      case FRAME.PING:
-        this.#output.frame(encodePing(FRAME.PONG, frameY(source.view, at), frameZ(source.view, at)))
-        this.#queue()
-        return undefined
-      case FRAME.PONG:
-        return undefined
       case FRAME.SHARE:
-        this.#output.frame(
-          this.#sharing.offer(this.#session.domain, source, at, this.#canShare(this.#session)),
-        )
-        this.#queue()
-        return undefined
+        this.#onShare(requests, source, at)
+        break
       case FRAME.MAPPED:
-        return this.#onMapped(this.#session, source, at)
+        problem = this.#onMapped(requests.session, source, at)
+        break
       case FRAME.BYE:
         this.#close()
         this.link.end(1000, 'goodbye')
         this.#hub.expectEnd(this)
-        return undefined
+        break
       default:
-        return `frame type ${type} is not one a client sends`
+        problem = requests.take(type, source, at, length)
     }
+    if (!this.#output.isEmpty) this.#queue()
+    return problem
   }
 
   #onHello(source: FrameBytes, at: number): string | undefined {
@@ -295,7 +254,7 @@ export class Connection implements SessionSink {
       this.fail(outcome.code, outcome.detail)
       return undefined
     }
-    this.#session = outcome.session
+    this.#requests = new Requests(this.#hub, outcome.session, this.#names, this.#output)
     this.#tokenId = admission.tokenId
     this.#expiresAt = admission.expiresAt ?? Infinity
     this.agent = hello.agent.slice(0, 100)
@@ -320,160 +279,13 @@ export class Connection implements SessionSink {
     return undefined
   }
 
-  #onSend(session: Session, source: FrameBytes, at: number, length: number): string | undefined {
-    const { view } = source
-    const end = at + length
-    if (length <= SEND_HEADER_BYTES) return 'SEND carries no message'
-    const firstSeq = sendFirstSeq(view, at)
-    if (firstSeq !== this.#nextSeq) {
-      return `SEND starts at sequence number ${firstSeq}, and ${this.#nextSeq} is next`
-    }
-    const flags = frameFlags(view, at)
-    if ((flags & ~SEND_RETRY) !== 0) return 'SEND has reserved flags set'
-    const handle = frameX(view, at) // once: a client that shares this memory may change it
-    const target = this.#names.target(handle)
-    if (target === undefined) return `SEND names target ${handle}, which is not defined`
-    const total = sendCount(view, at)
-    if (total === 0) return 'SEND carries no message'
-    const run = {
-      sourcePort: frameZ(view, at) as Port,
-      target,
-      port: frameY(view, at) as Port,
-      type: sendType(view, at),
-      count: total,
-      retry: (flags & SEND_RETRY) !== 0,
-    }
-    let start = sendSlotsAt(at)
-    let seq = firstSeq
-    let roomBytes = Infinity
-    while (run.count > 0) {
-      const outcome = this.#hub.hypervisor.sendRun(session, run, source, start, end)
-      if (outcome.malformed) return 'SEND does not carry the messages its header counts'
-      seq += outcome.accepted
-      run.count -= outcome.accepted
-      roomBytes = outcome.roomBytes
-      if (outcome.code === null) break
-      const { refused, code, decisionId } = outcome
-      this.#output.failed({ firstSeq: seq, count: refused, errno: errnoOf(code), decisionId })
-      seq += refused
-      run.count -= refused
-      if (run.count === 0) break
-      // Only a message that is too large is refused alone: the rest starts behind it.
-      start += outcome.slotBytes + outcome.refusedSlotBytes
-    }
-    this.#nextSeq = firstSeq + total
-    this.#hub.watch.came(total)
-    if (roomBytes !== Infinity) {
-      const payloadBytes = Math.max(0, roomBytes - MESSAGE_HEADER_BYTES)
-      this.#output.room(handle, run.port, payloadBytes)
-    }
-    this.#output.sent(this.#nextSeq)
-    this.#queue()
-    return undefined
-  }
-
-  #onConsumed(session: Session, source: FrameBytes, at: number): string | undefined {
-    const ring = session.rings.get(frameX(source.view, at))
-    if (ring === undefined) return undefined // it was taken away while this was under way
-    const offset = ringOffset(source.view, at)
-    if (this.#hub.hypervisor.consume(ring, offset)) return undefined
-    return `CONSUMED says ${offset} of ring ${ring.handle}, of which ${ring.givenOffset} was given`
-  }
-
-  #onTarget(source: FrameBytes, at: number): string | undefined {
-    const name = decodeName(source, at)
-    if (name === undefined) return 'TARGET carries no name'
-    return this.#names.define(frameX(source.view, at), name)
-  }
-
-  #onRegister(session: Session, source: FrameBytes, at: number): string | undefined {
-    const register = decodeRegister(source, at)
-    if (typeof register === 'string') return register
-    let partner: DomainId | undefined = DOMID_ANY
-    if (register.partner !== DOMID_ANY) {
-      const target = this.#names.target(register.partner)
-      if (target === undefined)
-        return `REGISTER names target ${register.partner}, which is not defined`
-      partner = target.domain?.id
-    }
-    const outcome: RegisterOutcome =
-      partner === undefined
-        ? { ok: false, code: 'ESRCH', detail: 'the partner is not a domain' }
-        : this.#hub.hypervisor.registerRing(session, {
-            port: register.port,
-            partner,
-            length: register.ringBytes,
-            failExist: register.failExist,
-          })
-    const place = outcome.ok ? outcome.ring.buffer.placeOffset : undefined
-    if (outcome.ok && place !== undefined) {
-      const { handle, buffer } = outcome.ring
-      this.#output.frame(encodeRingPlace({ ring: handle, offset: place, length: buffer.length }))
-    }
-    this.#output.frame(
-      encodeResult({
-        requestId: register.requestId,
-        errno: outcome.ok ? 0 : errnoOf(outcome.code),
-        port: outcome.ok ? outcome.ring.id.port : register.port,
-        ring: outcome.ok ? outcome.ring.handle : 0,
-        ringBytes: outcome.ok ? outcome.ring.buffer.length : 0,
-        detail: outcome.ok ? '' : outcome.detail,
-      }),
-    )
-    this.#queue()
-    return undefined
-  }
-
-  #onUnregister(session: Session, source: FrameBytes, at: number): string | undefined {
-    const handle = frameX(source.view, at)
-    const ring = session.rings.get(handle)
-    const outcome = this.#hub.hypervisor.unregisterRing(session, handle)
-    if (ring !== undefined) this.#output.dropRing(ring)
-    this.#output.frame(
-      encodeResult({
-        requestId: frameY(source.view, at),
-        errno: outcome.ok ? 0 : errnoOf(outcome.code),
-        port: ring?.id.port ?? 0,
-        ring: handle,
-        ringBytes: 0,
-        detail: outcome.ok ? '' : outcome.detail,
-      }),
-    )
-    this.#queue()
-    return undefined
-  }
-
-  #onNotify(session: Session, source: FrameBytes, at: number): string | undefined {
-    const entries = decodeNotify(source, at)
-    if (typeof entries === 'string') return entries
-    const sourcePort = frameZ(source.view, at) as Port
-    if (sourcePort !== 0 && !session.isBound(sourcePort)) {
-      return `NOTIFY names source port ${sourcePort}, which this session has not bound`
-    }
-    const queries = []
-    for (const { target: number, port, spaceRequired, wantRing } of entries) {
-      const target = this.#names.target(number)
-      if (target === undefined) return `NOTIFY names target ${number}, which is not defined`
-      queries.push({ target, port: port as Port, spaceRequired, wantRing })
-    }
-    const statuses = this.#hub.hypervisor.notify(session, sourcePort, queries, MESSAGE_TYPES.dgram)
-    if (!Array.isArray(statuses)) return `NOTIFY: ${statuses.detail}`
-    const answers = statuses.map((status, index): NotifiedEntry => {
-      const { target, port } = entries[index]!
-      const { flags, maxMessageBytes, spaceBytes, code } = status
-      const errno = code === null ? 0 : errnoOf(code)
-      return { target, port, flags, maxMessageBytes, spaceBytes, errno }
-    })
-    this.#output.frame(encodeNotified(frameY(source.view, at), answers))
-    this.#queue()
-    return undefined
-  }
-
   // ---- shared memory ----
 
-  /** Only a session that has just begun can move. */
-  #canShare(session: Session): boolean {
-    return this.#socket.ring !== undefined && this.#nextSeq === 0 && session.rings.size === 0
+  #onShare({ session, hasSent }: Requests, source: FrameBytes, at: number): void {
+    // Only a session that has just begun can move.
+    const isNew = !hasSent && session.rings.size === 0
+    const canShare = this.#socket.ring !== undefined && isNew
+    this.#output.frame(this.#sharing.offer(session.domain, source, at, canShare))
   }
 
   #onMapped(session: Session, source: FrameBytes, at: number): string | undefined {
@@ -487,7 +299,7 @@ export class Connection implements SessionSink {
     const copies = new PrivateCopy()
     let memory: FrameBytes | undefined
     const reader = new FrameReader(
-      this.#session === undefined ? HELLO_BYTES_MAX : FRAME_BYTES_MAX,
+      this.session === undefined ? HELLO_BYTES_MAX : FRAME_BYTES_MAX,
       (frame, at, length) => {
         const type = frameType(frame.view, at)
         // What SEND says is read once, each number for itself; of all others there is a copy.
@@ -495,7 +307,7 @@ export class Connection implements SessionSink {
         const copy = copies.of(frame, at, length)
         return this.#onFrame(frameType(copy.view, 0), copy, 0, length)
       },
-      delta => this.#hub.chargePartial(this.#session?.domain, delta),
+      delta => this.#hub.chargePartial(this.session?.domain, delta),
     )
     this.#sharedReader = reader
     return {
@@ -547,7 +359,7 @@ export class Connection implements SessionSink {
     this.#isClosing = true
     this.#reader.close()
     this.#sharedReader?.close()
-    if (this.#session !== undefined) this.#hub.hypervisor.endSession(this.#session)
+    if (this.session !== undefined) this.#hub.hypervisor.endSession(this.session)
     this.#names.close()
   }
 }

@@ -1,6 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
+import type { Port } from '../../src/abi/addr.js'
+import type { FrameBytes } from '../../src/abi/frame.js'
 import { FlowMeter } from '../../src/hypervisor/flow-meter.js'
+import type { RunOutcome } from '../../src/hypervisor/outcome.js'
 import { DEFAULT_ID } from '../../src/policy/rule.js'
 import {
   ACCEPT_ALL,
@@ -8,6 +11,7 @@ import {
   Machine,
   payload,
   policyOf,
+  runOf,
   STREAM,
   type Client,
 } from './fixtures/machine.js'
@@ -34,6 +38,29 @@ function counted(meter: FlowMeter): string[] {
   return meter
     .take(100)
     .map(({ effect, rule, datagrams, bytes }) => `${effect} ${rule} ${datagrams} ${bytes}`)
+}
+
+/**
+ * A run in memory that its sender shares, who writes there while it is dealt with: a length that
+ * is read for the `read`th time is another one from then on.
+ */
+function changing(messages: Uint8Array[], at: number, read: number, length: number): FrameBytes {
+  const run = runOf(messages)
+  const { view } = run
+  const getUint32 = view.getUint32.bind(view)
+  let reads = 0
+  view.getUint32 = (offset, littleEndian) => {
+    if (offset === at && ++reads === read) view.setUint32(at, length, true)
+    return getUint32(offset, littleEndian)
+  }
+  return run
+}
+
+function runChanging(a: Client, count: number, bytes: FrameBytes): RunOutcome {
+  const target = a.machine.target('web')
+  const [sourcePort, port] = [1 as Port, 80 as Port]
+  const run = { sourcePort, target, port, type: DGRAM, count, retry: false }
+  return { ...a.machine.hypervisor.sendRun(a.session, run, bytes, 0, bytes.bytes.length) }
 }
 
 await t.test('audit lets through, and says so', async t => {
@@ -143,6 +170,44 @@ await t.test('a datagram beyond max_bytes is refused alone, by its rule', async 
       { code: 'EMSGSIZE' },
     ],
   )
+})
+
+await t.test('a run that changes between two looks at it is none, and takes no token', async t => {
+  const { machine, web, a } = pair(['accept *:* -> *:* rate 2/h burst 2'])
+  for (const read of [1, 2, 3]) {
+    for (const [at, length] of [
+      [0, 15],
+      [0, 0xffffffff],
+      [0, 64],
+      [32, 15],
+      [32, 80],
+    ] as const) {
+      const outcome = runChanging(a, 2, changing([payload(16), payload(16)], at, read, length))
+      t.match(outcome, { malformed: true, accepted: 0, code: null }, `${read} ${at} ${length}`)
+    }
+  }
+  t.equal(web.sink.dataCalls, 0)
+  t.match(machine.hypervisor.ruleCounter('r1'), { hits: 0, bytes: 0, limited: 0 })
+  t.match(a.run('web:80', [payload(1), payload(2)]), { accepted: 2, code: null })
+})
+
+await t.test('so it is in audit mode, where limits hold nothing back', async t => {
+  const { machine, web, a } = pair(['accept *:* -> *:* rate 2/h burst 2'])
+  machine.hypervisor.isAuditing = true
+  const changed = changing([payload(16), payload(16)], 32, 2, 15)
+  t.match(runChanging(a, 2, changed), { malformed: true, accepted: 0 })
+  t.equal(web.sink.dataCalls, 0)
+})
+
+await t.test('a datagram beyond max_bytes counts with the length it was refused for', async t => {
+  const { machine, a } = pair(['accept *:* -> *:* max_bytes 20'])
+  t.match(runChanging(a, 1, changing([payload(21)], 0, 3, 0)), {
+    code: 'EMSGSIZE',
+    refusedSlotBytes: 48,
+    malformed: false,
+  })
+  t.match(machine.flows, [{ code: 'EMSGSIZE', bytes: 21 }])
+  t.match(machine.hypervisor.ruleCounter('r1'), { hits: 1, bytes: 21 })
 })
 
 await t.test('audit mode delivers what is beyond limits, and records it', async t => {

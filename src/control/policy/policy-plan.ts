@@ -176,6 +176,6 @@ function isOtherThan({ setsChanged, tagsChanged, testsChanged }: PolicyDiff): bo
 }
 
 // That something stands on another line does not make it another thing.
-function withoutPlace<T extends { readonly place?: unknown }>({ place: _, ...rest }: T): object {
-  return rest
+function withoutPlace(kept: { readonly place?: unknown }): object {
+  return { ...kept, place: undefined }
 }

@@ -1,4 +1,4 @@
-import type { DomainId, MessageType } from '../../abi/addr.js'
+import type { DomainId } from '../../abi/addr.js'
 import { explain } from '../../policy/explain.js'
 import { lint } from '../../policy/lint.js'
 import { allReach, whatCan, whoCan } from '../../policy/reach.js'
@@ -10,7 +10,7 @@ import type { PortRange } from '../../policy/selector.js'
 import { parseSetElement } from '../../policy/set-element.js'
 import type { Subject } from '../../policy/subject.js'
 import type { SetElement as KeptElement } from '../../store/set-store.js'
-import { refuse, type Refusal } from '../../store/refusal.js'
+import { refuse } from '../../store/refusal.js'
 import { hashOf } from '../../store/revision-store.js'
 import {
   BODY_FORMAT,
@@ -20,10 +20,21 @@ import {
   type KeptPolicy,
 } from '../../store/policy-body.js'
 import { assert } from '../../util/assert.js'
-import type { RuleDocument } from '../schemas/rule.js'
+import type {
+  Asked,
+  Body,
+  KeptBody,
+  KnownDomain,
+  Past,
+  PolicyEdit,
+  Prepared,
+  PrepareOptions,
+  PrepareRefusal,
+  Setting,
+} from './policy-messages.js'
 import { insertRule, removeRule, replacePolicy, updateRule, type Edited } from './policy-edit.js'
-import { changeOf, isSame, type Stretch, type TableChange } from './policy-pieces.js'
-import { readPolicyRequest, type DetailedRefusal } from './policy-request.js'
+import { changeOf, isSame, type Stretch } from './policy-pieces.js'
+import { readPolicyRequest } from './policy-request.js'
 import { documentsOf, policyJson } from './policy-json.js'
 import {
   diffOf,
@@ -33,110 +44,10 @@ import {
   testReport,
   type Surroundings,
 } from './policy-plan.js'
-import { readRule, type RulePatchJson } from './rule-json.js'
-
-/** A revision's body as it is kept. */
-export interface Body {
-  readonly format: number
-  readonly body: Uint8Array
-}
-
-/** The body of a revision. */
-export interface KeptBody extends Body {
-  readonly revision: number
-}
-
-/** What is to be done with the policy in force. */
-export type PolicyEdit =
-  /** The body of a request for a whole policy. */
-  | { readonly kind: 'request'; readonly bytes: Uint8Array }
-  | {
-      readonly kind: 'insert'
-      readonly rule: RuleDocument
-      readonly position?: number | undefined
-    }
-  | {
-      readonly kind: 'update'
-      readonly id: string
-      readonly patch: RulePatchJson
-      readonly position?: number | undefined
-    }
-  | { readonly kind: 'remove'; readonly id: string }
-  /** Back to what a revision said. */
-  | ({ readonly kind: 'restore' } & Body)
-
-/** A domain as the policy has to know it. */
-export interface KnownDomain {
-  readonly name: string
-  readonly id: DomainId
-  readonly tags: readonly string[]
-}
-
-/** What the thread has to know before it is asked anything. */
-export interface Setting {
-  /** The policy in force; none for the empty one. */
-  readonly inForce: Body | undefined
-  /** Its revision. */
-  readonly revision: number
-  readonly lastRuleNumber: number
-  readonly rulesMax: number
-}
-
-/** Flows that were written down, from a time on. */
-export interface Past {
-  /** The file. */
-  readonly path: string
-  /** Milliseconds since the Unix epoch. */
-  readonly since: number
-}
-
-/** How an edit is to be made. */
-export interface PrepareOptions {
-  /** Milliseconds since the Unix epoch. */
-  readonly now: number
-  /** Make it also when a test fails. */
-  readonly skipTests: boolean
-}
-
-/** A policy that is ready to be stored and put in force. */
-export interface Prepared {
-  readonly ok: true
-  /** As a request for a whole policy gave them. */
-  readonly ifRevision: number | undefined
-  readonly reason: string | undefined
-  /** The rule that was edited, where it was one. */
-  readonly id: string | undefined
-  readonly format: number
-  readonly body: Uint8Array
-  readonly hash: Uint8Array
-  readonly lastRuleNumber: number
-  readonly rules: number
-  /** How the table comes out of the one in force; new rules are to be asked for by `piece`. */
-  readonly stretches: readonly (
-    Extract<Stretch, { readonly kind: 'kept' }> | { readonly kind: 'new'; readonly piece: number }
-  )[]
-  /** The sets and tags, where they are others than those in force. */
-  readonly sets: KeptPolicy['sets'] | undefined
-  readonly tags: KeptPolicy['tags'] | undefined
-  readonly gone: TableChange['gone']
-  readonly turned: TableChange['turned']
-  readonly added: number
-  readonly changed: number
-}
-
-/** A datagram that is asked about. */
-export interface Asked {
-  readonly source: string
-  readonly sourcePort: number
-  readonly destination: string
-  readonly destinationPort: number
-  readonly type: MessageType
-}
+import { readRule } from './rule-json.js'
 
 /** Revisions that are kept unpacked. */
 const UNPACKED_MAX = 4
-
-type PrepareRefusal = Refusal<'ENOENT' | 'EINVAL' | 'EEXIST' | 'ENOSPC'> | DetailedRefusal
 
 /**
  * The work on policies that takes long, and therefore is done in a thread of its own: reading,

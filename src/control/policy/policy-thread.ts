@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
-import type { KnownDomain, PolicyTasks, Setting } from './policy-tasks.js'
+import type { KnownDomain, Setting } from './policy-messages.js'
+import type { PolicyTasks } from './policy-tasks.js'
 
 /** What the thread can be asked to do. */
 export type TaskName = Exclude<keyof PolicyTasks, 'constructor'>

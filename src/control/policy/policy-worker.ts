@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { PolicyTasks, type Setting } from './policy-tasks.js'
+import type { Setting } from './policy-messages.js'
+import { PolicyTasks } from './policy-tasks.js'
 import type { ThreadAnswer, ThreadRequest } from './policy-thread.js'
 
 // The thread that works on policies: it does one task after the other, in the order it is asked.

@@ -8,7 +8,7 @@ import type { SetElement } from '../../store/set-store.js'
 import type { Clock } from '../../util/clock.js'
 import type { FlowLog } from '../flow-log.js'
 import type { DetailedRefusal } from '../policy/policy-request.js'
-import type { Asked, KeptBody } from '../policy/policy-tasks.js'
+import type { Asked, KeptBody } from '../policy/policy-messages.js'
 import {
   ThreadEnded,
   type PolicyThread,

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { PolicyTasks, type PolicyEdit } from '../../../src/control/policy/policy-tasks.js'
+import type { PolicyEdit } from '../../../src/control/policy/policy-messages.js'
+import { PolicyTasks } from '../../../src/control/policy/policy-tasks.js'
 import { decodePolicy } from '../../../src/store/policy-body.js'
 import { hashOf } from '../../../src/store/revision-store.js'
 import { revisionOf } from '../../store/fixtures/rules.js'

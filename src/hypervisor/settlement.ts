@@ -1,0 +1,254 @@
+import type { ErrorCode } from '../abi/errno.js'
+import type { FrameBytes } from '../abi/frame.js'
+import { MESSAGE_HEADER_BYTES } from '../abi/limits.js'
+import type { FlowVerdict } from '../policy/flow-verdict.js'
+import type { Admission } from './admission.js'
+import type { FlowRecord } from './event.js'
+import { LogFilter } from './log-filter.js'
+import type { RunOutcome, SendOutcome } from './outcome.js'
+import type { PolicyGate } from './policy-gate.js'
+import type { RateLimiter } from './rate-limiter.js'
+import { sizeOfMessage } from './ring-buffer.js'
+import type { RingSpace } from './ring-space.js'
+import type { Ring } from './ring.js'
+import { payloadOfRun, type Run } from './run.js'
+import type { Session } from './session.js'
+
+/**
+ * What becomes of runs besides their bytes: it makes refusals, counts what was settled, and leaves
+ * records for the flow log. It is about one run at a time, from `begin` to the next.
+ */
+export class Settlement {
+  readonly #gate: PolicyGate
+  readonly #admission: Admission
+  readonly #limiter: RateLimiter
+  readonly #space: RingSpace
+  readonly #logFilter = new LogFilter()
+  readonly #onFlow: (record: FlowRecord) => void
+  readonly #outcome: RunOutcome = {
+    accepted: 0,
+    refused: 0,
+    code: null,
+    decisionId: 0,
+    malformed: false,
+    slotBytes: 0,
+    refusedSlotBytes: 0,
+    roomBytes: Infinity,
+  }
+  #lastDecisionId: number
+
+  /**
+   * @param decisionIdBase decision ids count up from here.
+   * @param onFlow told of what the flow log is to have.
+   */
+  constructor(
+    gate: PolicyGate,
+    admission: Admission,
+    limiter: RateLimiter,
+    space: RingSpace,
+    decisionIdBase: number,
+    onFlow: (record: FlowRecord) => void,
+  ) {
+    this.#gate = gate
+    this.#admission = admission
+    this.#limiter = limiter
+    this.#space = space
+    this.#lastDecisionId = decisionIdBase
+    this.#onFlow = onFlow
+  }
+
+  /** Begins with another run. @returns the one RunOutcome of this object. */
+  begin(): RunOutcome {
+    const outcome = this.#outcome
+    outcome.accepted = 0
+    outcome.refused = 0
+    outcome.code = null
+    outcome.decisionId = 0
+    outcome.malformed = false
+    outcome.slotBytes = 0
+    outcome.refusedSlotBytes = 0
+    outcome.roomBytes = Infinity
+    return outcome
+  }
+
+  /** Refuses a whole run for a reason that has nothing to do with policy. */
+  refuseAll(
+    session: Session,
+    run: Run,
+    bytes: FrameBytes,
+    start: number,
+    end: number,
+    code: ErrorCode,
+  ): RunOutcome {
+    const outcome = this.#outcome
+    if (payloadOfRun(bytes, start, end, run.count) < 0) {
+      outcome.malformed = true
+      return outcome
+    }
+    outcome.refused = run.count
+    outcome.code = code
+    session.domain.counters.datagramsRefused += run.count
+    return outcome
+  }
+
+  /** Refuses a datagram that was sent alone for such a reason. */
+  refuseOne(session: Session, code: ErrorCode): SendOutcome {
+    session.domain.counters.datagramsRefused++
+    return { ok: false, code, decisionId: 0 }
+  }
+
+  /** @returns whether a run that is not simply accepted may go on; else the outcome says why not. */
+  admit(
+    session: Session,
+    run: Run,
+    index: number,
+    payloadBytes: number,
+    isNewFlow: boolean,
+  ): boolean {
+    const outcome = this.#outcome
+    const admitted = this.#admission.admit(session, run, index)
+    switch (admitted) {
+      case 'pass':
+        return true
+      case 'refuse':
+        this.refuseForGood(session, run, index, payloadBytes, run.count, 'EPERM')
+        return false
+      case 'swallow':
+        outcome.accepted = run.count
+        session.domain.counters.datagramsDropped += run.count
+        this.settled(session, run, index, run.count, payloadBytes, isNewFlow, false)
+        return false
+      case 'ask':
+      case 'wait':
+        outcome.refused = run.count
+        outcome.code = 'EAGAIN'
+        session.domain.counters.datagramsRefused += run.count
+        if (admitted === 'wait') return false
+        outcome.decisionId = this.#record(session, run, index, run.count, payloadBytes, 'EAGAIN')
+        return false
+    }
+  }
+
+  /** Counts datagrams that were delivered or dropped, and notes the first of a flow. */
+  settled(
+    session: Session,
+    run: Run,
+    index: number,
+    datagrams: number,
+    payloadBytes: number,
+    isNewFlow: boolean,
+    isPlain: boolean,
+  ): void {
+    const gate = this.#gate
+    gate.count(index, datagrams, payloadBytes)
+    const { domain } = session
+    const { sourcePort, target, port, type } = run
+    let isTold = isNewFlow
+    let effect: FlowVerdict | undefined
+    if (!isPlain) {
+      effect = this.#admission.effect
+      isTold ||= this.#admission.mustTell
+      if (effect === 'audit') gate.countAudited(index, datagrams, payloadBytes)
+    }
+    gate.meter(domain, sourcePort, target, port, type, index, datagrams, payloadBytes, effect)
+    if (isTold) this.#record(session, run, index, datagrams, payloadBytes, null, effect)
+  }
+
+  /** Refuses `count` datagrams so that trying again now would only be refused again. */
+  refuseForGood(
+    session: Session,
+    run: Run,
+    index: number,
+    payloadBytes: number,
+    count: number,
+    code: ErrorCode,
+    effect = this.#gate.isPlain(index) ? undefined : this.#admission.effect,
+  ): void {
+    const outcome = this.#outcome
+    outcome.refused = count
+    outcome.code = code
+    const { domain } = session
+    const { sourcePort, target, port, type } = run
+    domain.counters.datagramsRefused += count
+    this.#gate.count(index, count, payloadBytes)
+    if (effect === 'audit') this.#gate.countAudited(index, count, payloadBytes)
+    this.#gate.meter(domain, sourcePort, target, port, type, index, count, payloadBytes, effect)
+    outcome.decisionId = this.#record(session, run, index, count, payloadBytes, code, effect)
+  }
+
+  /**
+   * Refuses what the limits of a run's rule do not let through: one message that is too large for
+   * good, or all that is left because it comes too soon. As with space, what is under way after
+   * that waits until the session goes back to it.
+   */
+  refuseOver(session: Session, run: Run, ring: Ring, index: number): ErrorCode {
+    const outcome = this.#outcome
+    const { code, len } = this.#admission
+    if (code === 'EMSGSIZE') {
+      this.#gate.countLimited(index, 1)
+      outcome.refusedSlotBytes = sizeOfMessage(len)
+      const payloadBytes = len - MESSAGE_HEADER_BYTES
+      this.refuseForGood(session, run, index, payloadBytes, 1, 'EMSGSIZE', 'limit')
+      return 'EMSGSIZE'
+    }
+    const count = run.count - outcome.accepted
+    this.#gate.countLimited(index, count)
+    session.domain.counters.datagramsRefused += count
+    this.#space.block(session, ring)
+    outcome.refused = count
+    outcome.code = this.#limiter.wait(session, ring, sizeOfMessage(len)) ? 'EDQUOT' : 'EBUSY'
+    if (this.#limiter.mustTell(this.#gate.verdict(index).rule!)) {
+      outcome.decisionId = this.#record(session, run, index, count, 0, 'EDQUOT', 'limit')
+    }
+    return outcome.code
+  }
+
+  /**
+   * Refuses what is left of a run because a message of `size` slot bytes does not go in now.
+   * Until the session goes back to this message, whatever else of it is under way to this ring is
+   * refused too: so what gets in of a burst is a prefix of it.
+   */
+  refuseForSpace(session: Session, run: Run, ring: Ring, size: number): ErrorCode {
+    const outcome = this.#outcome
+    outcome.refused = run.count - outcome.accepted
+    outcome.decisionId = 0
+    session.domain.counters.datagramsRefused += outcome.refused
+    const isFull = size > ring.buffer.roomBytes
+    if (!this.#space.wait(session, ring, size)) outcome.code = 'EBUSY'
+    else outcome.code = isFull ? 'EAGAIN' : 'EDQUOT'
+    return outcome.code
+  }
+
+  /** Begins anew with what rules want in the flow log: for another table. */
+  resetLog(): void {
+    this.#logFilter.reset()
+  }
+
+  #record(
+    session: Session,
+    run: Run,
+    index: number,
+    datagrams: number,
+    bytes: number,
+    code: ErrorCode | null,
+    effect?: FlowVerdict,
+  ): number {
+    const decisionId = ++this.#lastDecisionId
+    const { sourcePort, target, port, type } = run
+    if (code === null) this.#gate.recorded(session.domain, sourcePort, target, port, type, index)
+    const verdict = this.#gate.verdict(index)
+    const record: FlowRecord = {
+      decisionId,
+      verdict,
+      effect: effect ?? verdict.action,
+      code,
+      source: { domain: session.domain.name, port: run.sourcePort },
+      destination: { domain: run.target.name, port: run.port },
+      type: run.type,
+      datagrams,
+      bytes,
+    }
+    if (this.#logFilter.wants(record)) this.#onFlow(record)
+    return decisionId
+  }
+}
