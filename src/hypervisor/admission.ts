@@ -34,6 +34,8 @@ export class Admission {
   /** Messages of the run that its rule's limits let through, and where the rest of it starts. */
   count = 0
   end = 0
+  /** What the header of the next message said its length is, where there is a `code`. */
+  nextLen = 0
   /** Why the next message is not let through: too large, or too soon; null when all are. */
   code: Extract<ErrorCode, 'EMSGSIZE' | 'EDQUOT'> | null = null
   /** What becomes of the run where that is not what its rule says. */
@@ -114,7 +116,10 @@ export class Admission {
       const size = sizeOfMessage(len)
       // Who shares the memory of the run with us may have changed it since it was checked.
       if (size === 0 || size > end - at) break
-      if (!this.#isWithin(rule, len - MESSAGE_HEADER_BYTES, count, room)) break
+      if (!this.#isWithin(rule, len - MESSAGE_HEADER_BYTES, count, room)) {
+        this.nextLen = len
+        break
+      }
       at += size
       count++
     }
@@ -137,6 +142,11 @@ export class Admission {
     this.#within = isWithin ? 1 : 0
     if (this.#isAudited) this.code = null
     else this.count = this.#within
+  }
+
+  /** Payload bytes of a message of the run, at most, where they are limited. */
+  get payloadBytesMax(): number | undefined {
+    return this.#isAudited ? undefined : this.#limited?.maxBytes
   }
 
   /** Notes that so many messages of the run were delivered. */

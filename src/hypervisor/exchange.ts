@@ -131,9 +131,8 @@ export class Exchange {
         return outcome
       }
       if (count === 0) {
-        const len = bytes.view.getUint32(start, true)
         this.#comeBack(session, ring)
-        this.#refuseOver(session, run, ring, index, len)
+        this.#refuseOver(session, run, ring, index, this.#admission.nextLen)
         return outcome
       }
     }
@@ -143,7 +142,20 @@ export class Exchange {
     const shareRoom = ring.share.room(domain.id, ring.waiters.domains, firstSize)
     const source = { domain: domain.id, port: run.sourcePort }
     const { buffer } = ring
-    buffer.insertRun(bytes, start, stop, count, firstLen, source, run.type, shareRoom, copy)
+    // Who shares the memory of the run with us may make another of it now, of as many bytes.
+    const bytesMax = isPlain ? undefined : this.#admission.payloadBytesMax
+    buffer.insertRun(
+      bytes,
+      start,
+      stop,
+      count,
+      firstLen,
+      source,
+      run.type,
+      shareRoom,
+      copy,
+      bytesMax,
+    )
     if (copy.malformed) {
       outcome.malformed = true
       return outcome
@@ -164,7 +176,7 @@ export class Exchange {
       session.blockedOn.add(ring)
       ring.blocked.add(session)
     } else if (count < run.count) {
-      this.#refuseOver(session, run, ring, index, bytes.view.getUint32(stop, true))
+      this.#refuseOver(session, run, ring, index, this.#admission.nextLen)
     } else {
       const room = Math.min(ring.buffer.roomBytes, shareRoom - copy.slotBytes)
       if (room < Math.min(LITTLE_ROOM_BYTES, ring.buffer.length / 2)) outcome.roomBytes = room
