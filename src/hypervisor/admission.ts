@@ -141,6 +141,11 @@ export class Admission {
     else this.count = this.#within
   }
 
+  /** Payload bytes of a message of the run, at most, where they are limited. */
+  get payloadBytesMax(): number | undefined {
+    return this.#isAudited ? undefined : this.#limited?.maxBytes
+  }
+
   /** Notes that so many messages of the run were delivered. */
   passed(index: number, delivered: number): void {
     const rule = this.#limited

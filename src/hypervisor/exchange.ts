@@ -97,7 +97,20 @@ export class Exchange {
     const shareRoom = ring.share.room(domain.id, ring.waiters.domains, firstSize)
     const source = { domain: domain.id, port: run.sourcePort }
     const { buffer } = ring
-    buffer.insertRun(bytes, start, stop, count, firstLen, source, run.type, shareRoom, copy)
+    // Who shares the memory of the run with us may make another of it now, of as many bytes.
+    const bytesMax = isPlain ? undefined : this.#admission.payloadBytesMax
+    buffer.insertRun(
+      bytes,
+      start,
+      stop,
+      count,
+      firstLen,
+      source,
+      run.type,
+      shareRoom,
+      copy,
+      bytesMax,
+    )
     if (copy.malformed) {
       outcome.malformed = true
       return outcome

@@ -11,6 +11,9 @@ import {
 import { messageSlotsBytes } from '../abi/message.js'
 import type { RingPlace } from './ring-memory.js'
 
+/** A `len` beyond this is no message's: rounding it up stays within 31 bits. */
+const LEN_MAX = RING_BYTES_MAX * 2
+
 /**
  * The bytes of a ring and its two pointers, byte for byte as in Argo (xen/common/argo.c).
  *
@@ -140,6 +143,7 @@ export class RingBuffer {
    * @param firstLen length of the first message as its header says, which the caller has read.
    * @param roomMax slot bytes the sender may add, at most; counted besides the ring's own room.
    * @param result overwritten with what was done.
+   * @param payloadBytesMax a message with more of them can't be: its sender was held to that before.
    */
   insertRun(
     run: FrameBytes,
@@ -151,6 +155,7 @@ export class RingBuffer {
     type: number,
     roomMax: number,
     result: RunCopy,
+    payloadBytesMax = LEN_MAX - MESSAGE_HEADER_BYTES,
   ): void {
     result.count = 0
     result.slotBytes = 0
@@ -163,7 +168,8 @@ export class RingBuffer {
     const room = Math.min(total, this.roomBytes, roomMax) & ~(SLOT_BYTES - 1)
     let len = firstLen
     let size = sizeOfMessage(len)
-    if (messages === 0 || size === 0 || size > total) {
+    const lenMax = payloadBytesMax + MESSAGE_HEADER_BYTES
+    if (messages === 0 || size === 0 || size > total || len > lenMax) {
       result.malformed = true
       return
     }
@@ -189,7 +195,7 @@ export class RingBuffer {
       if (offset === total) break
       len = view.getUint32(start + offset, true)
       size = sizeOfMessage(len)
-      if (size === 0 || size > total - offset) {
+      if (size === 0 || size > total - offset || len > lenMax) {
         result.malformed = true
         return
       }
@@ -347,7 +353,7 @@ export function sanitizeRxPtr(rxPtr: number, length: number): number {
  * is under 16 or so large that rounding it up would leave 31 bits.
  */
 export function sizeOfMessage(len: number): number {
-  if (len < MESSAGE_HEADER_BYTES || len > RING_BYTES_MAX * 2) return 0
+  if (len < MESSAGE_HEADER_BYTES || len > LEN_MAX) return 0
   return roundUpToSlot(len)
 }
 

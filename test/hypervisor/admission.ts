@@ -239,6 +239,51 @@ await t.test(
   },
 )
 
+/** Sends a run of which the sender changes lengths when they have been read so many times. */
+function sendChanging(
+  { machine, a }: { machine: Machine; a: Client },
+  messages: readonly Uint8Array[],
+  reads: number,
+  lengths: readonly (readonly [at: number, len: number])[],
+): RunOutcome {
+  const bytes = runOf(messages)
+  const { view } = bytes
+  const read = view.getUint32.bind(view)
+  let left = reads
+  view.getUint32 = (at, littleEndian) => {
+    if (left-- === 0) for (const [place, len] of lengths) view.setUint32(place, len, true)
+    return read(at, littleEndian)
+  }
+  const [sourcePort, port] = [1 as Port, 80 as Port]
+  const target = machine.target('web')
+  const run = { sourcePort, target, port, type: DGRAM, count: messages.length, retry: false }
+  return machine.hypervisor.sendRun(a.session, run, bytes, 0, bytes.bytes.length)
+}
+
+await t.test('a run that changes when its lengths were checked is none', async t => {
+  const there = pair(['accept *:* -> *:* max_bytes 20'])
+  const three = [payload(16), payload(16), payload(16)]
+  // As many messages of as many bytes, of which one is larger than the rule lets through.
+  for (const larger of [
+    [16, 16, 64],
+    [64, 16, 16],
+  ]) {
+    let at = 0
+    const lengths = larger.map(len => [(at += len) - len, len] as const)
+    t.match(sendChanging(there, three, 6, lengths), { accepted: 0, malformed: true })
+  }
+  t.equal(there.web.sink.dataCalls, 0)
+  t.match(sendChanging(there, three, 6, []), { accepted: 3, malformed: false })
+})
+
+await t.test('a datagram that is too large is counted as it was when that was seen', async t => {
+  const there = pair(['accept *:* -> *:* max_bytes 20'])
+  const outcome = sendChanging(there, [payload(21)], 2, [[0, 0]])
+  t.match(outcome, { code: 'EMSGSIZE', refused: 1, refusedSlotBytes: 48 })
+  t.match(there.machine.flows, [{ code: 'EMSGSIZE', bytes: 21 }])
+  t.match(there.machine.hypervisor.ruleCounter('r1'), { hits: 1, bytes: 21 })
+})
+
 await t.test('a run that is none is found out before anybody is asked', async t => {
   const { machine, a } = pair(['ask *:* -> *:*'])
   t.match(a.run('web:80', [payload(1)], { count: 2 }), { malformed: true })
