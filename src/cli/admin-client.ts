@@ -167,13 +167,23 @@ async function refusal(response: Response): Promise<Error> {
   const body = parseRefused(text)
   const what = body?.message ?? `the daemon answered ${response.status} ${response.statusText}`
   const code = body === undefined ? '' : ` (${body.code})`
-  for (const line of places(body?.details)) note(printable(line))
-  if (REFUSED_STATUS.has(response.status)) return refused(`${what}${code}`)
-  if (response.status === 403) return refused(`${what}${code}`)
+  if (REFUSED_STATUS.has(response.status) || response.status === 403) {
+    return refused(`${listed(what, places(body?.details))}${code}`)
+  }
   if (response.status === 401) {
     return failed(`${what}${code}`, 'set V4V_ADMIN_TOKEN to the text in admin.token of the daemon')
   }
   return failed(`${what}${code}`)
+}
+
+/** Prints several things that are wrong a line each; the sentence that is left to say. */
+function listed(what: string, lines: readonly string[]): string {
+  const [first, second] = lines
+  if (first === undefined || second === undefined) return what
+  for (const line of lines) note(printable(line))
+  // The daemon's sentence names the first of them itself.
+  const intro = what.includes(first) ? what.slice(0, what.indexOf(first)) : what
+  return intro.replace(/: $/, '') || `${lines.length} things are wrong with the policy`
 }
 
 /** What is wrong with policy documents, each on a line that editors can jump to. */
@@ -192,7 +202,8 @@ function parseRefused(text: string): Refused | undefined {
     if (typeof value !== 'object' || value === null) return undefined
     if (!('code' in value) || !('message' in value)) return undefined
     const { code, message } = value
-    return typeof code === 'string' && typeof message === 'string' ? { code, message } : undefined
+    if (typeof code !== 'string' || typeof message !== 'string') return undefined
+    return 'details' in value ? { code, message, details: value.details } : { code, message }
   } catch {
     return undefined
   }

@@ -62,9 +62,21 @@ export function group(
   return parent
 }
 
-/** What the user did wrong in words, or undefined when the help or the version was asked for. */
-export function usageProblem(error: CommanderError): string | undefined {
+/**
+ * What the user did wrong in words, or undefined when the help or the version was asked for.
+ * @param program all commands: one that is in a group is named with it.
+ */
+export function usageProblem(error: CommanderError, program: Command): string | undefined {
   if (error.exitCode === 0) return undefined
   if (error.code === 'commander.help') return 'a command is missing'
-  return error.message.replace(/^error: /, '')
+  const unknown = /unknown command '([^']+)'$/.exec(error.message)?.[1]
+  const parent = program.commands.find(each => hasCommand(each, unknown))
+  if (unknown !== undefined && parent !== undefined && !hasCommand(program, unknown)) {
+    return `unknown command '${unknown}' (Did you mean ${parent.name()} ${unknown}?)`
+  }
+  return error.message.replace(/^error: (command-argument value )?/, '').replace(/\.$/, '')
+}
+
+function hasCommand(parent: Command, name: string | undefined): boolean {
+  return parent.commands.some(child => child.name() === name)
 }

@@ -67,7 +67,7 @@ function report(error: unknown): number {
     process.stderr.write(`${errorLine(error)}\n`)
     return error instanceof Failure ? error.exitCode : EXIT.failed
   }
-  const problem = usageProblem(error)
+  const problem = usageProblem(error, program)
   if (problem === undefined) return EXIT.ok
   process.stderr.write(`${errorLine(new Error(`${problem}; see "v4v --help"`))}\n`)
   return EXIT.usage

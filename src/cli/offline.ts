@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
-import { readdir, readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { mergeDocuments } from '../policy/document.js'
 import type { Policy } from '../policy/policy.js'
 import { formatProblem } from '../policy/policy-problem.js'
@@ -23,8 +22,7 @@ export interface OfflineOptions {
  * @throws Failure with exit code 3 when something is wrong with them, all of which is printed.
  */
 export async function readPolicy(paths: readonly string[]): Promise<Policy> {
-  const files = (await Promise.all(paths.map(filesOf))).flat()
-  const document = mergeDocuments(await readPolicyFiles(files))
+  const document = mergeDocuments(await readPolicyFiles(paths))
   if (document.ok) return document
   for (const problem of document.problems) note(printable(formatProblem(problem)))
   const { length } = document.problems
@@ -32,17 +30,6 @@ export async function readPolicy(paths: readonly string[]): Promise<Policy> {
     EXIT.refused,
     `${length} ${length === 1 ? 'thing is' : 'things are'} wrong with the policy`,
   )
-}
-
-/** The files that a path stands for. */
-export async function filesOf(path: string): Promise<string[]> {
-  try {
-    if (!(await stat(path)).isDirectory()) return [path]
-    const names = await readdir(path)
-    return names.filter(name => name.endsWith('.yaml')).map(name => join(path, name))
-  } catch (error) {
-    throw failed(`${path} can't be read: ${errorCode(error) ?? 'unknown error'}`)
-  }
 }
 
 /**

@@ -205,7 +205,7 @@ function ruleOf(
     destination: { kind: 'name', name: destination, ports },
     type,
     replies: hasReplies,
-    comment: `seen ${datagrams} times, last ${formatTime(lastAt)}`,
+    comment: `seen ${datagrams === 1 ? 'once' : `${datagrams} times`}, last ${formatTime(lastAt)}`,
   }
 }
 

@@ -23,6 +23,7 @@ await t.test('a wrong command line is one line on stderr and exit code 2', async
   const cases: [string[], RegExp][] = [
     [['domian', 'ls'], /unknown command 'domian' \(Did you mean domain\?\)/],
     [['rule', 'list'], /unknown command 'list'/],
+    [['explain'], /unknown command 'explain' \(Did you mean policy explain\?\)/],
     [['domain', 'add'], /missing required argument 'name'/],
     [['domain', 'ls', '-o', 'xml'], /Allowed choices are table, json/],
     [['domain', 'ls', '--urll', 'x'], /unknown option '--urll' \(Did you mean --url\?\)/],

@@ -93,6 +93,8 @@ await t.test('what was seen is said, over all times and rules', async t => {
     seen('a:picked -> b:81', { effect: 'ask' }),
   ])
   t.match(rules, [{ comment: 'seen 8 times, last 1970-01-01T00:00:02Z' }])
+  const { rules: once } = suggest([seen('a:picked -> b:80', { datagrams: 1, lastAt: 0 })])
+  t.match(once, [{ comment: 'seen once, last 1970-01-01T00:00:00Z' }])
 })
 
 await t.test('each rule has a test, and so has what was refused and still would be', async t => {

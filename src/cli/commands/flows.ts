@@ -30,7 +30,9 @@ export function flowsCommand(): Command {
     'v4v flows',
     'v4v flows -f --verdict reject --dst db',
     'v4v flows --history --since 24h',
+    'v4v flows d-6b00fc7000001',
   ])
+    .argument('[decision]', 'only this one, by the id that the sender was told')
     .option('-f, --follow', 'go on with those to come; -o json prints one a line then')
     .addOption(new Option('--verdict <verdict>', 'only these').choices(FLOW_VERDICTS))
     .option('--src <domain>', 'only what this domain sends')
@@ -39,9 +41,10 @@ export function flowsCommand(): Command {
     .option('--history', 'what became of flows in the last days, added up')
     .option('--since <time>', 'with --history: how far to look back, such as 24h')
     .option('--limit <n>', 'how many of the recent ones', parseCount)
-    .action(async (options: Options) => {
+    .action(async (decision: string | undefined, options: Options) => {
       const client = await AdminClient.open(options)
-      if (options.history) await past(client, options)
+      if (decision !== undefined) await one(client, decision, options)
+      else if (options.history) await past(client, options)
       else if (options.follow) await follow(client, options)
       else await list(client, options)
     })
@@ -52,6 +55,12 @@ async function list(client: AdminClient, options: Options): Promise<void> {
   if (options.output === 'json') printJson(flows)
   else if (flows.length === 0) note('nothing was decided yet')
   else for (const flow of flows) printLine(flowLine(flow))
+}
+
+async function one(client: AdminClient, decision: string, options: Options): Promise<void> {
+  const flow = await client.get<Flow>(`/v1/decisions/${encodeURIComponent(decision)}`)
+  if (options.output === 'json') printJson(flow)
+  else printLine(flowLine(flow))
 }
 
 async function past(client: AdminClient, options: Options): Promise<void> {

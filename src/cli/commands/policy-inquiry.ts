@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander'
-import type { Endpoint, MessageType } from '../../abi/addr.js'
+import { CONTROL_NAME, type Endpoint, type MessageType } from '../../abi/addr.js'
 import {
   explain as explainTuple,
   type ExplainedRule,
@@ -25,8 +25,9 @@ import {
   withDomains,
   type OfflineOptions,
 } from '../offline.js'
-import { column, printJson, printRows, printThing } from '../output.js'
+import { column, note, printJson, printRows, printThing } from '../output.js'
 import { endpointOf, parseCount } from '../parse.js'
+import type { DomainList } from '../rest.js'
 
 interface Options extends DaemonOptions, OutputOptions, OfflineOptions {
   readonly revision?: number
@@ -70,7 +71,7 @@ function explain(): Command {
       const [source, destination] = [endpointOf(from), endpointOf(to)]
       const answer: Explanation & { readonly revision?: number } =
         options.file === undefined
-          ? await explainedByDaemon(from, to, options)
+          ? await explainedByDaemon(source, destination, options)
           : await explainedByFiles(source, destination, options.file, options)
       const { action, rule, walk, shadows, maxBytes } = answer
       printThing(options.output, answer, [
@@ -86,11 +87,18 @@ function explain(): Command {
 }
 
 async function explainedByDaemon(
-  from: string,
-  to: string,
+  source: Endpoint,
+  destination: Endpoint,
   options: ExplainOptions,
 ): Promise<Explanation & { readonly revision: number }> {
   const client = await AdminClient.open(options)
+  const { domains } = await client.get<DomainList>('/v1/domains')
+  for (const name of new Set([source.domain, destination.domain])) {
+    if (name !== CONTROL_NAME && !domains.some(domain => domain.name === name)) {
+      note(`there is no domain ${name}: of its tags only those are known that the policy gives it`)
+    }
+  }
+  const [from, to] = [source, destination].map(({ domain, port }) => `${domain}:${port}`)
   const { type, revision } = options
   const asked = { from, to, type, ...(revision !== undefined && { revision }) }
   return client.call<Explanation & { readonly revision: number }>(
@@ -107,7 +115,9 @@ async function explainedByFiles(
   options: ExplainOptions,
 ): Promise<Explanation> {
   const policy = await readPolicy(files)
-  const domains = (await readDomains(options)) ?? []
+  const given = await readDomains(options)
+  if (given === undefined) note('without --domains only the tags are known that the files give')
+  const domains = given ?? []
   const tuple = {
     source: subjectOf(from.domain, domains),
     sourcePort: from.port,

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatPolicyDocument, mergeDocuments } from '../../policy/document.js'
 import { AdminClient } from '../admin-client.js'
@@ -53,6 +53,7 @@ function show(): Command {
       const path = revision === undefined ? '/v1/policy' : `/v1/policy/revisions/${revision}`
       const policy = await client.get<PolicyDocuments>(`${path}?form=documents`)
       if (dir !== undefined) {
+        await mkdir(dir, { recursive: true })
         for (const { name, text } of policy.documents) await writeFile(join(dir, name), text)
         note(`revision ${policy.revision}: ${policy.documents.map(({ name }) => name).join(', ')}`)
       } else if (options.output === 'json') {
@@ -67,9 +68,9 @@ function plan(): Command {
   return adminCommand(
     'plan',
     'say what policy files would change: exit code 0 nothing, 2 something, 3 they are refused',
-    ['v4v policy plan policy/*.yaml', 'v4v policy plan policy/*.yaml --replay 24h -o json'],
+    ['v4v policy plan policy/', 'v4v policy plan policy/ --replay 24h -o json'],
   )
-    .argument('<file...>', 'read as one policy, in the order of their names')
+    .argument('<file...>', 'files or folders, read as one policy, in the order of their names')
     .option('--replay <time>', 'decide the flows of this time again; else those of the flow log')
     .action(async (files: string[], options: Options & { replay?: string }) => {
       const documents = withoutFolders(await readPolicyFiles(files))
@@ -87,11 +88,11 @@ function plan(): Command {
 function apply(): Command {
   return withChange(
     adminCommand('apply', 'put policy files in force; a test in them that fails keeps them out', [
-      'v4v policy apply policy/*.yaml --reason "web may ask the cache"',
-      'v4v policy apply policy/*.yaml --confirm 30s && v4v policy confirm',
+      'v4v policy apply policy/ --reason "web may ask the cache"',
+      'v4v policy apply policy/ --confirm 30s && v4v policy confirm',
     ]),
   )
-    .argument('<file...>', 'read as one policy, in the order of their names')
+    .argument('<file...>', 'files or folders, read as one policy, in the order of their names')
     .action(async (files: string[], options: ChangeOptions) => {
       const documents = withoutFolders(await readPolicyFiles(files))
       const client = await AdminClient.open(options)
@@ -213,7 +214,10 @@ function appliedText({
   deadline,
 }: PolicyApplied): string {
   const what = `${rules} rules, ${added} added, ${changed} changed, ${removed} removed`
-  const until = deadline === null ? '' : `; it goes away unless confirmed until ${time(deadline)}`
+  const until =
+    deadline === null
+      ? ''
+      : `; it goes away unless "v4v policy confirm" is run by ${time(deadline)}`
   return `revision ${revision} is in force: ${what}${until}`
 }
 

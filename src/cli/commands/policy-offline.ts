@@ -8,7 +8,8 @@ import { diffRules } from '../../policy/rule-diff.js'
 import { runTests } from '../../policy/test-run.js'
 import { command, withOutput, type OutputOptions } from '../command.js'
 import { EXIT } from '../fail.js'
-import { filesOf, readDomains, readPolicy, withDomains, type OfflineOptions } from '../offline.js'
+import { readDomains, readPolicy, withDomains, type OfflineOptions } from '../offline.js'
+import { filesOf } from '../policy-files.js'
 import { note, printJson, printLine } from '../output.js'
 import { diffLines } from '../plan-text.js'
 import { printable } from '../printable.js'
@@ -91,7 +92,7 @@ function fmt(): Command {
     .argument('<file...>', 'files or folders')
     .option('--check', 'change nothing; exit code 3 if a file would be changed')
     .action(async (paths: string[], options: { check?: true }) => {
-      for (const path of (await Promise.all(paths.map(filesOf))).flat()) {
+      for (const path of await filesOf(paths)) {
         const text = await readFile(path, 'utf8')
         const formatted = formatSource({ name: path, text })
         if (!formatted.ok) {

@@ -10,7 +10,7 @@ import {
   type OutputOptions,
 } from '../command.js'
 import { EXIT } from '../fail.js'
-import { filesOf, withDomains, type OfflineOptions } from '../offline.js'
+import { withDomains, type OfflineOptions } from '../offline.js'
 import { note, printJson, printLine } from '../output.js'
 import { readPolicyFiles } from '../policy-files.js'
 import { printable } from '../printable.js'
@@ -25,7 +25,7 @@ export function policyCommand(): Command {
   return group(
     'policy',
     'check, change and ask about the policy as a whole',
-    ['v4v policy plan policy/*.yaml', 'v4v policy explain agent:40000 collector:514'],
+    ['v4v policy plan policy/', 'v4v policy explain agent:40000 collector:514'],
     [...livePolicyCommands(), diff(), check(), ...offlineCommands(), ...inquiryCommands()],
   )
 }
@@ -49,17 +49,17 @@ function diff(): Command {
 
 function check(): Command {
   const target = command('check', 'say what is wrong with policy files, without a daemon', [
-    'v4v policy check policy/*.yaml',
+    'v4v policy check policy/',
   ])
   return withOutput(target)
     .argument('<file...>', 'files or folders, read as one policy, in the order of their names')
     .action(async (files: string[], options: OutputOptions) => {
-      const paths = (await Promise.all(files.map(filesOf))).flat()
-      const document = mergeDocuments(await readPolicyFiles(paths))
+      const texts = await readPolicyFiles(files)
+      const document = mergeDocuments(texts)
       if (options.output === 'json') {
         printJson(document)
       } else if (document.ok) {
-        printLine(`${count(document.rules.length, 'rule')} in ${count(paths.length, 'file')}: good`)
+        printLine(`${count(document.rules.length, 'rule')} in ${count(texts.length, 'file')}: good`)
       } else {
         for (const problem of document.problems) note(printable(formatProblem(problem)))
       }

@@ -10,7 +10,11 @@ import type { Changed, RuleChanged, RuleInfo, RuleList } from '../rest.js'
 
 type Options = DaemonOptions & OutputOptions
 
-interface AddOptions extends Options {
+interface ChangeOptions extends Options {
+  readonly reason?: string
+}
+
+interface AddOptions extends ChangeOptions {
   readonly at?: number
   readonly type: string
   readonly replies?: true
@@ -76,11 +80,13 @@ function list(): Command {
 }
 
 function add(): Command {
-  return adminCommand('add', 'add a rule, at the end or at a position', [
-    'v4v rule add accept web:* db:5432 --replies --comment "app to db"',
-    'v4v rule add --at 1 drop tag:guest:* "*:*"',
-    'v4v rule add --at 1 accept web:* db:5432 --expires 10m --rate 100/s',
-  ])
+  return withReason(
+    adminCommand('add', 'add a rule, at the end or at a position', [
+      'v4v rule add accept web:* db:5432 --replies --comment "app to db"',
+      'v4v rule add --at 1 drop tag:guest:* "*:*"',
+      'v4v rule add --at 1 accept web:* db:5432 --expires 10m --rate 100/s',
+    ]),
+  )
     .addArgument(new Argument('<action>', 'what to do').choices(ACTIONS))
     .argument('<from>', 'NAME:PORT, tag:TAG:PORT, @SET:PORT or *:PORT; a port, 8000-8099 or *')
     .argument('<to>', 'the same for the destination')
@@ -99,7 +105,7 @@ function add(): Command {
     .action(async (action: string, from: string, to: string, options: AddOptions) => {
       checkSelector(from)
       checkSelector(to)
-      const { at, type, replies, comment, id } = options
+      const { at, type, replies, comment, id, reason } = options
       const client = await AdminClient.open(options)
       const answer = await client.call<RuleChanged>('POST', '/v1/rules', {
         action,
@@ -110,6 +116,7 @@ function add(): Command {
         ...(at === undefined ? {} : { position: at }),
         ...(comment === undefined ? {} : { comment }),
         ...(id === undefined ? {} : { id }),
+        ...(reason === undefined ? {} : { reason }),
         ...Object.fromEntries(
           OPTIONS.flatMap(name => (options[name] === undefined ? [] : [[name, options[name]]])),
         ),
@@ -120,24 +127,38 @@ function add(): Command {
 }
 
 function remove(): Command {
-  return adminCommand('rm', 'remove a rule', ['v4v rule rm r7'])
+  return withReason(adminCommand('rm', 'remove a rule', ['v4v rule rm r7']))
     .argument('<id>')
-    .action(async (id: string, options: Options) => {
+    .action(async (id: string, options: ChangeOptions) => {
       const client = await AdminClient.open(options)
-      const answer = await client.call<Changed>('DELETE', rulePath(id))
+      const { reason } = options
+      const headers = reason === undefined ? {} : { 'x-v4v-reason': headerText(reason) }
+      const answer = await client.call<Changed>('DELETE', rulePath(id), undefined, headers)
       printDone(options.output, answer, `removed rule ${id} ${now(answer)}`)
     })
 }
 
 function move(): Command {
-  return adminCommand('move', 'move a rule to another position', ['v4v rule move r7 1'])
+  return withReason(adminCommand('move', 'move a rule to another position', ['v4v rule move r7 1']))
     .argument('<id>')
     .argument('<n>', 'position, counted from 1', parseCount)
-    .action(async (id: string, position: number, options: Options) => {
+    .action(async (id: string, position: number, options: ChangeOptions) => {
       const client = await AdminClient.open(options)
-      const answer = await client.call<Changed>('PATCH', rulePath(id), { position })
+      const { reason } = options
+      const body = { position, ...(reason !== undefined && { reason }) }
+      const answer = await client.call<Changed>('PATCH', rulePath(id), body)
       printDone(options.output, answer, `moved rule ${id} to ${position} ${now(answer)}`)
     })
+}
+
+function withReason(command: Command): Command {
+  return command.option('--reason <text>', 'why, for the history and the audit log')
+}
+
+/** A text as the daemon reads it from a header: UTF-8, of one line. */
+function headerText(text: string): string {
+  if (/\p{Cc}/u.test(text)) throw usage('the reason is one line of text')
+  return Buffer.from(text, 'utf8').toString('latin1')
 }
 
 function limits({ maxBytes, rate, burst, flowRate, flowBurst, log }: RuleInfo): string {
