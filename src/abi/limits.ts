@@ -105,7 +105,7 @@ export const defaultLimits: Limits = {
   absentWaitersPerSessionMax: 256,
   sessionOutputBytesMax: 4 * 1024 * 1024,
   partialFrameBytesPerDomainMax: 64 * 1024 * 1024,
-  sharedMemoryBytesPerSession: 64 * 1024 * 1024,
+  sharedMemoryBytesPerSession: 24 * 1024 * 1024,
   sharedMemoryBytesPerDomainMax: 256 * 1024 * 1024,
   flowBucketsMax: 65_536,
   flowBucketsPerDomainMax: 8_192,

@@ -170,7 +170,7 @@ await t.test('without the native calls there is none', async t => {
 })
 
 await t.test('a domain that shares as much as it may gets no more', { skip }, async t => {
-  const test = hub(t, { sharedMemoryBytesPerDomainMax: 80 * 1024 * 1024 })
+  const test = hub(t, { sharedMemoryBytesPerDomainMax: 40 * 1024 * 1024 })
   const path = await test.listen()
   const first = await RawSharedClient.attach(path, 'web')
   const second = await RawUnixClient.attach(path, 'web')
