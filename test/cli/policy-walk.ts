@@ -18,7 +18,7 @@ tests:
 
 await t.test('a policy is broken, refused, planned, applied, confirmed and undone', async t => {
   const place = await daemon(t, t.testdir(first))
-  const { v4v } = place
+  const v4v: typeof place.v4v = args => place.v4v(args)
   await v4v(['domain', 'add', 'web1', '--tag', 'web'])
   await v4v(['domain', 'add', 'db1', '--tag', 'db'])
   const dir = t.testdir({ '10-tiers.yaml': tiers })
