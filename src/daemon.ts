@@ -190,7 +190,6 @@ async function start(
   renameSync(`${endpointPath}.new`, endpointPath)
   undo.push(() => rmSync(endpointPath, { force: true }))
 
-  void services.policy.warm()
   log('info', { url: server.url, socket: socketPath, stateDir }, 'started')
   undo.push(() => log('info', {}, 'shutting down'))
   return {

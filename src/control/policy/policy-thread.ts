@@ -55,11 +55,6 @@ export class PolicyThread {
     this.#domains = domains
   }
 
-  /** Starts the thread, so that the first request does not wait for that. */
-  async warm(): Promise<void> {
-    await this.#running()
-  }
-
   /**
    * Has a task done.
    * @throws ThreadEnded

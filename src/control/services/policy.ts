@@ -160,15 +160,6 @@ export class PolicyService {
     })
   }
 
-  /** Starts what edits need, so that the first one does not wait for it. */
-  async warm(): Promise<void> {
-    try {
-      await this.#thread.warm()
-    } catch (error) {
-      if (!this.#isClosed) this.#log?.error({ err: error }, 'no thread to work on policies')
-    }
-  }
-
   /** The policy in force as JSON. */
   view(asDocuments: boolean): Promise<PolicyJson> {
     return this.#thread.call('view', asDocuments)

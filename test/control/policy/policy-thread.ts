@@ -31,7 +31,6 @@ const options = { now: 0, skipTests: false }
 
 void t.test('the thread does what it is asked, and knows all domains', async t => {
   const thread = threadOf(t)
-  await thread.warm()
   t.match(await thread.call('prepare', insert, options), { ok: true, rules: 2 })
   thread.noteDomain('d1100', undefined)
   t.match(await thread.call('prepare', insert, options), { ok: false, code: 'EINVAL' })
@@ -61,11 +60,10 @@ void t.test('a thread that ends lets its askers know, and another one follows', 
 void t.test('a thread that is closed does nothing any more', async t => {
   const thread = threadOf(t)
   thread.noteDomain('d1', undefined)
-  await thread.warm()
+  await thread.call('view', false)
   const asked = thread.call('view', false)
   await thread.close()
   await t.rejects(asked, { name: 'ThreadEnded' })
   await t.rejects(thread.call('view', false), { name: 'ThreadEnded' })
-  await t.rejects(thread.warm(), { name: 'ThreadEnded' })
   thread.noteDomain('d1', undefined)
 })
