@@ -60,7 +60,7 @@ export interface Daemon {
   /**
    * Attaches a client in another thread of this process.
    * @param domain whom the client is.
-   * @returns what the SDK's `connect` in the thread takes as `worker`; its `port` is to be transferred.
+   * @returns what the SDK's `connect` in the thread takes as `transport`; its `port` is to be transferred.
    * @throws Error when there is no such domain, or too many clients.
    */
   attachWorker(domain: string): WorkerEnd

@@ -123,6 +123,8 @@ export interface RingList {
 export interface SessionInfo {
   readonly id: number
   readonly domain: string
+  readonly transport: string | null
+  readonly agent: string | null
   readonly ports: readonly number[]
   readonly rings: number
   readonly ringsSentTo: number

@@ -35,6 +35,8 @@ await t.test('lines arrive as the same lines, empty ones and binary ones too', a
   const listener = made.start(['listen', '514', '--as', 'collector', '--lines', '--count', '5'])
   const out = ended(listener)
   await listening(made)
+  const attached = await made.v4v(['session', 'ls'])
+  t.match(attached.stdout, /^ *\d+ +collector +(unix|shared-memory) +v4v \d+\.\d+\.\d+ +514 /m)
   const sent = await made.v4v(['send', 'collector:514', '--stdin', '--lines', '--as', 'web'], {
     input,
   })

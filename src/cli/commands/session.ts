@@ -20,6 +20,8 @@ function list(): Command {
         [
           column('ID', s => s.id, true),
           column('DOMAIN', s => s.domain),
+          column('TRANSPORT', s => s.transport ?? '-'),
+          column('CLIENT', s => s.agent || '-'),
           column('PORTS', s => s.ports.join(',') || '-'),
           column('RINGS', s => s.rings, true),
           column('SENDS TO', s => s.ringsSentTo, true),
