@@ -1,7 +1,7 @@
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifySchemaValidationError } from 'fastify'
 import { quote } from '../../abi/addr.js'
-import { mergeDocuments } from '../../policy/document.js'
+import { mergeDocuments, policySizeProblem } from '../../policy/document.js'
 import { formatProblem, type PolicyProblem } from '../../policy/policy-problem.js'
 import type { PolicySet, PolicyTag, PolicyTest } from '../../policy/policy.js'
 import { parseSetElement } from '../../policy/set-element.js'
@@ -120,5 +120,7 @@ function readJson(
     }
     readTests.push({ from: source, to: destination, expect, type, bytes, rule })
   }
-  return { rules: read, sets: readSets, tags: readTags, tests: readTests, documents: [] }
+  const policy = { rules: read, sets: readSets, tags: readTags, tests: readTests, documents: [] }
+  const excess = policySizeProblem(policy)
+  return excess === undefined ? policy : refuse('EINVAL', excess)
 }
