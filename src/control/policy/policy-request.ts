@@ -8,6 +8,7 @@ import { parseSetElement } from '../../policy/set-element.js'
 import { parseTestEnd } from '../../policy/test-text.js'
 import type { KeptPolicy } from '../../store/policy-body.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
+import { reasonProblem } from '../reason.js'
 import { schemaProblems, type FieldProblem } from '../schema-problem.js'
 import { PolicyRequest } from '../schemas/policy.js'
 import type { FailedTest } from './policy-plan.js'
@@ -63,6 +64,8 @@ export function readPolicyRequest(
   if ((documents === undefined) === (rules === undefined)) {
     return refuse('EINVAL', 'the body has either documents or rules: give one of them')
   }
+  const unfit = reasonProblem(reason ?? '')
+  if (unfit !== undefined) return refuse('EINVAL', unfit)
   const policy = documents === undefined ? readJson(request, context) : readDocuments(documents)
   if ('ok' in policy) return policy
   return { ok: true, policy, ifRevision, reason }

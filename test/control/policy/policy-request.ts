@@ -45,6 +45,7 @@ void t.test('what is wrong is said, with its field or its place', t => {
   for (const [body, message] of [
     [{}, /either documents or rules/],
     [{ documents: [], rules: [] }, /either documents or rules/],
+    [{ rules: [], reason: 'good\u001b[1A' }, /^the reason is one line/],
     [{ rules: 7 }, /"rules" in the body must be array/],
     [{ rules: [{ action: 'accept', source: 'x', destination: 'a:1' }] }, /rule 1: source/],
     [{ rules: [], sets: { g: ['*'] } }, /set "g": /],
