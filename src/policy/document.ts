@@ -12,7 +12,7 @@ import { RULE_WORDS, type Rule } from './rule.js'
 import { formatSetElement } from './set-element.js'
 import { formatTestEnd } from './test-text.js'
 import { readList, readMapping } from './yaml-fields.js'
-import { YamlSource, type PolicyFile } from './yaml-source.js'
+import { PROBLEMS_MAX, YamlSource, type PolicyFile } from './yaml-source.js'
 
 /** The policy that one or more files state, or everything that is wrong with them. */
 export type PolicyDocument =
@@ -66,8 +66,9 @@ export function mergeDocuments(files: readonly PolicyFile[]): PolicyDocument {
     for (const { name } of draft.sets) claim(source, placeOfSet, name, 'the set')
     for (const { name } of draft.tags) claim(source, placeOfTag, name, 'the tag')
     problems.push(...source.problems)
+    if (problems.length >= PROBLEMS_MAX) break
   }
-  if (problems.length > 0) return { ok: false, problems }
+  if (problems.length > 0) return { ok: false, problems: problems.slice(0, PROBLEMS_MAX) }
 
   const ids = new RuleIds(placeOfId.keys())
   const policy = {
@@ -82,7 +83,7 @@ export function mergeDocuments(files: readonly PolicyFile[]): PolicyDocument {
     tags: drafts.flatMap(({ tags }) => tags.map(({ what }) => what)),
     tests: drafts.flatMap(({ tests }) => tests),
   }
-  const problem = sizeProblem(policy)
+  const problem = policySizeProblem(policy)
   if (problem === undefined) return { ok: true, ...policy }
   const file = sorted.at(-1)!.name
   return { ok: false, problems: [{ file, line: 1, column: 1, message: problem }] }
@@ -170,7 +171,12 @@ function claim(
   source.report(offset, `${what} ${quote(value)} is taken already, at ${place}`)
 }
 
-function sizeProblem({ sets, tags, tests }: Policy): string | undefined {
+/** What a policy has too much of, rules aside; undefined when it has not. */
+export function policySizeProblem({
+  sets,
+  tags,
+  tests,
+}: Pick<Policy, 'sets' | 'tags' | 'tests'>): string | undefined {
   const elements = sets.reduce((sum, set) => sum + set.elements.length, 0)
   const domains = tags.reduce((sum, tag) => sum + tag.domains.length, 0)
   const excess = [

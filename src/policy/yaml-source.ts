@@ -26,6 +26,8 @@ export interface PolicyFile {
 
 /** A policy file, in UTF-16 units. */
 export const DOCUMENT_CHARS_MAX = 8 * 1024 * 1024
+/** Problems that are told of one policy; what is behind them is not looked at any more. */
+export const PROBLEMS_MAX = 1_000
 /** How deep lists and mappings may lie in each other, in steps of the parser; a rule takes 5. */
 const NESTING_MAX = 32
 /** What `!!` stands for in front of a tag. */
@@ -51,8 +53,9 @@ export class YamlSource {
     return [...this.#problems].sort((a, b) => a.line - b.line || a.column - b.column)
   }
 
-  /** Reports a problem at an offset into the text. */
+  /** Reports a problem at an offset into the text; those beyond PROBLEMS_MAX are left out. */
   report(offset: number, message: string): void {
+    if (this.#problems.length >= PROBLEMS_MAX) return
     const { line, col } = this.#lines.linePos(offset)
     this.#problems.push({ file: this.#file.name, line, column: col, message })
   }

@@ -11,7 +11,7 @@ import { formatProblem } from '../../src/policy/policy-problem.js'
 import { formatRule } from '../../src/policy/rule-text.js'
 import type { Rule } from '../../src/policy/rule.js'
 import { evaluate } from '../../src/policy/verdict.js'
-import type { PolicyFile } from '../../src/policy/yaml-source.js'
+import { PROBLEMS_MAX, type PolicyFile } from '../../src/policy/yaml-source.js'
 import { policy } from './fixtures/arbitraries.js'
 
 /** The rules of files that have to be right. */
@@ -317,5 +317,16 @@ await t.test('the examples decide as they say they do', async t => {
     })
     const flow = `${name}: ${from}:${sourcePort} -> ${to}:${destinationPort}`
     t.equal(verdict.rule?.id ?? 'default', expected, flow)
+  }
+})
+
+await t.test('of very many problems the first are told', async t => {
+  const text = `rules:\n${'- x\n'.repeat(PROBLEMS_MAX)}`
+  const files = ['a.yaml', 'b.yaml', 'c.yaml'].map(name => file(text, name))
+  for (const few of [files.slice(0, 1), files]) {
+    const read = mergeDocuments([file('- a: 1', '0.yaml'), ...few])
+    if (read.ok) throw new Error('it is wrong in many places')
+    t.equal(read.problems.length, PROBLEMS_MAX)
+    t.match(read.problems.slice(0, 2), [{ file: '0.yaml' }, { file: 'a.yaml', line: 2 }])
   }
 })

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { ADMIN_ROLES, type AdminAuthenticated, type AdminRole } from '../../store/token-store.js'
 import { assert } from '../../util/assert.js'
 import type { ControlApp } from '../app.js'
+import { reasonProblem } from '../reason.js'
 import { Refused } from '../refused.js'
 import type { Services } from '../services.js'
 import type { Cause } from '../services/cause.js'
@@ -20,8 +21,6 @@ declare module 'fastify' {
 }
 
 const bearerPattern = /^Bearer +([^ ]+)$/i
-// Line breaks and terminal escapes would let a reason look like something else in a listing.
-const unprintablePattern = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u202a-\u202e\u2066-\u2069]/u
 const wholePattern = /[0-9]+/
 
 /**
@@ -66,9 +65,8 @@ export function isStillAdmin(request: FastifyRequest, services: Services): boole
 export function causeOf(request: FastifyRequest, bodyReason?: string): Cause {
   const header: unknown = request.headers['x-v4v-reason']
   const reason = bodyReason ?? (typeof header === 'string' ? decode(header) : '')
-  if (unprintablePattern.test(reason)) {
-    throw new Refused('EINVAL', 'the reason is one line of text without control characters')
-  }
+  const problem = reasonProblem(reason)
+  if (problem !== undefined) throw new Refused('EINVAL', problem)
   const revision = wholePattern.exec(request.headers['if-match'] ?? '')?.[0]
   return {
     actor: `token:${request.adminTokenId}`,

@@ -1,13 +1,14 @@
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifySchemaValidationError } from 'fastify'
 import { quote } from '../../abi/addr.js'
-import { mergeDocuments } from '../../policy/document.js'
+import { mergeDocuments, policySizeProblem } from '../../policy/document.js'
 import { formatProblem, type PolicyProblem } from '../../policy/policy-problem.js'
 import type { PolicySet, PolicyTag, PolicyTest } from '../../policy/policy.js'
 import { parseSetElement } from '../../policy/set-element.js'
 import { parseTestEnd } from '../../policy/test-text.js'
 import type { KeptPolicy } from '../../store/policy-body.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
+import { reasonProblem } from '../reason.js'
 import { schemaProblems, type FieldProblem } from '../schema-problem.js'
 import { PolicyRequest } from '../schemas/policy.js'
 import type { FailedTest } from './policy-plan.js'
@@ -63,6 +64,8 @@ export function readPolicyRequest(
   if ((documents === undefined) === (rules === undefined)) {
     return refuse('EINVAL', 'the body has either documents or rules: give one of them')
   }
+  const unfit = reasonProblem(reason ?? '')
+  if (unfit !== undefined) return refuse('EINVAL', unfit)
   const policy = documents === undefined ? readJson(request, context) : readDocuments(documents)
   if ('ok' in policy) return policy
   return { ok: true, policy, ifRevision, reason }
@@ -120,5 +123,7 @@ function readJson(
     }
     readTests.push({ from: source, to: destination, expect, type, bytes, rule })
   }
-  return { rules: read, sets: readSets, tags: readTags, tests: readTests, documents: [] }
+  const policy = { rules: read, sets: readSets, tags: readTags, tests: readTests, documents: [] }
+  const excess = policySizeProblem(policy)
+  return excess === undefined ? policy : refuse('EINVAL', excess)
 }

@@ -22,6 +22,8 @@ export interface SetChanged {
   readonly expiresAt: number | undefined
 }
 
+type Stated = Map<string, number | undefined>
+
 /** Elements that are taken into a new table before others get their turn. */
 const ELEMENTS_PER_STEP = 250
 /** What a timer is set to at most: clocks are set, and timers do not hear of it. */
@@ -40,8 +42,10 @@ export class SetService {
   /** What was put in by hand, by set and element. */
   readonly #live = new Map<string, KeptElement>()
   #base: Pick<Policy, 'sets' | 'tags'>
+  /** When each element that stands in the policy expires, if it does, by set and element. */
+  #stated: Stated
   /** Of a table that is being compiled: it must not miss what happens meanwhile. */
-  #building: Membership | undefined
+  #building: { readonly membership: Membership; readonly stated: Stated } | undefined
   #timer: NodeJS.Timeout | undefined
 
   /** @param base of the policy in force, whose table has a membership of its own. */
@@ -59,10 +63,14 @@ export class SetService {
     this.#changes = changes
     this.#base = base
     this.#log = log
+    this.#stated = new Map()
+    for (const { name, elements } of base.sets) {
+      for (const element of elements) note(this.#stated, name, element)
+    }
     const { membership } = hypervisor.policy
     for (const kept of store.sets.list()) {
       this.#live.set(keyOf(kept.set, kept.element), kept)
-      this.#join(membership, kept)
+      this.#join(membership, this.#stated, kept)
     }
     this.#expire()
   }
@@ -110,7 +118,7 @@ export class SetService {
     const element = this.#read(set, text)
     if ('ok' in element) return element
     const name = nameOf(element)
-    if (this.#isInPolicy(set, name)) {
+    if (this.#isIn(this.#stated, set, name)) {
       return refuse(
         'EEXIST',
         `${quote(name)} is in the set ${quote(set)} already: the policy says so`,
@@ -131,7 +139,9 @@ export class SetService {
       () => ({ action: 'set.add', target: set, detail: { element: name, expiresAt } }),
       () => {
         this.#live.set(keyOf(set, name), kept)
-        for (const membership of this.#memberships()) this.#join(membership, kept)
+        for (const { membership, stated } of this.#memberships()) {
+          this.#join(membership, stated, kept)
+        }
         this.#hypervisor.forgetDecisions()
         this.watchExpiry()
       },
@@ -148,7 +158,7 @@ export class SetService {
     const name = nameOf(element)
     const kept = this.#live.get(keyOf(set, name))
     if (kept === undefined || isOver(kept, this.#clock.now())) {
-      return this.#isInPolicy(set, name)
+      return this.#isIn(this.#stated, set, name)
         ? refuse('EINVAL', `${quote(name)} stands in the policy: take it out there`)
         : refuse('ENOENT', `${quote(name)} is not in the set ${quote(set)}`)
     }
@@ -161,7 +171,9 @@ export class SetService {
       () => ({ action: 'set.remove', target: set, detail: { element: name } }),
       () => {
         this.#live.delete(keyOf(set, name))
-        for (const membership of this.#memberships()) membership.remove(set, element)
+        for (const { membership, stated } of this.#memberships()) {
+          if (!this.#isIn(stated, set, name)) membership.remove(set, element)
+        }
         this.#hypervisor.forgetDecisions()
       },
     )
@@ -178,16 +190,18 @@ export class SetService {
     this.#building = undefined
     if (sets === undefined && tags === undefined) return this.#hypervisor.policy.membership
     const membership = new Membership([], tags ?? this.#base.tags)
-    this.#building = membership
+    const stated: Stated = new Map()
+    this.#building = { membership, stated }
     let steps = 0
     for (const { name, elements } of sets ?? this.#base.sets) {
       for (const element of elements) {
         membership.add(name, element)
+        note(stated, name, element)
         if (++steps % ELEMENTS_PER_STEP === 0) await nextTurn()
       }
     }
     for (const kept of this.#live.values()) {
-      this.#join(membership, kept)
+      this.#join(membership, stated, kept)
       if (++steps % ELEMENTS_PER_STEP === 0) await nextTurn()
     }
     return membership
@@ -195,6 +209,7 @@ export class SetService {
 
   /** Notes what the sets and tags of the policy are that comes into force now. */
   enforce(sets: readonly PolicySet[] | undefined, tags: readonly PolicyTag[] | undefined): void {
+    if (this.#building !== undefined) this.#stated = this.#building.stated
     this.#building = undefined
     if (sets === undefined && tags === undefined) return
     this.#base = { sets: sets ?? this.#base.sets, tags: tags ?? this.#base.tags }
@@ -263,19 +278,16 @@ export class SetService {
     return typeof element === 'string' ? refuse('EINVAL', element) : element
   }
 
-  #isInPolicy(set: string, name: string): boolean {
-    const now = this.#clock.now()
-    const elements = this.#base.sets.find(each => each.name === set)?.elements ?? []
-    return elements.some(
-      element =>
-        nameOf(element) === name && (element.expires === undefined || element.expires > now),
-    )
+  #isIn(stated: Stated, set: string, name: string): boolean {
+    const key = keyOf(set, name)
+    return stated.has(key) && (stated.get(key) ?? Infinity) > this.#clock.now()
   }
 
   // What stands in the policy is not to end when an element of the same name does.
-  #join(membership: Membership, { set, element: text, expiresAt }: KeptElement): void {
+  #join(membership: Membership, stated: Stated, kept: KeptElement): void {
+    const { set, element: text, expiresAt } = kept
     const element = parseSetElement(text)
-    if (typeof element === 'string' || this.#isInPolicy(set, text)) return
+    if (typeof element === 'string' || this.#isIn(stated, set, text)) return
     membership.add(set, expiresAt === undefined ? element : { ...element, expires: expiresAt })
   }
 
@@ -283,8 +295,9 @@ export class SetService {
     return [...this.#live.values()].filter(kept => kept.set === set && !isOver(kept, now))
   }
 
-  #memberships(): Membership[] {
-    const inForce = this.#hypervisor.policy.membership
+  #memberships(): { readonly membership: Membership; readonly stated: Stated }[] {
+    const { membership } = this.#hypervisor.policy
+    const inForce = { membership, stated: this.#stated }
     return this.#building === undefined ? [inForce] : [inForce, this.#building]
   }
 }
@@ -295,6 +308,10 @@ function keyOf(set: string, element: string): string {
 
 function nameOf(element: SetElement): string {
   return formatSetElement({ ...element, expires: undefined })
+}
+
+function note(stated: Stated, set: string, element: SetElement): void {
+  stated.set(keyOf(set, nameOf(element)), element.expires)
 }
 
 function isOver({ expiresAt }: KeptElement, now: number): boolean {

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { readDocuments, readPolicyRequest } from '../../../src/control/policy/policy-request.js'
+import { SET_ELEMENTS_MAX } from '../../../src/policy/membership.js'
 
 const context = { nameOf: () => undefined, now: 0 }
 
@@ -44,6 +45,7 @@ void t.test('what is wrong is said, with its field or its place', t => {
   for (const [body, message] of [
     [{}, /either documents or rules/],
     [{ documents: [], rules: [] }, /either documents or rules/],
+    [{ rules: [], reason: 'good\u001b[1A' }, /^the reason is one line/],
     [{ rules: 7 }, /"rules" in the body must be array/],
     [{ rules: [{ action: 'accept', source: 'x', destination: 'a:1' }] }, /rule 1: source/],
     [{ rules: [], sets: { g: ['*'] } }, /set "g": /],
@@ -62,6 +64,11 @@ void t.test('what is wrong is said, with its field or its place', t => {
   ] as const) {
     t.match(read(body), { ok: false, code: 'EINVAL', message }, JSON.stringify(body))
   }
+  const many = Array.from({ length: SET_ELEMENTS_MAX + 1 }, (_, i) => `d${i}`)
+  t.match(read({ rules: [], sets: { g: many } }), {
+    code: 'EINVAL',
+    message: /^100001 elements in all sets are more than the limit/,
+  })
   t.match(readPolicyRequest(Buffer.from('{'), context), { message: 'the body is not JSON' })
   const bad = `rules:\n${'  - accept: nonsense\n'.repeat(5)}`
   t.match(readDocuments([{ name: 'a.yaml', text: bad }]), {

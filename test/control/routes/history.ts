@@ -41,6 +41,19 @@ await t.test('what became of flows is listed, up to the moment', async t => {
   t.equal((await call('GET', '/v1/flows/history?since=soon')).status, 400)
 })
 
+await t.test('flows that go on all the while keep nobody waiting', async t => {
+  const { call, meter } = withHistory(t)
+  let goesOn = true
+  const send = (): void => {
+    count(meter, 'web', 80, 'accept')
+    if (goesOn) setImmediate(send)
+  }
+  send()
+  const { body } = await call('GET', '/v1/flows/history')
+  goesOn = false
+  t.match(body, { flows: [{ source: 'web:*' }] })
+})
+
 await t.test('a draft is made of what was let through', async t => {
   const { call, meter } = withHistory(t)
   for (let port = 1; port <= 250; port++) count(meter, 'web', port, 'accept')

@@ -186,6 +186,15 @@ void t.test('what is not confirmed in time goes away by itself', async t => {
   t.equal((await call('POST', '/v1/policy/confirm')).status, 404)
 })
 
+void t.test('what is not confirmed goes, whatever the tests of what comes back say', async t => {
+  const { call, hypervisor } = buildTestApp(t)
+  const failing = { rules, tests: [{ from: 'web:1', to: 'db:1', expect: 'accept' }] }
+  t.equal((await call('PUT', '/v1/policy?tests=skip', failing)).status, 200)
+  t.equal((await call('PUT', '/v1/policy?confirm=50ms', { rules: [] })).status, 200)
+  while (hypervisor.policy.revision === 2) await new Promise(setImmediate)
+  t.strictSame([hypervisor.policy.revision, hypervisor.policy.rules.length], [3, 2])
+})
+
 void t.test('what is confirmed stays, and until then nothing else is changed', async t => {
   const { call, services, hypervisor } = buildTestApp(t)
   await call('PUT', '/v1/policy', { rules })

@@ -81,6 +81,32 @@ void t.test('what was put in stays over changes of the policy, while it has the 
   t.match(bob.send(7, 'db', 1), { code: 'EPERM' }, 'a set of the same name is another set')
 })
 
+void t.test('what stands in the policy does not go with what was put in by hand', async t => {
+  const { call, hypervisor } = await withGuests(t)
+  new TestClient(hypervisor, 'db').bind(1)
+  const bob = new TestClient(hypervisor, 'bob')
+  bob.bind(7)
+  const withBob = { ...policy, sets: { ...policy.sets, guests: ['alice', 'bob'] } }
+  await call('POST', '/v1/sets/guests/elements', { element: 'bob', timeout: '1h' })
+  await call('PUT', '/v1/policy', withBob)
+  t.equal((await call('DELETE', '/v1/sets/guests/elements/bob')).status, 200)
+  t.match(bob.send(7, 'db', 1), { ok: true }, 'it was taken out by hand')
+
+  await call('PUT', '/v1/policy', policy)
+  const timed = { element: 'bob', timeout: '500ms' }
+  const { expiresAt } = (await call('POST', '/v1/sets/guests/elements', timed)).body
+  await call('PUT', '/v1/policy', withBob)
+  while (Date.now() <= Number(expiresAt)) await new Promise(setImmediate)
+  t.match(bob.send(7, 'db', 1), { ok: true }, 'its time is over')
+
+  await call('PUT', '/v1/policy', policy)
+  t.match(bob.send(7, 'db', 1), { code: 'EPERM' })
+  await call('POST', '/v1/sets/guests/elements', { element: 'bob' })
+  await call('PUT', '/v1/policy', withBob)
+  await call('PUT', '/v1/policy', policy)
+  t.match(bob.send(7, 'db', 1), { ok: true }, 'only the policy does not say so any more')
+})
+
 void t.test('what was put in is there again after a restart', async t => {
   const path = join(t.testdir(), 'v4vd.sqlite')
   await t.test('before', async t => {
