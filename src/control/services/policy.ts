@@ -272,7 +272,8 @@ export class PolicyService {
       if (stretch.kind === 'kept') {
         for (let i = 0; i < stretch.count; i++) rules.push(old[stretch.from + i]!)
       } else {
-        for (const rule of await this.#thread.call('piece', stretch.piece)) {
+        const piece = JSON.parse(await this.#thread.call('piece', stretch.piece)) as Rule[]
+        for (const rule of piece) {
           rules.push(rule)
           // Made here, a few at a time, rather than in the one step.
           this.#hypervisor.ruleCounter(rule.id)

@@ -28,8 +28,8 @@ interface Fold extends GoneRule, Counted {}
 type Counted = Pick<RuleCounters, 'hits' | 'bytes' | 'audited' | 'auditedBytes'>
 
 /** Counters that are looked at, and rows that are written, before others get their turn. */
-const LOOKS_PER_STEP = 2_000
-const ROWS_PER_STEP = 200
+const LOOKS_PER_STEP = 500
+const ROWS_PER_STEP = 100
 
 /**
  * What was decided, exactly: the counters of the rules in force, and sums of those that are gone.
