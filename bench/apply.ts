@@ -106,7 +106,8 @@ async function measure(): Promise<void> {
   noteChange()
   turns = []
   const hitting = setInterval(() => {
-    for (const counter of daemon.hypervisor.ruleCounters.values()) counter.hits++
+    const { hypervisor } = daemon
+    for (const { id } of hypervisor.policy.rules) hypervisor.ruleCounter(id).hits++
     noteChange()
   }, 1_000)
   await new Promise(resolve => setTimeout(resolve, FLUSH_MS))

@@ -146,16 +146,6 @@ export class Tally {
     }
   }
 
-  /** Forgets counters that were made for a table that did not come into force. */
-  forgetUnused(): void {
-    const { ruleCounters, policy } = this.#hypervisor
-    const used = new Set([DEFAULT_ID, ...policy.rules.map(rule => rule.id)])
-    for (const { id } of this.#leaving) used.add(id)
-    for (const id of ruleCounters.keys()) {
-      if (!used.has(id)) this.#hypervisor.dropRuleCounter(id)
-    }
-  }
-
   /**
    * Saves what has changed: now and then. Others get their turn between the parts of it. A store
    * that fails does not stop the daemon: it is logged once, and the next call tries again.
