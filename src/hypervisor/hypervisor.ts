@@ -9,7 +9,6 @@ import type { ErrorCode } from '../abi/errno.js'
 import type { FrameBytes } from '../abi/frame.js'
 import { defaultLimits, type Limits } from '../abi/limits.js'
 import type { PolicyTable } from '../policy/policy-table.js'
-import { lets, type Rule } from '../policy/rule.js'
 import { assert } from '../util/assert.js'
 import type { Clock } from '../util/clock.js'
 import { Admission } from './admission.js'
@@ -28,7 +27,7 @@ import {
   type SendOutcome,
   type UnregisterOutcome,
 } from './outcome.js'
-import { hasLimits, PolicyGate, type RuleCounter } from './policy-gate.js'
+import { PolicyGate, type RuleCounter } from './policy-gate.js'
 import { RateLimiter } from './rate-limiter.js'
 import { concerned, RingRegistry, type RingRequest } from './ring-registry.js'
 import { RingSpace } from './ring-space.js'
@@ -102,7 +101,7 @@ export class Hypervisor {
       noteDue,
       options.onAsksChange ?? (() => undefined),
     )
-    this.#limiter.replace(limitedRules(options.policy))
+    this.#limiter.replace(options.policy.limited)
     const admission = new Admission(this.#gate, this.#limiter, this.asks)
     this.#space = new RingSpace(this.limits)
     this.#settlement = new Settlement(
@@ -378,7 +377,7 @@ export class Hypervisor {
 
   /** Calls those who wait for what policy may not want of them any more. */
   #reconsider(): void {
-    this.#limiter.replace(limitedRules(this.policy))
+    this.#limiter.replace(this.policy.limited)
     this.asks.review((source, { sourcePort, destination, port, type }) => {
       const from = sourcePort ?? (PORT_EPHEMERAL_MIN as Port)
       const target = this.#targets.get(destination) ?? new Target(destination, undefined)
@@ -392,8 +391,4 @@ export class Hypervisor {
     this.#dueAt = at
     this.#onDue(Math.max(0, at - this.#steadyMs()))
   }
-}
-
-function limitedRules({ rules }: PolicyTable): Rule[] {
-  return rules.filter(rule => hasLimits(rule) && lets(rule.action))
 }

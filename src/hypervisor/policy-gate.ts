@@ -1,5 +1,5 @@
 import { CONTROL_NAME, messageTypeOf, type Port } from '../abi/addr.js'
-import { DEFAULT_ID, type Rule } from '../policy/rule.js'
+import { DEFAULT_ID } from '../policy/rule.js'
 import { FlowCache } from '../policy/flow-cache.js'
 import type { FlowVerdict } from '../policy/flow-verdict.js'
 import type { PolicyTable } from '../policy/policy-table.js'
@@ -35,10 +35,8 @@ export class PolicyGate {
   readonly #cache = new FlowCache()
   readonly #countersById = new Map<string, RuleCounter>()
   #table: PolicyTable
-  /** Counters of the table's verdicts, in the order of their indexes. */
-  #counters: RuleCounter[] = []
-  /** 1 for verdicts that accept without any limit, in the order of their indexes. */
-  #plain = new Uint8Array(0)
+  /** Counters of the table's verdicts by their indexes, those that were asked for since it came. */
+  #counters: (RuleCounter | undefined)[] = []
   #nextExpiry = Infinity
   #isNewFlow = false
   /** Where the flow of the last decision is in the cache, or -1. */
@@ -78,13 +76,7 @@ export class PolicyGate {
   /** Puts another table in force; counters of rules it still has go on. */
   replace(table: PolicyTable): void {
     this.#table = table
-    this.#counters = []
-    this.#plain = new Uint8Array(table.verdictCount)
-    for (let index = 0; index < table.verdictCount; index++) {
-      const { rule } = table.verdictAt(index)
-      this.#counters.push(this.counter(rule?.id ?? DEFAULT_ID))
-      if (rule !== null && rule.action === 'accept' && !hasLimits(rule)) this.#plain[index] = 1
-    }
+    this.#counters = new Array<RuleCounter | undefined>(table.verdictCount)
     this.forget()
   }
 
@@ -171,7 +163,7 @@ export class PolicyGate {
 
   /** True when the verdict accepts and nothing else needs to be asked. */
   isPlain(index: number): boolean {
-    return this.#plain[index] === 1
+    return this.#table.isPlain(index)
   }
 
   /**
@@ -185,7 +177,7 @@ export class PolicyGate {
 
   /** Counts datagrams that a verdict has settled. */
   count(index: number, datagrams: number, bytes: number): void {
-    const counter = this.#counters[index]!
+    const counter = this.#counterAt(index)
     counter.hits += datagrams
     counter.bytes += bytes
     counter.lastHit = this.#clock.now()
@@ -193,14 +185,14 @@ export class PolicyGate {
 
   /** Counts, besides, that they were delivered only because of audit mode. */
   countAudited(index: number, datagrams: number, bytes: number): void {
-    const counter = this.#counters[index]!
+    const counter = this.#counterAt(index)
     counter.audited += datagrams
     counter.auditedBytes += bytes
   }
 
   /** Counts datagrams that a limit of the verdict's rule refused. */
   countLimited(index: number, datagrams: number): void {
-    this.#counters[index]!.limited += datagrams
+    this.#counterAt(index).limited += datagrams
   }
 
   /**
@@ -221,7 +213,7 @@ export class PolicyGate {
     const meter = this.#meter
     if (meter === undefined) return
     // `count` has just asked the clock.
-    const now = effect === undefined ? this.#counters[index]!.lastHit : this.#clock.now()
+    const now = effect === undefined ? this.#counterAt(index).lastHit : this.#clock.now()
     const cache = this.#cache
     const entry = effect === undefined ? this.#entry : -1
     if (entry >= 0) {
@@ -239,15 +231,15 @@ export class PolicyGate {
     if (entry >= 0 && slot >= 0) cache.setNote(entry, slot + 1, meter.tagOf(slot))
   }
 
+  // Only when it is asked for: a table may have ten thousand, and comes into force in one step.
+  #counterAt(index: number): RuleCounter {
+    return (this.#counters[index] ??= this.counter(this.verdict(index).rule?.id ?? DEFAULT_ID))
+  }
+
   #expire(): void {
     const now = this.#clock.now()
     if (now < this.#nextExpiry) return
     this.#table.expire(now)
     this.forget()
   }
-}
-
-/** True when a rule that lets datagrams through does not let all of them. */
-export function hasLimits({ maxBytes, rate, flowRate }: Rule): boolean {
-  return maxBytes !== undefined || rate !== undefined || flowRate !== undefined
 }

@@ -1,6 +1,6 @@
 import type { MessageType } from '../abi/addr.js'
 import { placeOf } from './places.js'
-import { buildPortIndex, portIndex, type PortIndex, type PortRectangle } from './port-index.js'
+import { buildPortIndex, fewPorts, type PortIndex, type PortRectangle } from './port-index.js'
 import type { Rule, RuleType } from './rule.js'
 import { isExpired, matchesPort, type Selector } from './selector.js'
 
@@ -12,23 +12,41 @@ interface Temporary extends PortRectangle {
 
 /** The rules whose sides mean the same domains on a way from one to the other. */
 export class RuleGroup {
-  #any: PortIndex = portIndex([])
-  #dgram: PortIndex = this.#any
-  #stream: PortIndex = this.#any
+  readonly #any: PortIndex
+  readonly #dgram: PortIndex
+  readonly #stream: PortIndex
   /** In rising order of position. */
-  #temporary: readonly Temporary[] = []
+  #temporary: readonly Temporary[]
 
-  /** Fills a group, a little with each step. */
-  static *build(
-    rectangles: Rectangles,
+  private constructor(
+    any: PortIndex,
+    dgram: PortIndex,
+    stream: PortIndex,
     temporary: readonly Temporary[],
-  ): Generator<undefined, RuleGroup> {
-    const group = new RuleGroup()
-    group.#any = yield* buildPortIndex(rectangles.any)
-    group.#dgram = yield* buildPortIndex(rectangles.dgram)
-    group.#stream = yield* buildPortIndex(rectangles.stream)
-    group.#temporary = temporary
-    return group
+  ) {
+    this.#any = any
+    this.#dgram = dgram
+    this.#stream = stream
+    this.#temporary = temporary
+  }
+
+  /** Makes a group of a few rules, which takes no steps; undefined for more. */
+  static ofFew({ any, dgram, stream, temporary }: Draft): RuleGroup | undefined {
+    const anyIndex = fewPorts(any)
+    const dgramIndex = fewPorts(dgram)
+    const streamIndex = fewPorts(stream)
+    if (anyIndex === undefined || dgramIndex === undefined || streamIndex === undefined) {
+      return undefined
+    }
+    return new RuleGroup(anyIndex, dgramIndex, streamIndex, temporary)
+  }
+
+  /** Makes a group, a little with each step. */
+  static *build({ any, dgram, stream, temporary }: Draft): Generator<undefined, RuleGroup> {
+    const anyIndex = yield* buildPortIndex(any)
+    const dgramIndex = yield* buildPortIndex(dgram)
+    const streamIndex = yield* buildPortIndex(stream)
+    return new RuleGroup(anyIndex, dgramIndex, streamIndex, temporary)
   }
 
   /** The smallest position below `bound` of a rule that matches, else `bound`. */
@@ -57,14 +75,13 @@ export class RuleGroup {
   }
 }
 
-/** Rules by type of message, those for good. */
-type Rectangles = Record<RuleType, PortRectangle[]>
-
-/** A group that is being filled. */
-interface Draft {
-  readonly rectangles: Rectangles
-  readonly temporary: Temporary[]
+/** The rules of a group to be: those for good by type of message, and the others. */
+interface Draft extends Record<RuleType, PortRectangle[]> {
+  temporary: Temporary[]
 }
+
+/** Stands for a list that nothing has been put into yet: most groups need one list only. */
+const NONE: never[] = []
 
 /** Rules filed under whom they mean as source, then under whom they mean as destination. */
 export interface CompiledRules {
@@ -92,7 +109,7 @@ export function* compileRules(rules: readonly Rule[]): Generator<undefined, Comp
     const row = new Map<string, RuleGroup>()
     bySource.set(source, row)
     for (const [destination, draft] of draftRow) {
-      const group = yield* RuleGroup.build(draft.rectangles, draft.temporary)
+      const group = RuleGroup.ofFew(draft) ?? (yield* RuleGroup.build(draft))
       row.set(destination, group)
       destinations.add(destination)
       if (draft.temporary.length > 0) temporary.push(group)
@@ -115,11 +132,17 @@ function file(
   if (row === undefined) drafts.set(sourcePlace, (row = new Map<string, Draft>()))
   let draft = row.get(destinationPlace)
   if (draft === undefined) {
-    draft = { rectangles: { any: [], dgram: [], stream: [] }, temporary: [] }
+    draft = { any: NONE, dgram: NONE, stream: NONE, temporary: NONE }
     row.set(destinationPlace, draft)
   }
   const { type, expires } = rule
   const rectangle = { source: source.ports, destination: destination.ports, position }
-  if (expires === undefined) draft.rectangles[type].push(rectangle)
-  else draft.temporary.push({ ...rectangle, type, expires })
+  if (expires === undefined) draft[type] = added(draft[type], rectangle)
+  else draft.temporary = added(draft.temporary, { ...rectangle, type, expires })
+}
+
+function added<T>(list: T[], item: T): T[] {
+  if (list === NONE) return [item]
+  list.push(item)
+  return list
 }

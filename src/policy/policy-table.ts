@@ -2,7 +2,7 @@ import type { MessageType } from '../abi/addr.js'
 import { compileRules, type CompiledRules, type RuleGroup } from './compiled-rules.js'
 import { Membership } from './membership.js'
 import { placesOf, type Place } from './places.js'
-import type { Rule } from './rule.js'
+import { hasLimits, lets, type Rule } from './rule.js'
 import { matchesPort, type PortRange } from './selector.js'
 import type { Subject } from './subject.js'
 import { defaultVerdict, verdictOf, type Verdict } from './verdict.js'
@@ -31,10 +31,13 @@ interface DomainPlaces {
 export class PolicyTable {
   readonly revision: number
   readonly rules: readonly Rule[]
+  /** The rules that let datagrams through, but not all of them. */
+  readonly limited: readonly Rule[]
   /** Who is in which set; live. */
   readonly membership: Membership
   /** One for each rule, made here so that deciding allocates nothing; the default's is at 0. */
   readonly #verdicts: readonly Verdict[]
+  readonly #plain: Uint8Array
   readonly #compiled: CompiledRules
   readonly #places = new WeakMap<Subject, DomainPlaces>()
   #nextExpiry: number
@@ -53,7 +56,9 @@ export class PolicyTable {
     this.revision = revision
     this.membership = membership
     this.rules = parts.rules
+    this.limited = parts.limited
     this.#verdicts = parts.verdicts
+    this.#plain = parts.plain
     this.#compiled = parts.compiled
     this.#nextExpiry = nextExpiryOf(parts.compiled)
   }
@@ -99,6 +104,11 @@ export class PolicyTable {
     return this.#verdicts[position]!
   }
 
+  /** True when the rule at a position accepts whatever it speaks of. */
+  isPlain(position: number): boolean {
+    return this.#plain[position] === 1
+  }
+
   /** When the next rule or element of a set may expire, in milliseconds since the epoch. */
   get nextExpiry(): number {
     return Math.min(this.#nextExpiry, this.membership.nextExpiry)
@@ -141,7 +151,10 @@ export class PolicyTable {
 /** What a table is made of. */
 export interface TableParts {
   readonly rules: readonly Rule[]
+  readonly limited: readonly Rule[]
   readonly verdicts: readonly Verdict[]
+  /** 1 for rules that accept without any limit, by their positions. */
+  readonly plain: Uint8Array
   readonly compiled: CompiledRules
 }
 
@@ -151,13 +164,17 @@ export function* buildParts(
   rules: readonly Rule[],
 ): Generator<undefined, TableParts> {
   const copy: Rule[] = []
+  const limited: Rule[] = []
   const verdicts = [defaultVerdict(revision)]
+  const plain = new Uint8Array(rules.length + 1)
   for (const rule of rules) {
     copy.push(rule)
     verdicts.push(verdictOf(rule, copy.length, revision))
+    if (!hasLimits(rule)) plain[copy.length] = rule.action === 'accept' ? 1 : 0
+    else if (lets(rule.action)) limited.push(rule)
     yield
   }
-  return { rules: copy, verdicts, compiled: yield* compileRules(copy) }
+  return { rules: copy, limited, verdicts, plain, compiled: yield* compileRules(copy) }
 }
 
 function run<T>(steps: Generator<undefined, T>): T {

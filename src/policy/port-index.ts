@@ -37,9 +37,13 @@ export function portIndex(rectangles: readonly PortRectangle[]): PortIndex {
 export function* buildPortIndex(
   rectangles: readonly PortRectangle[],
 ): Generator<undefined, PortIndex> {
-  if (rectangles.length === 0) return empty
-  if (rectangles.length <= SCAN_MAX) return new PortScan(rectangles)
-  return yield* PortTree.build(rectangles)
+  return fewPorts(rectangles) ?? (yield* PortTree.build(rectangles))
+}
+
+/** The index of a few rectangles, which takes no steps; undefined for more. */
+export function fewPorts(rectangles: readonly PortRectangle[]): PortIndex | undefined {
+  if (rectangles.length === 0) return NO_PORTS
+  return rectangles.length <= SCAN_MAX ? new PortScan(rectangles) : undefined
 }
 
 class PortScan implements PortIndex {
@@ -61,7 +65,8 @@ class PortScan implements PortIndex {
   }
 }
 
-const empty: PortIndex = new PortScan([])
+/** The index of no rectangle at all. */
+const NO_PORTS: PortIndex = new PortScan([])
 
 /**
  * A segment tree. The range ends on one axis, the outer one, cut it into slabs: the leaves. A

@@ -120,6 +120,11 @@ export function lets(action: Action): boolean {
   return action === 'accept' || action === 'audit' || action === 'ask'
 }
 
+/** True when a rule that lets datagrams through does not let all of them. */
+export function hasLimits({ maxBytes, rate, flowRate }: RuleBody): boolean {
+  return maxBytes !== undefined || rate !== undefined || flowRate !== undefined
+}
+
 /** Datagrams that may come at once under a rate: those of one second, and at least one. */
 export function defaultBurst(rate: Rate): number {
   return Math.max(1, Math.ceil(rate.count / rate.perSeconds))

@@ -28,6 +28,7 @@ export function runTests(
   domains: readonly Subject[],
   now: number,
 ): TestResult[] {
+  if (tests.length === 0) return []
   const table = new PolicyTable(0, policy.rules, new Membership(policy.sets, policy.tags))
   table.expire(now)
   const byName = new Map(domains.map(domain => [domain.name, domain]))

@@ -26,9 +26,25 @@ const NOTHING = { sets: [], tags: [], tests: [], documents: [] }
 /** The policy of a daemon that has none: everything is rejected. */
 export const EMPTY_POLICY: KeptPolicy = { rules: [], ...NOTHING }
 
+/** What was written of rules before: nearly all of a policy's rules are in the next one again. */
+const ruleTexts = new WeakMap<Rule, string>()
+
 /** Writes a policy as the body of a revision. */
 export function encodePolicy({ rules, sets, tags, tests, documents }: KeptPolicy): Uint8Array {
-  return gzipSync(JSON.stringify({ rules, sets, tags, tests, documents }), { level: GZIP_LEVEL })
+  const rest = JSON.stringify({ sets, tags, tests, documents })
+  return gzipSync(`{"rules":${rulesText(rules)},${rest.slice(1)}`, { level: GZIP_LEVEL })
+}
+
+/** Writes rules as JSON. */
+export function rulesText(rules: readonly Rule[]): string {
+  return `[${rules.map(ruleText).join(',')}]`
+}
+
+/** Writes a rule as JSON: equal texts are equal rules. A rule must not change afterwards. */
+export function ruleText(rule: Rule): string {
+  let text = ruleTexts.get(rule)
+  if (text === undefined) ruleTexts.set(rule, (text = JSON.stringify(rule)))
+  return text
 }
 
 /**

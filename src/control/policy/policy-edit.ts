@@ -116,7 +116,7 @@ export function replacePolicy(
   const rules: Rule[] = []
   let lastRuleNumber = context.lastRuleNumber
   for (const [index, each] of policy.rules.entries()) {
-    const rule: Rule = { ...each, id: each.id ?? ids.derive(each) }
+    const rule: Rule = isNamed(each) ? each : { ...each, id: ids.derive(each) }
     const refusal = refuseRule(rule)
     if (refusal !== undefined) return refuse('EINVAL', `rule ${index + 1}: ${refusal.message}`)
     lastRuleNumber = Math.max(lastRuleNumber, numberOf(rule.id))
@@ -134,6 +134,10 @@ function edited(
 ): Edited {
   const lastRuleNumber = Math.max(context.lastRuleNumber, numberOf(id))
   return { ok: true, policy: { ...policy, rules, documents: [] }, lastRuleNumber, id }
+}
+
+function isNamed(rule: NewRule): rule is Rule {
+  return rule.id !== undefined
 }
 
 /** The number in an id such as r7; 0 for other ids. */

@@ -1,6 +1,7 @@
 import type { Action, Rule } from '../../policy/rule.js'
+import { ruleText } from '../../store/policy-body.js'
 
-/** Rules that travel between threads at a time: taking them in costs the other side about 1 ms. */
+/** Rules that travel between threads at a time: taking them in costs the other side under 1 ms. */
 export const PIECE_RULES_MAX = 250
 
 /** A stretch of the new table: rules that the old one has at `from`, or new ones. */
@@ -22,18 +23,25 @@ export interface TableChange {
 
 /** Finds what of the old table is in the new one, so that only the rest has to travel. */
 export function changeOf(before: readonly Rule[], after: readonly Rule[]): TableChange {
-  const indexes = new Map(before.map((rule, index) => [rule.id, index]))
+  const head = sameHead(before, after)
+  const tail = sameTail(before, after, Math.min(before.length, after.length) - head)
+  const indexes = new Map<string, number>()
+  for (let index = head; index < before.length - tail; index++) {
+    indexes.set(before[index]!.id, index)
+  }
   const stretches: Stretch[] = []
+  if (head > 0) stretches.push({ kind: 'kept', from: 0, count: head })
   const turned: { id: string; from: Action; to: Action }[] = []
   let added = 0
   let changed = 0
   let kept: { kind: 'kept'; from: number; count: number } | undefined
   let fresh: Rule[] | undefined
-  for (const rule of after) {
+  for (let place = head; place < after.length - tail; place++) {
+    const rule = after[place]!
     const index = indexes.get(rule.id)
     indexes.delete(rule.id)
     const old = index === undefined ? undefined : before[index]!
-    if (index !== undefined && old !== undefined && isSame(old, rule)) {
+    if (index !== undefined && old !== undefined && isSameRule(old, rule)) {
       fresh = undefined
       if (kept !== undefined && kept.from + kept.count === index) {
         kept.count++
@@ -55,7 +63,28 @@ export function changeOf(before: readonly Rule[], after: readonly Rule[]): Table
     }
     fresh.push(rule)
   }
+  if (tail > 0) stretches.push({ kind: 'kept', from: before.length - tail, count: tail })
   return { stretches, gone: goneOf(before, indexes), turned, added, changed }
+}
+
+/** How many rules at the start an edit has left untouched: it keeps the very objects. */
+function sameHead(before: readonly Rule[], after: readonly Rule[]): number {
+  let count = 0
+  while (count < before.length && before[count] === after[count]) count++
+  return count
+}
+
+/** The same for the end, up to `max`. */
+function sameTail(before: readonly Rule[], after: readonly Rule[], max: number): number {
+  let count = 0
+  while (count < max && before[before.length - 1 - count] === after[after.length - 1 - count]) {
+    count++
+  }
+  return count
+}
+
+function isSameRule(a: Rule, b: Rule): boolean {
+  return ruleText(a) === ruleText(b) || isSame(a, b)
 }
 
 function goneOf(

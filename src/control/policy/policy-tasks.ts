@@ -17,6 +17,7 @@ import {
   decodePolicy,
   EMPTY_POLICY,
   encodePolicy,
+  rulesText,
   type KeptPolicy,
 } from '../../store/policy-body.js'
 import { assert } from '../../util/assert.js'
@@ -217,11 +218,11 @@ export class PolicyTasks {
     }
   }
 
-  /** The new rules of one stretch of the candidate. */
-  piece(index: number): Extract<Stretch, { kind: 'new' }>['rules'] {
+  /** The new rules of one stretch of the candidate as JSON, which is read faster than a clone. */
+  piece(index: number): string {
     const stretch = this.#candidate?.stretches[index]
     assert(stretch?.kind === 'new', 'a piece is of the candidate')
-    return stretch.rules
+    return rulesText(stretch.rules)
   }
 
   /** The candidate is in force now, as this revision. */

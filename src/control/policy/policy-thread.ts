@@ -33,6 +33,8 @@ interface Waiting {
 const DOMAINS_STEP = 500
 /** A document that makes the thread need more than this ends it, and not the daemon. */
 const HEAP_MB_MAX = 1_024
+/** What a large policy needs while it is read fits in, so that little is copied about meanwhile. */
+const YOUNG_HEAP_MB_MAX = 96
 
 /**
  * The daemon's side of the thread that works on policies. The thread is started when it is first
@@ -100,7 +102,10 @@ export class PolicyThread {
     if (this.#isClosed) throw new ThreadEnded('the daemon is going down')
     const worker = new Worker(new URL('policy-worker.js', import.meta.url), {
       workerData: this.#setting(),
-      resourceLimits: { maxOldGenerationSizeMb: HEAP_MB_MAX },
+      resourceLimits: {
+        maxOldGenerationSizeMb: HEAP_MB_MAX,
+        maxYoungGenerationSizeMb: YOUNG_HEAP_MB_MAX,
+      },
     })
     let failure = 'it ended'
     worker.on('message', (answer: ThreadAnswer) => this.#answered(worker, answer))

@@ -24,6 +24,8 @@ export interface ReadContext {
 const numberedPattern = /^([0-9]{1,5}):(.*)$/s
 const textOptions = ['rate', 'flowRate', 'log'] as const
 const numberOptions = ['maxBytes', 'burst', 'flowBurst'] as const
+const optionNames: ReadonlySet<string> = new Set([...textOptions, ...numberOptions, 'expires'])
+const NO_OPTIONS: Partial<RuleBody> = {}
 
 /**
  * Reads a rule as REST has it.
@@ -37,16 +39,9 @@ export function readRule(json: RuleDocument, context: ReadContext): NewRule | st
   if (typeof destination === 'string') return destination
   const options = readOptions(json, context)
   if (typeof options === 'string') return options
-  return {
-    ...(id !== undefined && { id }),
-    action,
-    source,
-    destination,
-    type,
-    replies,
-    comment,
-    ...options,
-  }
+  const body = { action, source, destination, type, replies, comment }
+  const rule = id === undefined ? body : { id, ...body }
+  return options === NO_OPTIONS ? rule : { ...rule, ...options }
 }
 
 /**
@@ -97,6 +92,7 @@ export function ruleJson(rule: Rule): RuleDocument & Required<Pick<RuleDocument,
 }
 
 function readOptions(json: RulePatchJson, { now }: ReadContext): Partial<RuleBody> | string {
+  if (!hasOptions(json)) return NO_OPTIONS
   const options: Record<string, unknown> = {}
   for (const field of numberOptions) {
     if (typeof json[field] === 'number') options[field] = json[field]
@@ -120,6 +116,12 @@ function readOptions(json: RulePatchJson, { now }: ReadContext): Partial<RuleBod
   return options
 }
 
+// Most rules have none, and a policy may have ten thousand rules.
+function hasOptions(json: RulePatchJson): boolean {
+  for (const field in json) if (optionNames.has(field)) return true
+  return false
+}
+
 function readSide(
   field: 'source' | 'destination',
   text: string,
@@ -138,7 +140,9 @@ export function readSelector(
   text: string,
   nameOf: (id: DomainId) => string | undefined,
 ): Selector | string {
-  const [, digits = '', ports = ''] = numberedPattern.exec(text) ?? []
+  const numbered = numberedPattern.exec(text)
+  if (numbered === null) return parseSelector(text)
+  const [, digits = '', ports = ''] = numbered
   const id = parseDomainId(digits)
   if (id === undefined || id === 0) return parseSelector(text)
   const name = nameOf(id)

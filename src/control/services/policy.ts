@@ -248,7 +248,6 @@ export class PolicyService {
       await this.#thread.call('adopt', applied.revision).catch(() => undefined) // the next thread starts with it
       return applied
     } catch (error) {
-      this.#tally.forgetUnused()
       await this.#thread.call('discard').catch(() => undefined)
       throw error
     }
@@ -263,11 +262,8 @@ export class PolicyService {
       if (stretch.kind === 'kept') {
         for (let i = 0; i < stretch.count; i++) rules.push(old[stretch.from + i]!)
       } else {
-        for (const rule of await this.#thread.call('piece', stretch.piece)) {
-          rules.push(rule)
-          // Made here, a few at a time, rather than in the one step.
-          this.#hypervisor.ruleCounter(rule.id)
-        }
+        const piece = JSON.parse(await this.#thread.call('piece', stretch.piece)) as Rule[]
+        for (const rule of piece) rules.push(rule)
       }
     }
     assert(rules.length === prepared.rules, 'all rules of the new table have arrived')

@@ -28,8 +28,8 @@ interface Fold extends GoneRule, Counted {}
 type Counted = Pick<RuleCounters, 'hits' | 'bytes' | 'audited' | 'auditedBytes'>
 
 /** Counters that are looked at, and rows that are written, before others get their turn. */
-const LOOKS_PER_STEP = 2_000
-const ROWS_PER_STEP = 200
+const LOOKS_PER_STEP = 500
+const ROWS_PER_STEP = 100
 
 /**
  * What was decided, exactly: the counters of the rules in force, and sums of those that are gone.
@@ -143,16 +143,6 @@ export class Tally {
     while (this.#leaving.length > 0) {
       this.#leave(LOOKS_PER_STEP)
       await nextTurn()
-    }
-  }
-
-  /** Forgets counters that were made for a table that did not come into force. */
-  forgetUnused(): void {
-    const { ruleCounters, policy } = this.#hypervisor
-    const used = new Set([DEFAULT_ID, ...policy.rules.map(rule => rule.id)])
-    for (const { id } of this.#leaving) used.add(id)
-    for (const id of ruleCounters.keys()) {
-      if (!used.has(id)) this.#hypervisor.dropRuleCounter(id)
     }
   }
 

@@ -34,7 +34,7 @@ void t.test('a candidate is made, taken over piece by piece, and adopted', t => 
     ],
     sets: undefined,
   })
-  t.match(work.piece(1), [{ id: 'r8' }])
+  t.match(JSON.parse(work.piece(1)), [{ id: 'r8' }])
   t.throws(() => work.piece(0))
   t.ok(hashOf(prepared.body).equals(prepared.hash))
   t.match(decodePolicy(prepared.format, prepared.body), { rules: [{}, { id: 'r8' }, {}] })
