@@ -225,13 +225,14 @@ export class PolicyTasks {
     return rulesText(stretch.rules)
   }
 
-  /** The candidate is in force now, as this revision. */
-  adopt(revision: number): void {
-    if (this.#candidate === undefined) return
+  /** The candidate is in force now, as this revision. @returns false when there is none. */
+  adopt(revision: number): boolean {
+    if (this.#candidate === undefined) return false
     this.#revision = revision
     this.#inForce = this.#candidate.policy
     this.#lastRuleNumber = this.#candidate.lastRuleNumber
     this.#candidate = undefined
+    return true
   }
 
   /** The candidate will not come into force. */

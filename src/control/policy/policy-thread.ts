@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { refuse, type Refusal } from '../../store/refusal.js'
 import type { KnownDomain, Setting } from './policy-messages.js'
 import type { PolicyTasks } from './policy-tasks.js'
 
@@ -69,6 +70,32 @@ export class PolicyThread {
     return (await this.#ask(worker, task, params)) as TaskResult<Name>
   }
 
+  /**
+   * The same, unless it takes too long: then the thread is ended, and the next request starts
+   * another one.
+   * @param timeMsMax from now on, so nothing else that takes long should be under way.
+   * @throws ThreadEnded
+   */
+  async callInTime<Name extends TaskName>(
+    timeMsMax: number,
+    task: Name,
+    ...params: TaskParams<Name>
+  ): Promise<TaskResult<Name> | Refusal<'ETIMEDOUT'>> {
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      void this.restart()
+    }, timeMsMax)
+    try {
+      return await this.call(task, ...params)
+    } catch (error) {
+      if (!isLate || !(error instanceof ThreadEnded)) throw error
+      return refuse('ETIMEDOUT', `this takes longer than ${timeMsMax / 1000} s: do less at a time`)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   /** Tells the thread, where there is one, of a domain that is new, has changed, or is gone. */
   noteDomain(name: string, domain: KnownDomain | undefined): void {
     if (this.#worker === undefined) return
@@ -81,6 +108,7 @@ export class PolicyThread {
   /** Ends the thread with all that it was asked; the next request starts another one. */
   async restart(): Promise<void> {
     const worker = await this.#worker?.catch(() => undefined)
+    worker?.ref() // whoever waits for the end is not to end before
     await worker?.terminate()
   }
 
@@ -91,11 +119,13 @@ export class PolicyThread {
   }
 
   #running(): Promise<Worker> {
-    this.#worker ??= this.#start().catch((error: unknown) => {
-      this.#worker = undefined
-      throw error
+    if (this.#worker !== undefined) return this.#worker
+    const started = this.#start()
+    this.#worker = started
+    started.catch(() => {
+      if (this.#worker === started) this.#worker = undefined
     })
-    return this.#worker
+    return started
   }
 
   async #start(): Promise<Worker> {

@@ -9,15 +9,10 @@ import type { Clock } from '../../util/clock.js'
 import type { FlowLog } from '../flow-log.js'
 import type { DetailedRefusal } from '../policy/policy-request.js'
 import type { Asked, KeptBody } from '../policy/policy-messages.js'
-import {
-  ThreadEnded,
-  type PolicyThread,
-  type TaskName,
-  type TaskParams,
-  type TaskResult,
-} from '../policy/policy-thread.js'
+import type { PolicyThread, TaskName, TaskParams, TaskResult } from '../policy/policy-thread.js'
 import type { FlowHistory } from './flow-history.js'
 import { nextTurn } from './next-turn.js'
+import { Turns } from './turns.js'
 
 /** An answer, as JSON. */
 export interface Answered {
@@ -25,7 +20,8 @@ export interface Answered {
   readonly json: string
 }
 
-type Inquired = Answered | Refusal<'ENOENT' | 'ETIMEDOUT'>
+type NoAnswer = Refusal<'ETIMEDOUT' | 'EBUSY'>
+type Inquired = Answered | Refusal<'ENOENT'> | NoAnswer
 
 /** Where what is asked about comes from. */
 export interface InquirySources {
@@ -42,6 +38,8 @@ export interface InquirySources {
 
 /** What takes longer than this is given up. */
 const TIME_MS_MAX = 60_000
+/** Questions that wait for the thread, and what they hold. */
+const WAITING = { waitingMax: 32, bytesMax: 64 * 1024 * 1024 }
 /** Flows of the log that a plan decides again. */
 const FLOWS_MAX = 4_096
 const FLOWS_PER_STEP = 500
@@ -54,6 +52,7 @@ const FLOWS_PER_STEP = 500
 export class InquiryService {
   readonly #sources: InquirySources
   readonly #thread: PolicyThread
+  readonly #turns = new Turns(WAITING)
 
   constructor(sources: InquirySources, thread: PolicyThread) {
     this.#sources = sources
@@ -68,7 +67,7 @@ export class InquiryService {
   async plan(
     bytes: Uint8Array,
     backMs?: number,
-  ): Promise<Answered | DetailedRefusal | Refusal<'ENOENT' | 'EEXIST' | 'ENOSPC' | 'ETIMEDOUT'>> {
+  ): Promise<Answered | DetailedRefusal | Refusal<'ENOENT' | 'EEXIST' | 'ENOSPC'> | NoAnswer> {
     const { history } = this.#sources
     const isFar = backMs !== undefined && history !== undefined
     const flows = isFar ? await history.past(backMs) : await this.#seenFlows()
@@ -117,7 +116,7 @@ export class InquiryService {
   }
 
   /** A draft of a policy that lets through what was let through, with tests. */
-  async suggest(history: FlowHistory, backMs: number): Promise<Answered | Refusal<'ETIMEDOUT'>> {
+  async suggest(history: FlowHistory, backMs: number): Promise<Answered | NoAnswer> {
     return answered(await this.#ask('suggest', await history.past(backMs)))
   }
 
@@ -128,7 +127,7 @@ export class InquiryService {
 
   async #about(
     revision: number | undefined,
-    ask: (of: KeptBody) => Promise<string | Refusal<'ETIMEDOUT'>>,
+    ask: (of: KeptBody) => Promise<string | NoAnswer>,
   ): Promise<Inquired> {
     if (revision === undefined) return answered(await ask(this.#inForce()))
     const of = this.#sources.bodyOf(revision)
@@ -144,21 +143,12 @@ export class InquiryService {
   async #ask<Name extends TaskName>(
     task: Name,
     ...params: TaskParams<Name>
-  ): Promise<TaskResult<Name> | Refusal<'ETIMEDOUT'>> {
-    let isLate = false
-    const timer = setTimeout(() => {
-      isLate = true
-      void this.#thread.restart()
-    }, TIME_MS_MAX)
-    try {
-      return await this.#thread.call(task, ...params)
-    } catch (error) {
-      if (!isLate || !(error instanceof ThreadEnded)) throw error
-      const message = `the answer takes longer than ${TIME_MS_MAX / 1000} s: ask about less`
-      return refuse('ETIMEDOUT', message)
-    } finally {
-      clearTimeout(timer)
-    }
+  ): Promise<TaskResult<Name> | NoAnswer> {
+    const bytes = params.reduce((sum: number, param) => sum + bytesIn(param), 0)
+    if (!this.#turns.hasRoomFor(bytes)) return refuse('EBUSY', 'too many questions wait already')
+    const work = (): Promise<TaskResult<Name> | Refusal<'ETIMEDOUT'>> =>
+      this.#thread.callInTime(TIME_MS_MAX, task, ...params)
+    return this.#turns.take(work, bytes)
   }
 
   async #seenFlows(): Promise<SeenFlow[]> {
@@ -195,7 +185,14 @@ export class InquiryService {
   }
 }
 
-function answered(outcome: string | Refusal<'ETIMEDOUT'>): Answered | Refusal<'ETIMEDOUT'> {
+/** Bytes of a policy that a parameter holds. */
+function bytesIn(param: unknown): number {
+  if (typeof param !== 'object' || param === null) return 0
+  const { bytes, body } = param as { readonly bytes?: Uint8Array; readonly body?: Uint8Array }
+  return (bytes ?? body)?.length ?? 0
+}
+
+function answered(outcome: string | NoAnswer): Answered | NoAnswer {
   return typeof outcome === 'string' ? { ok: true, json: outcome } : outcome
 }
 

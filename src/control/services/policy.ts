@@ -18,6 +18,7 @@ import type { Log } from './log.js'
 import { nextTurn } from './next-turn.js'
 import type { SetService } from './sets.js'
 import type { Tally } from './tally.js'
+import { Turns } from './turns.js'
 
 /** How a policy is put in force. */
 export interface ApplyOptions {
@@ -48,10 +49,15 @@ export interface PolicyJson {
 }
 
 export type PolicyRefusal =
-  Refusal<'ENOENT' | 'EINVAL' | 'EEXIST' | 'ENOSPC' | 'ESTALE' | 'EBUSY'> | DetailedRefusal
+  | Refusal<'ENOENT' | 'EINVAL' | 'EEXIST' | 'ENOSPC' | 'ESTALE' | 'EBUSY' | 'ETIMEDOUT'>
+  | DetailedRefusal
 
 /** How long whoever applies a policy may take to confirm it. */
 export const CONFIRM_MS_MAX = 60 * 60 * 1_000
+/** Preparing an edit that takes longer than this is given up. */
+const TIME_MS_MAX = 60_000
+/** Changes that wait for those before them, and the bodies of their requests. */
+const WAITING = { waitingMax: 256, bytesMax: 64 * 1024 * 1024 }
 /** How long compiling goes on before others get their turn. */
 const SLICE_MS = 1
 /** Steps of the compiler between two looks at the clock. */
@@ -76,7 +82,7 @@ export class PolicyService {
   readonly #tally: Tally
   readonly #sets: SetService
   readonly #log: Log | undefined
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #turns = new Turns(WAITING)
   #deadline: NodeJS.Timeout | undefined
   #isClosed = false
 
@@ -110,11 +116,15 @@ export class PolicyService {
     options: ApplyOptions,
     deed: (applied: Applied) => Deed,
   ): Promise<Applied | PolicyRefusal> {
-    return this.#inTurn(async () => {
+    const bytes = edit.kind === 'request' ? edit.bytes.length : 0
+    if (!this.#turns.hasRoomFor(bytes)) {
+      return Promise.resolve(refuse('EBUSY', 'too many changes of the policy wait already'))
+    }
+    return this.#turns.take(async () => {
       const waiting = this.#store.policies.unconfirmed()
       if (waiting !== undefined) return isWaiting(waiting)
       return this.#edit(edit, cause, options, deed)
-    })
+    }, bytes)
   }
 
   /**
@@ -126,7 +136,7 @@ export class PolicyService {
     cause: Cause,
     options: ApplyOptions = {},
   ): Promise<Applied | PolicyRefusal> {
-    return this.#inTurn(() => this.#rollback(revision, cause, options))
+    return this.#turns.take(() => this.#rollback(revision, cause, options))
   }
 
   /**
@@ -138,7 +148,7 @@ export class PolicyService {
   ): Promise<
     { readonly ok: true; readonly revision: number } | Refusal<'ENOENT'> | DetailedRefusal<'ESTALE'>
   > {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const stale = this.#refuseStale(cause.ifRevision)
       if (stale !== undefined) return stale
       const waiting = this.#store.policies.unconfirmed()
@@ -200,14 +210,8 @@ export class PolicyService {
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#deadline)
-    await this.#turn
+    await this.#turns.done()
     await this.#thread.close()
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(work)
-    this.#turn = turn.catch(() => undefined)
-    return turn
   }
 
   async #rollback(
@@ -231,7 +235,7 @@ export class PolicyService {
   ): Promise<Applied | PolicyRefusal> {
     const stale = this.#refuseStale(cause.ifRevision)
     if (stale !== undefined) return stale
-    const prepared = await this.#thread.call('prepare', edit, {
+    const prepared = await this.#thread.callInTime(TIME_MS_MAX, 'prepare', edit, {
       now: this.#clock.now(),
       skipTests: options.skipTests ?? false,
     })
@@ -245,12 +249,18 @@ export class PolicyService {
       const table = await this.#compile(prepared)
       const given = prepared.reason ?? cause.reason
       const applied = this.#enforce(prepared, table, { ...cause, reason: given }, options, deed)
-      await this.#thread.call('adopt', applied.revision).catch(() => undefined) // the next thread starts with it
+      await this.#adopt(applied.revision)
       return applied
     } catch (error) {
       await this.#thread.call('discard').catch(() => undefined)
       throw error
     }
+  }
+
+  async #adopt(revision: number): Promise<void> {
+    // A thread that has ended may have been followed by one that knows the policy before this.
+    const isAdopted = await this.#thread.call('adopt', revision).catch(() => false)
+    if (!isAdopted) await this.#thread.restart()
   }
 
   /** Makes the new table, of which whoever looks sees nothing yet. */
@@ -356,7 +366,7 @@ export class PolicyService {
 
   async #rollBackOverdue(): Promise<void> {
     try {
-      const failed = await this.#inTurn(async (): Promise<PolicyRefusal | undefined> => {
+      const failed = await this.#turns.take(async (): Promise<PolicyRefusal | undefined> => {
         const waiting = this.#store.policies.unconfirmed()
         if (waiting === undefined) return undefined
         const reason = `revision ${waiting.revision} was not confirmed in time`

@@ -57,6 +57,19 @@ void t.test('a thread that ends lets its askers know, and another one follows', 
   t.match(await thread.call('view', false), { revision: 1 })
 })
 
+void t.test('what takes too long is given up, and what is asked next is not', async t => {
+  const thread = threadOf(t)
+  t.match(await thread.callInTime(60_000, 'view', false), { revision: 1 })
+  await t.rejects(thread.callInTime(60_000, 'piece', 7), /a piece is of the candidate/)
+  const sides = { source: '*:*', destination: '*:*' } as const
+  const rules = Array.from({ length: 10 }, (_, i) => ({ action: 'drop', id: `x${i}`, ...sides }))
+  const tests = Array(100_000).fill({ from: 'a:1', to: 'b:1', expect: 'drop' }) as object[]
+  const bytes = Buffer.from(JSON.stringify({ rules, tests }))
+  const late = thread.callInTime(1, 'prepare', { kind: 'request', bytes }, options)
+  t.match(await late, { ok: false, code: 'ETIMEDOUT', message: /longer than 0\.001 s/ })
+  t.match(await thread.call('view', false), { revision: 1 })
+})
+
 void t.test('a thread that is closed does nothing any more', async t => {
   const thread = threadOf(t)
   thread.noteDomain('d1', undefined)

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { PolicyThread } from '../../../src/control/policy/policy-thread.js'
 import { StoreError } from '../../../src/store/store-error.js'
 import { buildTestApp, TestClient } from '../fixtures/build-app.js'
 
@@ -249,6 +250,49 @@ void t.test('many edits at once are made one after the other, and each counts', 
     [1, 2].map(() => call('PUT', '/v1/policy', { rules: [] }, { headers: { 'if-match': '"20"' } })),
   )
   t.strictSame(new Set([a!.status, b!.status]), new Set([200, 412]), 'one of two wins')
+})
+
+void t.test('changes beyond those that may wait are refused, and questions too', async t => {
+  const { call, hypervisor } = buildTestApp(t)
+  const edits = await Promise.all(
+    Array.from({ length: 300 }, (_, i) => call('POST', '/v1/rules', { ...rules[1], id: `e${i}` })),
+  )
+  const made = edits.filter(({ status }) => status === 201)
+  t.ok(made.length >= 257 && made.length < 300, String(made.length))
+  t.match(edits.at(-1), { status: 503, body: { code: 'EBUSY', message: /wait already/ } })
+  t.equal(hypervisor.policy.rules.length, made.length)
+  const questions = await Promise.all(
+    Array.from({ length: 60 }, () => call('GET', '/v1/policy/lint')),
+  )
+  t.ok(questions.some(({ status }) => status === 200))
+  t.match(questions.at(-1), { status: 503, body: { code: 'EBUSY', message: /questions wait/ } })
+})
+
+void t.test('a thread that is lost in the middle of a change knows of it afterwards', async t => {
+  const { call, hypervisor, services } = buildTestApp(t)
+  await call('PUT', '/v1/policy', { rules })
+  const { prototype } = PolicyThread
+  const ask = Reflect.get(prototype, 'call') as (...params: unknown[]) => Promise<unknown>
+  const restore = (): boolean => Reflect.set(prototype, 'call', ask)
+  t.teardown(restore)
+  let isLost = false
+  // As if it ended when it had given its pieces away, and somebody looked at the policy then.
+  const loseOnce = async function (this: PolicyThread, ...params: unknown[]): Promise<unknown> {
+    const answer = await Reflect.apply(ask, this, params)
+    if (params[0] !== 'piece') return answer
+    restore()
+    isLost = true
+    await this.restart()
+    await this.call('view', false)
+    return answer
+  }
+  Reflect.set(prototype, 'call', loseOnce)
+  t.equal((await call('POST', '/v1/rules', { ...rules[1], id: 'one' })).status, 201)
+  t.equal(isLost, true)
+  t.match((await call('GET', '/v1/policy')).body, { revision: 2, rules: { length: 3 } })
+  t.equal((await call('POST', '/v1/rules', { ...rules[1], id: 'two' })).status, 201)
+  t.strictSame(hypervisor.policy.rules.map(rule => rule.id).slice(1), ['mine', 'one', 'two'])
+  t.equal(services.revision(), 3)
 })
 
 void t.test('a rule that expires ends by the clock for traffic that flows', async t => {

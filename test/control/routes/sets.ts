@@ -57,7 +57,8 @@ void t.test('an element with a time is gone when that is over', async t => {
   bob.bind(7)
   const added = await call('POST', '/v1/sets/guests/elements', { element: 'bob', timeout: '50ms' })
   const expiresAt = added.body['expiresAt'] as number
-  t.match(bob.send(7, 'db', 1), { ok: true })
+  const sent = bob.send(7, 'db', 1)
+  t.equal(sent.ok || Date.now() >= expiresAt, true)
   while (store.sets.list().length > 0) await new Promise(setImmediate)
   t.ok(Date.now() >= expiresAt)
   t.match(bob.send(7, 'db', 1), { code: 'EPERM' })
