@@ -171,12 +171,15 @@ async function runFile(file: string, rawCoverageDir: string | undefined): Promis
       overdue.push(`stopped after ${fileTimeoutMs} ms`)
       child.kill('SIGTERM')
     }, fileTimeoutMs + killAfterMs),
-    setTimeout(() => {
-      child.kill('SIGKILL')
-      // A process that it started may live on and hold these.
-      child.stdout.destroy()
-      child.stderr.destroy()
-    }, fileTimeoutMs + 2 * killAfterMs),
+    setTimeout(
+      () => {
+        child.kill('SIGKILL')
+        // A process that it started may live on and hold these.
+        child.stdout.destroy()
+        child.stderr.destroy()
+      },
+      fileTimeoutMs + 2 * killAfterMs,
+    ),
   ]
 
   const failures: Failure[] = []
