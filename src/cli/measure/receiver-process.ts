@@ -1,5 +1,4 @@
 import { fork, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { failed } from '../fail.js'
 import type { Received, ReceiverJob, ReceiverMessage } from './receiver-messages.js'
@@ -37,6 +36,7 @@ export class ReceiverProcess {
 
   /** What it has received so far; one call at a time. */
   async received(): Promise<Received> {
+    if (this.#isEnding) return this.failed // the measurement is over already
     this.#child.send('report')
     return (await this.#next('received')).received
   }
@@ -45,7 +45,7 @@ export class ReceiverProcess {
     this.#isEnding = true
     const child = this.#child
     if (child.exitCode !== null || child.signalCode !== null) return
-    const exit = once(child, 'exit')
+    const exit = new Promise(resolve => child.once('exit', resolve)) // once() ends with an error, too
     if (child.connected) child.disconnect()
     const timer = setTimeout(() => child.kill('SIGKILL'), END_MS)
     await exit
