@@ -321,7 +321,7 @@ await t.test('the examples decide as they say they do', async t => {
 })
 
 await t.test('of very many problems the first are told', async t => {
-  const text = `rules:\n${'- x\n'.repeat(PROBLEMS_MAX)}`
+  const text = `rules:\n${'- x\n'.repeat(PROBLEMS_MAX + 1)}`
   const files = ['a.yaml', 'b.yaml', 'c.yaml'].map(name => file(text, name))
   for (const few of [files.slice(0, 1), files]) {
     const read = mergeDocuments([file('- a: 1', '0.yaml'), ...few])
