@@ -100,8 +100,9 @@ export class PolicyService {
   }
 
   /**
-   * Makes an edit: when the promise is fulfilled the new table decides, or the edit was refused
-   * and nothing has changed.
+   * Makes an edit: when the promise is fulfilled the new table decides and is on the disk, or the
+   * edit was refused and nothing has changed. When only the disk fails at the very end, the promise
+   * is rejected though the new table decides: it may be gone after a power cut.
    * @param deed what the audit log says of it.
    */
   edit(
@@ -254,7 +255,10 @@ export class PolicyService {
       const table = await this.#compile(prepared)
       const given = prepared.reason ?? cause.reason
       const applied = this.#enforce(prepared, table, { ...cause, reason: given }, options, deed)
-      await this.#thread.call('adopt', applied.revision).catch(() => undefined) // the next thread starts with it
+      const adopted = this.#thread.call('adopt', applied.revision)
+      await adopted.catch(() => undefined) // the next thread starts with it
+      // Waiting for the disk holds up whoever asked, and no datagram.
+      await this.#store.synced()
       return applied
     } catch (error) {
       await this.#thread.call('discard').catch(() => undefined)
@@ -273,6 +277,8 @@ export class PolicyService {
       } else {
         const piece = JSON.parse(await this.#thread.call('piece', stretch.piece)) as Rule[]
         for (const rule of piece) rules.push(rule)
+        // Answers that come while one is worked on would be taken in the same turn.
+        await nextTurn()
       }
     }
     assert(rules.length === prepared.rules, 'all rules of the new table have arrived')
@@ -306,7 +312,7 @@ export class PolicyService {
     const removed = gone.length
     const id = prepared.id ?? ''
     const applied: Applied = { ok: true, revision, id, rules, added, changed, removed, deadline }
-    this.#store.transaction(() => {
+    this.#store.relaxed(() => {
       const stored = policies.append({
         author: actor,
         reason,
