@@ -209,7 +209,7 @@ void t.test('what is confirmed stays, and until then nothing else is changed', a
 
 void t.test('a change is answered when it is on the disk, and not when the disk fails', async t => {
   const { call, store, hypervisor } = buildTestApp(t)
-  const { synced } = store
+  const synced = store.synced.bind(store)
   let inForce = -1
   store.synced = async () => {
     inForce = hypervisor.policy.revision
