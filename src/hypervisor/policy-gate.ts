@@ -76,7 +76,8 @@ export class PolicyGate {
   /** Puts another table in force; counters of rules it still has go on. */
   replace(table: PolicyTable): void {
     this.#table = table
-    this.#counters = Array.from({ length: table.verdictCount })
+    this.#counters = []
+    this.#counters.length = table.verdictCount
     this.forget()
   }
 

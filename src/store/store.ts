@@ -61,6 +61,22 @@ export class Store {
     return this.#db.transaction(work)
   }
 
+  /**
+   * Like `transaction`, but does not wait for the disk, as `synced` does: until then a power cut,
+   * though not a killed process, may undo it.
+   */
+  relaxed<T>(work: () => T): T {
+    return this.#db.relaxed(work)
+  }
+
+  /**
+   * Waits until everything that was committed is on the disk; others get their turn meanwhile.
+   * @throws StoreError when the disk fails.
+   */
+  synced(): Promise<void> {
+    return this.#db.synced()
+  }
+
   /** How much is kept: the file itself, and what in it grows. */
   size(): StoreSize {
     const { revisions, bytes } = this.policies.size()

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
@@ -256,6 +256,25 @@ await t.test(
     insert.run('more')
     t.same(count.get(), { n: acknowledged + 1 })
     t.end()
+  },
+)
+
+await t.test(
+  'what did not wait for the disk can be waited for, and a disk that fails shows',
+  async t => {
+    const db = openTestDatabase(t)
+    const insert = db.prepare<[string]>('INSERT INTO sequences VALUES (?, 1)')
+    db.relaxed(() => insert.run('a'))
+    await db.synced()
+    // The lock of the database is still held: closing the log has not given it up.
+    db.transaction(() => {
+      insert.run('b')
+      const other = new Sqlite(db.path, { timeout: 0 })
+      t.throws(() => other.exec('BEGIN IMMEDIATE'), { code: 'SQLITE_BUSY' })
+      other.close()
+    })
+    rmSync(`${db.path}-wal`)
+    await t.rejects(db.synced(), { name: 'StoreError', code: 'EIO' })
   },
 )
 

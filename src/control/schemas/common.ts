@@ -16,8 +16,15 @@ export const Milliseconds = Type.Integer({
   description: 'milliseconds since the Unix epoch',
 })
 
-/** A point in time, or null where it has not come. */
-export const MillisecondsOrNull = Type.Union([Milliseconds, Type.Null()])
+/**
+ * A point in time, or null where it has not come. It is no union, because answers with one are
+ * written by asking a validator which it is: ten thousand times for ten thousand rules, and making
+ * the validator holds up datagrams for 20 ms.
+ */
+export const MillisecondsOrNull = Type.Unsafe<number | null>({
+  ...Milliseconds,
+  type: ['integer', 'null'],
+})
 
 /** Looser than a name really is: the service says better what is wrong with one. */
 export const Name = Type.String({

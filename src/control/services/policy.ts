@@ -106,8 +106,9 @@ export class PolicyService {
   }
 
   /**
-   * Makes an edit: when the promise is fulfilled the new table decides, or the edit was refused
-   * and nothing has changed.
+   * Makes an edit: when the promise is fulfilled the new table decides and is on the disk, or the
+   * edit was refused and nothing has changed. When only the disk fails at the very end, the promise
+   * is rejected though the new table decides: it may be gone after a power cut.
    * @param deed what the audit log says of it.
    */
   edit(
@@ -250,6 +251,8 @@ export class PolicyService {
       const given = prepared.reason ?? cause.reason
       const applied = this.#enforce(prepared, table, { ...cause, reason: given }, options, deed)
       await this.#adopt(applied.revision)
+      // Waiting for the disk holds up whoever asked, and no datagram.
+      await this.#store.synced()
       return applied
     } catch (error) {
       await this.#thread.call('discard').catch(() => undefined)
@@ -274,6 +277,8 @@ export class PolicyService {
       } else {
         const piece = JSON.parse(await this.#thread.call('piece', stretch.piece)) as Rule[]
         for (const rule of piece) rules.push(rule)
+        // Answers that come while one is worked on would be taken in the same turn.
+        await nextTurn()
       }
     }
     assert(rules.length === prepared.rules, 'all rules of the new table have arrived')
@@ -307,7 +312,7 @@ export class PolicyService {
     const removed = gone.length
     const id = prepared.id ?? ''
     const applied: Applied = { ok: true, revision, id, rules, added, changed, removed, deadline }
-    this.#store.transaction(() => {
+    this.#store.relaxed(() => {
       const stored = policies.append({
         author: actor,
         reason,

@@ -114,7 +114,8 @@ void t.test('ten thousand counters are saved in parts, and all of them are', asy
     destination: 'b:1',
   }))
   t.equal((await call('PUT', '/v1/policy', { rules })).status, 200)
-  for (const counter of hypervisor.ruleCounters.values()) counter.hits = 3
+  const ids = ['default', ...hypervisor.policy.rules.map(rule => rule.id)]
+  for (const id of ids) hypervisor.ruleCounter(id).hits = 3
   let turns = 0
   let isSaving = true
   const turn = (): void => {
