@@ -91,6 +91,7 @@ export class Splitter {
   #canBeOurs(isWhole: boolean): boolean {
     const header = this.#header
     return (
+      this.#givenBytes === 0 &&
       header[0] === WHOLE_BINARY &&
       (header[1]! & MASKED) === this.#maskBit &&
       !this.#isFragmented &&
