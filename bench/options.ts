@@ -6,8 +6,8 @@ const RULES = 100
 
 export const USAGE = `npm run bench -- [options]
 
-  --quick           short windows, fewer systems, and round trips of 64 bytes alone: less than
-                    two minutes
+  --quick           short windows, fewer systems, and round trips of 64 bytes alone: about
+                    three minutes
   --no-peers        v4vd alone, without the systems that it is compared with
   --only REGEX      only trials whose name matches, such as "unix.*/64B/throughput"
   --seconds N       length of a window (1; quick: 0.2)
