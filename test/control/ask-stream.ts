@@ -35,23 +35,6 @@ await t.test('a viewer that reads nothing finds how things stand when it does', 
   stream.destroy()
 })
 
-await t.test('a stream ends with the right to see it, and where nobody can say', async t => {
-  const alive = setInterval(() => undefined, 1_000) // the stream's own timer holds nobody up
-  for (const isAllowed of [
-    () => false,
-    () => {
-      throw new Error('the store is gone')
-    },
-  ]) {
-    const stream = new AskStream(new AskFeed(), { list: () => ({}), isAllowed })
-    stream.start()
-    stream.resume()
-    await new Promise(resolve => stream.once('end', resolve))
-  }
-  clearInterval(alive)
-  t.pass('both have ended')
-})
-
 await t.test('it does not start when too many follow', async t => {
   const feed = new AskFeed()
   for (let i = 0; i < ASK_VIEWERS_MAX; i++) feed.watch(() => undefined)
