@@ -274,6 +274,7 @@ export interface PolicyApplied extends Changed {
   readonly changed: number
   readonly removed: number
   readonly deadline: Milliseconds | null
+  readonly unchanged: boolean
 }
 
 export interface RevisionInfo {

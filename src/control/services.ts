@@ -132,7 +132,11 @@ export function createServices(options: ServicesOptions): Services {
     limits,
     revision: () => hypervisor.policy.revision,
     audit: new AuditService(store.audit),
-    health: () => healthChecks(store, hypervisor, booted),
+    health: () => {
+      const isBooted = hypervisor.policy.revision === booted.revision
+      const problem = policy.problem() ?? (isBooted ? booted.problem : undefined)
+      return healthChecks(store, hypervisor, problem)
+    },
     close: async () => {
       sets.close()
       await asking.close()

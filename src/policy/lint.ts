@@ -2,7 +2,7 @@ import { CONTROL_NAME, quote } from '../abi/addr.js'
 import { findCovered, type Covered } from './lint-cover.js'
 import type { Decisions } from './pair-rules.js'
 import { placeOf } from './places.js'
-import type { Place } from './policy.js'
+import type { Place, SetElement } from './policy.js'
 import { intersect } from './port-regions.js'
 import { lets, type Rule } from './rule.js'
 import {
@@ -93,9 +93,10 @@ export function lint(policy: Decisions, options: LintOptions): LintFinding[] {
     }
     if (options.comments === true && rule.comment === '') of('no-comment', 'it has no comment')
   }
+  const used = usedSets(policy.rules)
   for (const { name, elements, place } of policy.sets) {
-    const live = elements.filter(element => !isExpired(element, options.now))
-    if (live.length === 0) report('empty-set', name, place, `the set ${quote(name)} is empty`)
+    const empty = emptyProblem(elements, used.has(name), options.now)
+    if (empty !== undefined) report('empty-set', name, place, `the set ${quote(name)} is ${empty}`)
     for (const element of elements) {
       if (isExpired(element, options.now)) {
         report('expired', name, place, `its element ${quote(formatSetElement(element))} is no more`)
@@ -141,6 +142,27 @@ class NameCheck {
         return [['undefined-domain', `there is no domain ${quote(selector.name)}`]]
     }
   }
+}
+
+function usedSets(rules: readonly Rule[]): ReadonlySet<string> {
+  const used = new Set<string>()
+  for (const { source, destination } of rules) {
+    for (const selector of [source, destination]) {
+      if (selector.kind === 'set') used.add(selector.set)
+    }
+  }
+  return used
+}
+
+/** A set that is stated as [] and that rules name is filled while the daemon runs: it is meant so. */
+function emptyProblem(
+  elements: readonly SetElement[],
+  isUsed: boolean,
+  now: number,
+): string | undefined {
+  if (elements.length === 0) return isUsed ? undefined : 'empty, and no rule names it'
+  const areAllOver = elements.every(element => isExpired(element, now))
+  return areAllOver ? 'empty: all of its elements have expired' : undefined
 }
 
 function coverMessage({ code, by, text }: Covered): string {

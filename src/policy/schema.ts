@@ -120,7 +120,8 @@ export const PolicySchema = {
       sets: Type.Optional(
         Type.Record(Type.String({ pattern: `^${NAME}$` }), Elements, {
           additionalProperties: false,
-          description: 'domains under one name, for rules that say @name:port',
+          description:
+            'domains under one name, for rules that say @name:port; [] for a set that is filled while the daemon runs',
         }),
       ),
       tags: Type.Optional(

@@ -179,7 +179,7 @@ sets:
       'error f: there is no set "s"',
       'warning f: no domain has the tag "t"',
       'warning g: it lets every domain reach control:*, which is for admins: name who and what',
-      'warning u: the set "u" is empty',
+      'warning u: the set "u" is empty: all of its elements have expired',
       'warning u: its element "a expires 1970-01-01T00:00:01Z" is no more',
     ],
   )
@@ -190,6 +190,18 @@ sets:
   - { id: c, accept: "a:* -> b:3-7" }
 `)
   t.match(lint(vain, { now: 0 }), [{ message: /rules a, b together come first/ }])
+})
+
+await t.test('a set that is stated as empty is meant to be filled, if a rule names it', async t => {
+  const rule = 'rules: [{ id: a, accept: "x:1 -> @oncall:1" }]'
+  t.same(lint(read(`${rule}\nsets: { oncall: [] }`), { now: 0 }), [])
+  t.match(lint(read(`${rule}\nsets: { oncall: [], other: [] }`), { now: 0 }), [
+    {
+      code: 'empty-set',
+      about: 'other',
+      message: 'the set "other" is empty, and no rule names it',
+    },
+  ])
 })
 
 await t.test(

@@ -212,7 +212,9 @@ function appliedText({
   changed,
   removed,
   deadline,
+  unchanged,
 }: PolicyApplied): string {
+  if (unchanged) return `no change: revision ${revision} says the same already, and stays in force`
   const what = `${rules} rules, ${added} added, ${changed} changed, ${removed} removed`
   const until =
     deadline === null

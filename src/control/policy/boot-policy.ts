@@ -18,7 +18,7 @@ export interface BootedPolicy {
   /** 0 when there is none, or none that can be read. */
   readonly revision: number
   readonly policy: KeptPolicy
-  /** Why it is not the newest revision. */
+  /** Why it is not what the newest revision says, or should say. */
   readonly problem: string | undefined
 }
 
@@ -28,8 +28,9 @@ export interface BootedPolicy {
  * rolled back first.
  */
 export function bootPolicy(store: Store, clock: Clock): BootedPolicy {
-  rollBackOverdue(store, clock)
-  return newestGood(store, store.policies.currentRevision())
+  const problem = rollBackOverdue(store, clock)
+  const booted = newestGood(store, store.policies.currentRevision())
+  return { ...booted, problem: booted.problem ?? problem }
 }
 
 /** The newest revision up to `from` that is what was written. */
@@ -63,15 +64,16 @@ export function readPolicy(store: Store, revision: number): KeptPolicy | string 
 
 function told(problem: string | undefined, revision: number): string | undefined {
   if (problem === undefined) return undefined
-  const instead = revision === 0 ? 'everything is rejected' : `revision ${revision} is in force`
+  const instead =
+    revision === 0 ? 'everything is rejected' : `that of revision ${revision} is in force`
   return `${problem}; until a policy is applied, ${instead}`
 }
 
 // The daemon was not there when the time was up. What nobody confirmed is never gone back to, also
-// when the revision before it is damaged.
-function rollBackOverdue(store: Store, clock: Clock): void {
+// when the revision before it is damaged; why it is another one is returned.
+function rollBackOverdue(store: Store, clock: Clock): string | undefined {
   const waiting = store.policies.unconfirmed()
-  if (waiting === undefined || waiting.deadline > clock.now()) return
+  if (waiting === undefined || waiting.deadline > clock.now()) return undefined
   const good = newestGood(store, waiting.backTo)
   const reason = `revision ${waiting.revision} was not confirmed in time`
   store.transaction(() => {
@@ -94,4 +96,5 @@ function rollBackOverdue(store: Store, clock: Clock): void {
       reason,
     })
   })
+  return good.problem
 }

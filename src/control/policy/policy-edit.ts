@@ -3,6 +3,7 @@ import { refuse, type Refusal } from '../../store/refusal.js'
 import { problemOf, type KeptPolicy } from '../../store/policy-body.js'
 import { RuleIds } from '../../policy/rule-ids.js'
 import type { Rule } from '../../policy/rule.js'
+import { isSame } from './policy-pieces.js'
 import { patchRule, type NewRule, type ReadContext, type RulePatchJson } from './rule-json.js'
 
 /** What an edit has to know and keep to. */
@@ -71,12 +72,15 @@ export function updateRule(
     const misplaced = refusePosition(position, rules.length)
     if (misplaced !== undefined) return misplaced
   }
-  const isSame = Object.values(patch).every(value => value === undefined)
-  if (isSame && position === undefined) {
+  const old = rules[index]!
+  const isMove = Object.values(patch).every(value => value === undefined)
+  if (isMove && position === undefined) {
     return refuse('EINVAL', 'the body names nothing to change of the rule')
   }
-  const rule = isSame ? rules[index]! : patchRule(rules[index]!, patch, context)
-  if (typeof rule === 'string') return refuse('EINVAL', rule)
+  const patched = isMove ? old : patchRule(old, patch, context)
+  if (typeof patched === 'string') return refuse('EINVAL', patched)
+  // What says the same still stands where it stood.
+  const rule = isSame(patched, { ...old, place: undefined }) ? old : patched
   const refusal = refuseRule(rule)
   if (refusal !== undefined) return refusal
   const others = rules.toSpliced(index, 1)

@@ -95,6 +95,8 @@ export interface Prepared {
   readonly turned: TableChange['turned']
   readonly added: number
   readonly changed: number
+  /** True when the policy in force says the same already, in the same documents. */
+  readonly isUnchanged: boolean
 }
 
 /** A datagram that is asked about. */

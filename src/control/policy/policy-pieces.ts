@@ -67,6 +67,14 @@ export function changeOf(before: readonly Rule[], after: readonly Rule[]): Table
   return { stretches, gone: goneOf(before, indexes), turned, added, changed }
 }
 
+/** True when the new table is all of the old one, which has so many rules, as it is. */
+export function isWhole({ stretches, gone }: TableChange, rules: number): boolean {
+  if (gone.length > 0 || stretches.length > 1) return false
+  const [only] = stretches
+  if (only === undefined) return rules === 0
+  return only.kind === 'kept' && only.from === 0 && only.count === rules
+}
+
 /** How many rules at the start an edit has left untouched: it keeps the very objects. */
 function sameHead(before: readonly Rule[], after: readonly Rule[]): number {
   let count = 0
@@ -94,11 +102,13 @@ function goneOf(
   return Array.from(indexes, ([id, index]) => ({ id, action: before[index]!.action }))
 }
 
-/** True when two plain values are the same field by field. */
+/** True when two plain values are the same field by field; one that is undefined is as none. */
 export function isSame(a: unknown, b: unknown): boolean {
   if (a === b) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
-  const fields = Object.keys(a) as (keyof typeof a)[]
-  if (fields.length !== Object.keys(b).length) return false
-  return fields.every(field => field in b && isSame(a[field], b[field]))
+  if (Array.isArray(a) !== Array.isArray(b)) return false
+  const [left, right] = [new Map(Object.entries(a)), new Map(Object.entries(b))]
+  for (const [field, value] of left) if (!isSame(value, right.get(field))) return false
+  for (const [field, value] of right) if (value !== undefined && !left.has(field)) return false
+  return true
 }

@@ -34,7 +34,7 @@ import type {
   Setting,
 } from './policy-messages.js'
 import { insertRule, removeRule, replacePolicy, updateRule, type Edited } from './policy-edit.js'
-import { changeOf, isSame, type Stretch } from './policy-pieces.js'
+import { changeOf, isSame, isWhole, type Stretch } from './policy-pieces.js'
 import { readPolicyRequest } from './policy-request.js'
 import { documentsOf, policyJson } from './policy-json.js'
 import {
@@ -196,6 +196,8 @@ export class PolicyTasks {
     const change = changeOf(this.#inForce.rules, policy.rules)
     this.#candidate = { policy, lastRuleNumber, stretches: change.stretches }
     const body = encodePolicy(policy)
+    const sameSets = isSame(policy.sets, this.#inForce.sets)
+    const sameTags = isSame(policy.tags, this.#inForce.tags)
     return {
       ok: true,
       ifRevision: made.ifRevision,
@@ -209,12 +211,19 @@ export class PolicyTasks {
       stretches: change.stretches.map((stretch, piece) =>
         stretch.kind === 'kept' ? stretch : { kind: 'new', piece },
       ),
-      sets: isSame(policy.sets, this.#inForce.sets) ? undefined : policy.sets,
-      tags: isSame(policy.tags, this.#inForce.tags) ? undefined : policy.tags,
+      sets: sameSets ? undefined : policy.sets,
+      tags: sameTags ? undefined : policy.tags,
       gone: change.gone,
       turned: change.turned,
       added: change.added,
       changed: change.changed,
+      isUnchanged:
+        isWhole(change, this.#inForce.rules.length) &&
+        sameSets &&
+        sameTags &&
+        isSame(policy.tests, this.#inForce.tests) &&
+        // An edit of a rule drops the documents, but not for nothing.
+        (edit.kind === 'update' || isSame(policy.documents, this.#inForce.documents)),
     }
   }
 

@@ -21,7 +21,8 @@ import {
   ViewQuery,
 } from '../schemas/policy.js'
 import type { Services } from '../services.js'
-import { CONFIRM_MS_MAX, type Applied, type ApplyOptions } from '../services/policy.js'
+import type { Applied, ApplyOptions } from '../services/applied.js'
+import { CONFIRM_MS_MAX } from '../services/rollback-watch.js'
 
 /** A whole policy may be so many times larger than another request. */
 export const POLICY_BODY_FACTOR = 16
@@ -209,6 +210,14 @@ export function bytesOf(request: { readonly body: unknown }): Uint8Array {
 }
 
 function appliedView(applied: Applied): PolicyApplied {
-  const { revision, rules, added, changed, removed, deadline } = applied
-  return { revision, rules, added, changed, removed, deadline: deadline ?? null }
+  const { revision, rules, added, changed, removed, deadline, isUnchanged } = applied
+  return {
+    revision,
+    rules,
+    added,
+    changed,
+    removed,
+    deadline: deadline ?? null,
+    unchanged: isUnchanged,
+  }
 }

@@ -116,6 +116,9 @@ export const PolicyApplied = Type.Object({
   changed: Count,
   removed: Count,
   deadline: MillisecondsOrNull,
+  unchanged: Type.Boolean({
+    description: 'true when the policy in force says the same already: no revision was made',
+  }),
 })
 export type PolicyApplied = Static<typeof PolicyApplied>
 

@@ -1,6 +1,5 @@
 import type { Hypervisor } from '../../hypervisor/hypervisor.js'
 import type { Store } from '../../store/store.js'
-import type { BootedPolicy } from '../policy/boot-policy.js'
 
 /** Whether one thing that the daemon needs is as it should be. */
 export interface Check {
@@ -11,11 +10,14 @@ export interface Check {
   readonly message: string
 }
 
-/** Looks at what has to be right for changes and datagrams to be handled. */
+/**
+ * Looks at what has to be right for changes and datagrams to be handled.
+ * @param problem why the policy in force is not the one that should be.
+ */
 export function healthChecks(
   store: Store,
   hypervisor: Hypervisor,
-  booted: BootedPolicy,
+  problem: string | undefined,
 ): readonly Check[] {
   const inForce = hypervisor.policy.revision
   let stored: number
@@ -25,16 +27,14 @@ export function healthChecks(
     const message = 'the store can not be read: datagrams are still handled, changes are not'
     return [{ name: 'store', ok: false, message }]
   }
-  const isBooted = booted.problem !== undefined && inForce === booted.revision
+  const isRight = stored === inForce && problem === undefined
   return [
     { name: 'store', ok: true, message: 'the store can be read' },
     {
       name: 'policy',
-      ok: stored === inForce,
-      degraded: stored !== inForce,
-      message: isBooted
-        ? booted.problem
-        : `revision ${inForce} is in force and revision ${stored} is stored`,
+      ok: isRight,
+      degraded: !isRight,
+      message: problem ?? `revision ${inForce} is in force and revision ${stored} is stored`,
     },
   ]
 }

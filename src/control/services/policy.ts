@@ -5,42 +5,23 @@ import type { Rule } from '../../policy/rule.js'
 import { BODY_FORMAT, EMPTY_POLICY, encodePolicy } from '../../store/policy-body.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
 import type { RevisionInfo, Unconfirmed } from '../../store/revision-store.js'
+import { StoreError } from '../../store/store-error.js'
 import type { Store } from '../../store/store.js'
 import { assert } from '../../util/assert.js'
 import type { Clock } from '../../util/clock.js'
-import { DAEMON } from '../policy/boot-policy.js'
+import { DAEMON, newestGood } from '../policy/boot-policy.js'
 import type { DetailedRefusal } from '../policy/policy-request.js'
 import type { Body, KeptBody, PolicyEdit, Prepared } from '../policy/policy-messages.js'
 import type { PolicyThread } from '../policy/policy-thread.js'
+import type { Applied, ApplyOptions, PolicyRefusal } from './applied.js'
 import type { Cause } from './cause.js'
 import type { Deed } from './changes.js'
 import type { Log } from './log.js'
 import { nextTurn } from './next-turn.js'
+import { RollbackWatch } from './rollback-watch.js'
 import type { SetService } from './sets.js'
 import type { Tally } from './tally.js'
 import { Turns } from './turns.js'
-
-/** How a policy is put in force. */
-export interface ApplyOptions {
-  /** Roll back unless it is confirmed within so many milliseconds. */
-  readonly confirmMs?: number | undefined
-  /** Also when a test of the policy fails. */
-  readonly skipTests?: boolean | undefined
-}
-
-/** A policy that is in force. */
-export interface Applied {
-  readonly ok: true
-  readonly revision: number
-  /** The rule that was edited, where it was one. */
-  readonly id: string
-  readonly rules: number
-  readonly added: number
-  readonly changed: number
-  readonly removed: number
-  /** When it is rolled back unless it is confirmed. */
-  readonly deadline: number | undefined
-}
 
 /** A policy as JSON. */
 export interface PolicyJson {
@@ -48,12 +29,6 @@ export interface PolicyJson {
   readonly json: string
 }
 
-export type PolicyRefusal =
-  | Refusal<'ENOENT' | 'EINVAL' | 'EEXIST' | 'ENOSPC' | 'ESTALE' | 'EBUSY' | 'ETIMEDOUT'>
-  | DetailedRefusal
-
-/** How long whoever applies a policy may take to confirm it. */
-export const CONFIRM_MS_MAX = 60 * 60 * 1_000
 /** Preparing an edit that takes longer than this is given up. */
 const TIME_MS_MAX = 60_000
 /** Changes that wait for those before them, and the bodies of their requests. */
@@ -64,10 +39,10 @@ const SLICE_MS = 1
 const STEPS = 64
 /** Revisions since the one that a change was made for that its refusal names. */
 const SINCE_MAX = 20
+/** Its tests may fail by now, or did when it was applied; it is what was in force all the same. */
+const OVERDUE: ApplyOptions = { skipTests: true }
 /** Revision 0: everything is rejected. */
 const NO_POLICY: Body = { format: BODY_FORMAT, body: encodePolicy(EMPTY_POLICY) }
-/** A rollback that failed, such as for want of space, is tried again. */
-const RETRY_MS = 1_000
 
 /**
  * How the policy in force is changed: one edit at a time. What takes long is done in a thread, and
@@ -83,8 +58,9 @@ export class PolicyService {
   readonly #sets: SetService
   readonly #log: Log | undefined
   readonly #turns = new Turns(WAITING)
-  #deadline: NodeJS.Timeout | undefined
-  #isClosed = false
+  readonly #watch: RollbackWatch
+  /** What is in force instead of a policy that could not be gone back to, and why. */
+  #fallback: { readonly revision: number; readonly problem: string } | undefined
 
   constructor(
     store: Store,
@@ -102,12 +78,13 @@ export class PolicyService {
     this.#tally = tally
     this.#sets = sets
     this.#log = log
-    this.#watchDeadline()
+    this.#watch = new RollbackWatch(store, clock, log, () => this.#rollBackOverdue())
+    this.#watch.start()
   }
 
   /**
    * Makes an edit: when the promise is fulfilled the new table decides and is on the disk, or the
-   * edit was refused and nothing has changed. When only the disk fails at the very end, the promise
+   * edit was refused or says what is in force, and nothing has changed. When only the disk fails at the very end, the promise
    * is rejected though the new table decides: it may be gone after a power cut.
    * @param deed what the audit log says of it.
    */
@@ -166,7 +143,7 @@ export class PolicyService {
         })
       })
       this.#sets.dropGone()
-      this.#watchDeadline()
+      this.#watch.start()
       return { ok: true, revision: waiting.revision }
     })
   }
@@ -207,10 +184,17 @@ export class PolicyService {
     return this.#store.policies.unconfirmed()
   }
 
+  /** Why the policy in force is not the one that should be. */
+  problem(): string | undefined {
+    const { revision, problem } = this.#fallback ?? {}
+    return (
+      this.#watch.problem ?? (revision === this.#hypervisor.policy.revision ? problem : undefined)
+    )
+  }
+
   /** Takes no more edits, and waits for the one under way. */
   async close(): Promise<void> {
-    this.#isClosed = true
-    clearTimeout(this.#deadline)
+    this.#watch.close()
     await this.#turns.done()
     await this.#thread.close()
   }
@@ -246,6 +230,11 @@ export class PolicyService {
       await this.#thread.call('discard')
       return otherwise
     }
+    // Who goes back while a revision waits to be confirmed means that it waits no longer.
+    if (prepared.isUnchanged && this.#store.policies.unconfirmed() === undefined) {
+      await this.#thread.call('discard')
+      return this.#unchanged(prepared)
+    }
     try {
       const table = await this.#compile(prepared)
       const given = prepared.reason ?? cause.reason
@@ -258,6 +247,12 @@ export class PolicyService {
       await this.#thread.call('discard').catch(() => undefined)
       throw error
     }
+  }
+
+  #unchanged({ id = '', rules }: Prepared): Applied {
+    const { revision } = this.#hypervisor.policy
+    const none = { added: 0, changed: 0, removed: 0, deadline: undefined, isUnchanged: true }
+    return { ok: true, revision, id, rules, ...none }
   }
 
   async #adopt(revision: number): Promise<void> {
@@ -311,7 +306,17 @@ export class PolicyService {
     const { revision } = table
     const removed = gone.length
     const id = prepared.id ?? ''
-    const applied: Applied = { ok: true, revision, id, rules, added, changed, removed, deadline }
+    const applied: Applied = {
+      ok: true,
+      revision,
+      id,
+      rules,
+      added,
+      changed,
+      removed,
+      deadline,
+      isUnchanged: false,
+    }
     this.#store.relaxed(() => {
       const stored = policies.append({
         author: actor,
@@ -343,7 +348,7 @@ export class PolicyService {
     this.#tally.change(gone, turned)
     if (deadline === undefined) this.#sets.dropGone()
     this.#sets.watchExpiry()
-    this.#watchDeadline()
+    this.#watch.start()
     return applied
   }
 
@@ -358,36 +363,43 @@ export class PolicyService {
     return { ...refuse('ESTALE', message), details }
   }
 
-  // By a timer for what is left, so that a clock that is set does not matter while this runs.
-  #watchDeadline(): void {
-    clearTimeout(this.#deadline)
-    const waiting = this.#store.policies.unconfirmed()
-    if (waiting === undefined || this.#isClosed) return
-    const { deadline } = waiting
-    const left = Math.min(Math.max(0, deadline - this.#clock.now()), CONFIRM_MS_MAX)
-    this.#deadline = setTimeout(() => void this.#rollBackOverdue(), left)
-    this.#deadline.unref()
+  /** @returns why it could not be done now. */
+  #rollBackOverdue(): Promise<string | undefined> {
+    return this.#turns.take(async () => {
+      const waiting = this.#store.policies.unconfirmed()
+      if (waiting === undefined) return undefined
+      const { revision, backTo } = waiting
+      const cause = { actor: DAEMON, reason: `revision ${revision} was not confirmed in time` }
+      const outcome = await this.#rollBackTo(backTo, cause)
+      if (outcome.ok) return undefined
+      // What is not kept or can't be read is not so the next time either.
+      if (outcome.code !== 'ENOENT' && outcome.code !== 'EINVAL') return outcome.message
+      return this.#fallBack(backTo, cause)
+    })
   }
 
-  async #rollBackOverdue(): Promise<void> {
+  async #rollBackTo(revision: number, cause: Cause): Promise<Applied | PolicyRefusal> {
     try {
-      const failed = await this.#turns.take(async (): Promise<PolicyRefusal | undefined> => {
-        const waiting = this.#store.policies.unconfirmed()
-        if (waiting === undefined) return undefined
-        const reason = `revision ${waiting.revision} was not confirmed in time`
-        // Its tests may fail by now, or did when it was applied; it is what was in force all the same.
-        const options = { skipTests: true }
-        const outcome = await this.#rollback(waiting.backTo, { actor: DAEMON, reason }, options)
-        return outcome.ok ? undefined : outcome
-      })
-      if (failed === undefined) return
-      this.#log?.error({ code: failed.code }, `rolling back the policy failed: ${failed.message}`)
+      return await this.#rollback(revision, cause, OVERDUE)
     } catch (error) {
-      this.#log?.error({ err: error }, 'rolling back the policy failed')
+      if (!(error instanceof StoreError) || error.failure !== 'corrupt') throw error
+      return refuse('EINVAL', error.message)
     }
-    if (this.#isClosed) return
-    this.#deadline = setTimeout(() => void this.#rollBackOverdue(), RETRY_MS)
-    this.#deadline.unref()
+  }
+
+  // As at the start of a daemon: the newest before it that can be read, else nothing is let through.
+  async #fallBack(from: number, cause: Cause): Promise<string | undefined> {
+    const { revision, policy, problem } = newestGood(this.#store, from)
+    const restored = { format: BODY_FORMAT, body: encodePolicy(policy) }
+    const outcome = await this.#edit({ kind: 'restore', ...restored }, cause, OVERDUE, () => ({
+      action: 'policy.rollback',
+      target: String(revision),
+    }))
+    if (!outcome.ok) return outcome.message
+    const why = problem ?? `revision ${from} is not kept: that of revision ${revision} is in force`
+    this.#fallback = { revision: outcome.revision, problem: why }
+    this.#log?.error({}, why)
+    return undefined
   }
 }
 

@@ -12,8 +12,9 @@ import type {
   RulePatch,
   RuleView,
 } from '../schemas/rule.js'
+import type { Applied, ApplyOptions, PolicyRefusal } from './applied.js'
 import type { Cause } from './cause.js'
-import type { Applied, ApplyOptions, PolicyRefusal, PolicyService } from './policy.js'
+import type { PolicyService } from './policy.js'
 
 /** The ordered rules, one by one. */
 export class RuleService {

@@ -60,6 +60,8 @@ void t.test('what stays does not travel, and what travels comes in pieces', t =>
 
 void t.test('plain values are the same when all of their fields are', t => {
   t.ok(isSame({ a: [1, { b: null }] }, { a: [1, { b: null }] }))
+  t.ok(isSame({ a: 1 }, { a: 1, b: undefined }))
+  t.ok(isSame({ a: 1, b: undefined }, { a: 1 }))
   for (const [a, b] of [
     [{ a: 1 }, { a: 2 }],
     [{ a: 1 }, { b: 1 }],
@@ -67,8 +69,11 @@ void t.test('plain values are the same when all of their fields are', t => {
     [[1], [1, 2]],
     [null, {}],
     ['1', 1],
+    [[], {}],
+    [{ a: 1 }, { a: undefined }],
   ]) {
     t.notOk(isSame(a, b))
+    t.notOk(isSame(b, a))
   }
   t.end()
 })

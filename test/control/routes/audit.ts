@@ -10,7 +10,8 @@ void t.test('every change leaves one record, and the chain of them holds', async
   await call('DELETE', '/v1/tokens/2')
   await call('POST', '/v1/rules', { action: 'accept', source: 'web:*', destination: '*:*' })
   await call('PATCH', '/v1/rules/r1', { action: 'drop' })
-  await call('PATCH', '/v1/rules/r1', { position: 1 })
+  await call('POST', '/v1/rules', { action: 'accept', source: 'web:*', destination: '*:*' })
+  await call('PATCH', '/v1/rules/r1', { position: 2 })
   await call('DELETE', '/v1/rules/r1')
   await call('PUT', '/v1/policy', { rules: [] })
   await call('DELETE', '/v1/domains/web')
@@ -25,6 +26,7 @@ void t.test('every change leaves one record, and the chain of them holds', async
       'token.revoke',
       'rule.insert',
       'rule.update',
+      'rule.insert',
       'rule.move',
       'rule.remove',
       'policy.replace',
@@ -33,12 +35,12 @@ void t.test('every change leaves one record, and the chain of them holds', async
   )
   t.ok(records.every(record => record.actor === `token:${tokenId}`))
   t.match(records[5], { revisionBefore: 0, revisionAfter: 1, target: 'r1' })
-  t.match(store.audit.verify(), { ok: true, records: 11 })
+  t.match(store.audit.verify(), { ok: true, records: 12 })
 
   t.match((await call('GET', '/v1/audit?limit=1&before=2')).body, {
     records: [{ seq: 1, action: 'domain.add', reason: 'new', revisionBefore: null }],
   })
-  t.equal((await call('GET', '/v1/audit')).body.records?.length, 11)
+  t.equal((await call('GET', '/v1/audit')).body.records?.length, 12)
   t.equal((await call('GET', '/v1/audit?limit=0')).status, 400)
   t.equal((await call('GET', '/v1/audit?limit=9999')).status, 400)
 })

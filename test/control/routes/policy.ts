@@ -25,6 +25,7 @@ void t.test('the whole policy is taken, given out, and taken back unchanged', as
     changed: 0,
     removed: 0,
     deadline: null,
+    unchanged: false,
   })
   t.equal(put.headers['etag'], '"1"')
   const got = await call('GET', '/v1/policy')
@@ -37,13 +38,52 @@ void t.test('the whole policy is taken, given out, and taken back unchanged', as
     ],
   })
   const again = await call('PUT', '/v1/policy', got.body)
-  t.equal(again.body.revision, 2)
-  t.strictSame((await call('GET', '/v1/policy')).body['rules'], got.body['rules'])
-  t.equal(hypervisor.policy.revision, 2)
-  t.match(store.audit.list(2), [
-    { action: 'policy.replace' },
-    { reason: 'first', revisionAfter: 1 },
-  ])
+  t.strictSame(again.body, { ...put.body, added: 0, unchanged: true })
+  t.equal(again.headers['etag'], '"1"')
+  t.strictSame((await call('GET', '/v1/policy')).body, got.body)
+  t.equal(hypervisor.policy.revision, 1)
+  t.equal(store.policies.currentRevision(), 1)
+  t.match(store.audit.list(2)[0], { reason: 'first', revisionAfter: 1 })
+})
+
+void t.test('what changes nothing makes no revision, what changes anything makes one', async t => {
+  const { call, store, logged } = buildTestApp(t)
+  const text = 'sets: { s: [a] }\nrules:\n  - id: one\n    accept: a:* -> b:1\n'
+  const tested = 'tests: [{ from: a:1, to: b:1, expect: accept }]\n'
+  const put = (documents: string, query = '') =>
+    call('PUT', `/v1/policy${query}`, { documents: [{ name: 'a.yaml', text: documents }] })
+  const steps: readonly [what: string, isChange: boolean, () => ReturnType<typeof call>][] = [
+    ['the first', true, () => put(text)],
+    ['the same', false, () => put(text)],
+    ['the same, to be confirmed', false, () => put(text, '?confirm=30s')],
+    ['a comment', true, () => put(`${text}# why\n`)],
+    ['a test', true, () => put(text + tested)],
+    ['an element', true, () => put(text.replace('[a]', '[a, b]') + tested)],
+    ['a rule as it is', false, () => call('PATCH', '/v1/rules/one', { source: 'a:*' })],
+    ['a rule where it is', false, () => call('PATCH', '/v1/rules/one', { position: 1 })],
+    ['back to what is in force', false, () => call('POST', '/v1/policy/rollback', { revision: 4 })],
+    ['a rule', true, () => call('PATCH', '/v1/rules/one', { source: '*:*' })],
+    ['all rules', true, () => call('PUT', '/v1/policy', { rules: [] })],
+    ['no rules again', false, () => call('PUT', '/v1/policy', { rules: [] })],
+  ]
+  let revision = 0
+  for (const [what, isChange, work] of steps) {
+    if (isChange) revision++
+    const answer = await work()
+    t.match(answer, { status: 200, body: { revision } }, what)
+    t.equal(store.policies.currentRevision(), revision, what)
+  }
+  t.equal(store.audit.list(50).length, revision)
+  t.equal(store.policies.unconfirmed(), undefined)
+  t.same(logged, [])
+})
+
+void t.test('going back to what waits to be confirmed keeps it', async t => {
+  const { call, store } = buildTestApp(t)
+  await call('PUT', '/v1/policy?confirm=10m', { rules })
+  const back = await call('POST', '/v1/policy/rollback', { revision: 1 })
+  t.match(back.body, { revision: 2, unchanged: false })
+  t.equal(store.policies.unconfirmed(), undefined)
 })
 
 void t.test('rules that stay keep their counters, with and without ids', async t => {
