@@ -12,7 +12,7 @@ import { SteadyFlow } from '../fixtures/steady-flow.js'
 
 const SESSIONS = 12
 
-t.setTimeout(110_000)
+t.setTimeout(230_000)
 const seed = seedOf()
 t.comment(`V4V_SEED=${seed}`)
 const skip = (await loadNative()) === undefined ? 'no memory can be shared here' : false
