@@ -5,7 +5,7 @@ import t from 'tap'
 import { spawnDaemon, startDaemon } from './fixtures/daemon.js'
 import { stateDir } from './fixtures/state-dir.js'
 
-t.setTimeout(110_000)
+t.setTimeout(230_000)
 
 await t.test(
   'what was not confirmed is rolled back before anything is served, also after a kill',

@@ -18,7 +18,7 @@ import { connect, memoryPair } from '../src/sdk/index.js'
 import { failToServe, spawnDaemon, startDaemon, until } from './fixtures/daemon.js'
 import { stateDir } from './fixtures/state-dir.js'
 
-t.setTimeout(110_000)
+t.setTimeout(230_000)
 
 const inOrder = (a: string | null, b: string | null): number => (a! < b! ? -1 : 1)
 

@@ -30,6 +30,17 @@ const killAfterMs = 5_000
 const shownMax = 10
 /** Pure folders: whatever they can do, some test of theirs makes them do. */
 const coveredFolders = ['util', 'abi', 'policy', 'hypervisor']
+/** Files that take long start first, so that none of them is left alone at the end. */
+const longFiles = [
+  'cli/traffic.js',
+  'cli/commands.js',
+  'promises/kill-receiver.js',
+  'promises/kill-sender.js',
+  'cli/latency.js',
+  'daemon.js',
+  'control/routes/policy.js',
+  'sdk/shared-memory.js',
+]
 const neverTests = /(^|\/)fixtures\/|^run\.js$/
 
 interface Failure {
@@ -127,6 +138,12 @@ function testFiles(): string[] {
   return compiledFiles('test')
     .filter(file => !neverTests.test(file))
     .sort()
+    .toSorted((a, b) => rank(a) - rank(b))
+}
+
+function rank(file: string): number {
+  const index = longFiles.indexOf(file)
+  return index < 0 ? longFiles.length : index
 }
 
 function isWanted(file: string, wanted: readonly string[]): boolean {

@@ -93,7 +93,10 @@ export class Hub {
     this.watch = new LinkWatch(options.polling ?? NO_POLLING)
     this.#pings = setInterval(() => {
       const now = this.clock.now()
-      for (const connection of this.#connections) connection.ping(now)
+      for (const connection of this.#connections) {
+        // Who has not said who it is has its own time, and is to hear of that.
+        if (!this.#strangers.has(connection)) connection.ping(now)
+      }
     }, options.hypervisor.limits.pingIntervalMs)
     this.#pings.unref()
   }
@@ -108,7 +111,11 @@ export class Hub {
     const connection = new Connection(this, link, socketDomain)
     this.#connections.add(connection)
     const timer = setTimeout(() => {
-      connection.fail('ETIMEDOUT', `no HELLO within ${authenticationTimeoutMs} ms`)
+      // After a stall of this process timers come first: what waits to be read is read before.
+      setImmediate(() => {
+        if (!this.#strangers.has(connection)) return
+        connection.fail('ETIMEDOUT', `no HELLO within ${authenticationTimeoutMs} ms`)
+      })
     }, authenticationTimeoutMs)
     this.#strangers.set(connection, timer)
     return connection

@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import t from 'tap'
 import { Measured, NOTHING_LEFT } from './fixtures/measured.js'
 
-t.setTimeout(180_000) // it starts many processes, on machines of any speed
+t.setTimeout(230_000) // it starts many processes, on machines of any speed
 
 const measured = await Measured.start(t)
 const { place, access } = measured

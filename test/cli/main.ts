@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { run } from './fixtures/v4v.js'
 
-t.setTimeout(180_000) // it starts many processes, on machines of any speed
+t.setTimeout(230_000) // it starts many processes, on machines of any speed
 
 /** Runs something for each, which saves half the time of starting so many processes. */
 async function twoAtATime<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { daemon, until } from './fixtures/v4v.js'
 
-t.setTimeout(180_000) // it starts many processes, on machines of any speed
+t.setTimeout(230_000) // it starts many processes, on machines of any speed
 
 const policy = { 'a.yaml': 'rules:\n  - id: asked\n    ask: web:* -> db:5432\n' }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { daemon, run } from './fixtures/v4v.js'
 
-t.setTimeout(180_000) // it starts many processes, on machines of any speed
+t.setTimeout(230_000) // it starts many processes, on machines of any speed
 
 const first = { 'a.yaml': 'rules:\n  - id: logs\n    accept: web:* -> collector:514\n' }
 const tiers = `rules:

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { daemon, ended, until, type TestDaemon } from './fixtures/v4v.js'
 
-t.setTimeout(180_000) // it starts many processes, on machines of any speed
+t.setTimeout(230_000) // it starts many processes, on machines of any speed
 
 const policy = {
   'a.yaml':

@@ -12,7 +12,7 @@ import { SteadyFlow } from '../fixtures/steady-flow.js'
 
 const SESSIONS = 12
 
-t.setTimeout(110_000)
+t.setTimeout(230_000)
 const seed = seedOf()
 t.comment(`V4V_SEED=${seed}`)
 const skip = (await loadNative()) === undefined ? 'no memory can be shared here' : false
@@ -42,10 +42,14 @@ await t.test('who writes garbage to shared memory harms only itself', { skip }, 
   })()
   const options = { path: daemon.domainSocket('rogue'), ways: ROGUE_WAYS, sessions: SESSIONS, seed }
   const { ended, cut } = await runRogue({ ...options, peer, port: 9 })
-  for (const way of ROGUE_WAYS) t.ok(ended[way]! > 0, `${way}: ${ended[way]} of ${SESSIONS} ended`)
+  for (const way of ROGUE_WAYS) t.equal(ended[way], SESSIONS, `all of ${way} ended`)
   t.same(cut, ['EPERM'], 'the file can not be cut')
 
-  t.ok(received > 0, `${received} of what it sent on the way were in order`)
+  await until(
+    () => received,
+    count => count > 0,
+  )
+  t.comment(`${received} of what it sent on the way were in order`)
   t.same([...sources], ['rogue'], 'and from nobody else')
   await ring.close()
   await reading

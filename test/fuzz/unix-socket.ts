@@ -15,7 +15,7 @@ const HARMLESS_PER_SESSION = 15
 const IGNORED_PER_SESSION = 10
 const AT_ONCE = 64
 
-t.setTimeout(110_000)
+t.setTimeout(230_000)
 const seed = seedOf()
 t.comment(`V4V_SEED=${seed}`)
 const daemon = await startDaemon(t, { sessionsPerDomainMax: 1000, ringsPerDomainMax: 1000 })

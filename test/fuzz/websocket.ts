@@ -13,7 +13,7 @@ const SESSIONS = 600
 const HARMLESS_PER_SESSION = 20
 const AT_ONCE = 16
 
-t.setTimeout(110_000)
+t.setTimeout(230_000)
 const seed = seedOf()
 t.comment(`V4V_SEED=${seed}`)
 const daemon = await startDaemon(t, { sessionsPerDomainMax: 1000, ringsPerDomainMax: 1000 })

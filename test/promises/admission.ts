@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { connect, V4vError } from '../../src/sdk/index.js'
+import { connect, V4vError, type Domain } from '../../src/sdk/index.js'
 import { startDaemon, until } from '../fixtures/daemon.js'
 import { RawUnixClient, RawWsClient } from '../fixtures/raw-client.js'
 
 // Who gets in, for how long, and what everybody else is told.
 
 const daemon = await startDaemon(t, {
-  authenticationTimeoutMs: 300,
+  authenticationTimeoutMs: 1000,
   connectionsUnauthenticatedMax: 4,
   pingIntervalMs: 100,
 })
@@ -24,6 +24,31 @@ async function refused(options: { url: string; token?: string }): Promise<V4vErr
   throw new Error('it was let in')
 }
 
+/** A token that soon expires; a life that was over before the daemon heard of it is doubled. */
+async function shortLived(lifeMs: number): Promise<{ text: string; expiresAt: number }> {
+  for (let ms = lifeMs; ; ms *= 2) {
+    const expiresAt = Date.now() + ms
+    const path = '/v1/domains/web/tokens'
+    const { status, body } = await daemon.admin.request<{ text: string }>('POST', path, {
+      expiresAt,
+    })
+    if (status === 201) return { text: body.text, expiresAt }
+    if (Date.now() < expiresAt) throw new Error(`${status} ${JSON.stringify(body)}`)
+  }
+}
+
+/** Attached by a token that soon expires, but not before that. */
+async function attachedForAWhile(url: string): Promise<Domain> {
+  for (let lifeMs = 400; ; lifeMs *= 2) {
+    const { text } = await shortLived(lifeMs)
+    const domain = await connect({ url, token: text }).catch((error: unknown) => {
+      if (error instanceof V4vError && error.code === 'EKEYEXPIRED') return undefined
+      throw error
+    })
+    if (domain !== undefined) return domain
+  }
+}
+
 for (const way of ways) {
   await t.test(`over ${way}, a token that is not valid is refused with the reason`, async t => {
     const { url, token } = daemon.as('web', way)
@@ -35,8 +60,8 @@ for (const way of ways) {
       t.ok(error.message.length > 20 && !error.message.includes('A'.repeat(9)), error.message)
     }
     t.equal((await refused({ url, token: daemon.admin.token })).code, 'EACCES', "an admin's")
-    const old = await daemon.admin.issueToken('web', { expiresAt: Date.now() + 200 })
-    await sleep(250)
+    const old = await shortLived(200)
+    while (Date.now() <= old.expiresAt) await sleep(10)
     t.match(await refused({ url, token: old.text }), { code: 'EKEYEXPIRED', errno: 127 })
     const gone = await daemon.admin.issueToken('web')
     await daemon.admin.ask('DELETE', `/v1/tokens/${gone.id}`)
@@ -49,13 +74,13 @@ for (const way of ways) {
   await t.test(`over ${way}, a token that is revoked or expires ends its sessions`, async t => {
     const { url, token } = daemon.as('web', way)
     const issued = await daemon.admin.issueToken('web')
-    const short = await daemon.admin.issueToken('web', { expiresAt: Date.now() + 400 })
-    const [stays, revoked, expires] = await Promise.all(
-      [token!, issued.text, short.text].map(text => connect({ url, token: text })),
+    const [stays, revoked] = await Promise.all(
+      [token!, issued.text].map(text => connect({ url, token: text })),
     )
+    const expires = await attachedForAWhile(url)
     await daemon.admin.ask('DELETE', `/v1/tokens/${issued.id}`)
     t.match((await revoked!.closed)?.cause, { code: 'EKEYREVOKED' })
-    t.match((await expires!.closed)?.cause, { code: 'EKEYEXPIRED' })
+    t.match((await expires.closed)?.cause, { code: 'EKEYEXPIRED' })
     t.match(await stays!.notify([]), [], 'the sessions of other tokens go on')
     await stays!.close()
   })
@@ -63,10 +88,7 @@ for (const way of ways) {
   await t.test(`over ${way}, who does not say who it is has little time`, async t => {
     const client =
       way === 'unix' ? new RawUnixClient(daemon.socketPath) : await RawWsClient.open(daemon.wsUrl)
-    const startedAt = performance.now()
-    const closing = await client.closed()
-    t.match(closing, { errno: 110, reason: /no HELLO within 300 ms/ })
-    t.ok(performance.now() - startedAt < 2000)
+    t.match(await client.closed(), { errno: 110, reason: /no HELLO within 1000 ms/ })
   })
 }
 

@@ -9,7 +9,7 @@ import { PeerProcess } from '../fixtures/peer-process.js'
 
 const ROUNDS = 20
 
-t.setTimeout(110_000) // processes take their time to start on a busy machine
+t.setTimeout(230_000) // processes take their time to start on a busy machine
 const daemon = await spawnDaemon(t)
 await daemon.addDomains('victim', 'reader', 'steady')
 await daemon.admin.addRule('accept', '*:*', '*:*')

@@ -179,10 +179,11 @@ await t.test('on the wire the reasons for want of space are told apart', async t
 await t.test('through the SDK, a send that took too long tells what it waited for', async t => {
   const attach = (...names: string[]) => Promise.all(names.map(name => connect(daemon.as(name))))
   const payload = new Uint8Array(16)
-  const send = (from: Domain | undefined) => from!.send('db:5432', payload, { timeoutMs: 400 })
+  const send = (from: Domain | undefined, options: { timeoutMs?: number } = {}) =>
+    from!.send('db:5432', payload, options)
   const waitedFor = async (from: Domain | undefined, code: ErrorCode) => {
     const { sentence } = errorInfo(code)
-    const error = await refused(send(from))
+    const error = await refused(send(from, { timeoutMs: 400 }))
     t.match(error, { code: 'ETIMEDOUT', cause: { code, message: `${code}: db:5432: ${sentence}` } })
   }
   const [web, db, third, fourth] = await attach('web', 'db', 'third', 'fourth')

@@ -10,7 +10,7 @@ import { PeerProcess } from '../fixtures/peer-process.js'
 // daemon's end is no harm to its clients.
 
 const skip = (await loadNative()) === undefined ? 'no memory can be shared here' : false
-t.setTimeout(110_000) // processes take their time to start on a busy machine
+t.setTimeout(230_000) // processes take their time to start on a busy machine
 
 /** What a daemon has mapped and open for its clients. */
 function held(daemon: DaemonProcess): { segments: number; openFiles: number } {

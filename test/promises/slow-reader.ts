@@ -10,7 +10,7 @@ import { encodeSend, RawUnixClient, RawWsClient, type RawClient } from '../fixtu
 
 const MIB = 1024 * 1024
 
-t.setTimeout(110_000)
+t.setTimeout(230_000)
 
 await t.test('clients that never read what they cause cost a bounded amount of memory', async t => {
   const daemon = await spawnDaemon(t)
@@ -51,7 +51,7 @@ await t.test('clients that never read what they cause cost a bounded amount of m
 })
 
 await t.test('a receiver that reads nothing holds its ring, and is ended by pings', async t => {
-  const daemon = await startDaemon(t, { pingIntervalMs: 100 })
+  const daemon = await startDaemon(t, { pingIntervalMs: 300 })
   await daemon.addDomains('deaf', 'web')
   await daemon.admin.addRule('accept', '*:*', '*:*')
   for (const way of ['unix', 'ws'] as const) {
@@ -74,7 +74,8 @@ await t.test('a receiver that reads nothing holds its ring, and is ended by ping
       )
     }
     t.ok(taken >= 8 && taken <= 16, `${way}: ${taken} datagrams went into the ring`)
-    t.equal(code, 'ECONNRESET', 'and then it was gone')
+    // Whether one was on its way then depends on who had the processor.
+    t.match(code, /^ECONN(RESET|REFUSED)$/, 'and then it was gone')
     for await (const status of feed) {
       if (status.kind === 'ring-down') {
         t.match(status, { domain: 'deaf', port: ring.port })

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { encodeBye, encodePing, encodeTarget } from '../../src/abi/control-frame.js'
-import { FRAME } from '../../src/abi/frame.js'
+import { encodeBye, encodeHello, encodePing, encodeTarget } from '../../src/abi/control-frame.js'
+import { FRAME, PROTOCOL_VERSION } from '../../src/abi/frame.js'
 import type { Link } from '../../src/transport/link.js'
 import { until } from '../fixtures/daemon.js'
 import { TestHub } from '../fixtures/hub.js'
@@ -23,9 +23,9 @@ await t.test('a client that does not say who it is in time is ended and told', a
 })
 
 await t.test('a client that said who it is in time is not', async t => {
-  const hub = new TestHub(t, { authenticationTimeoutMs: 200 })
+  const hub = new TestHub(t, { authenticationTimeoutMs: 1000 })
   const client = await RawUnixClient.attach(await hub.listen(), 'web')
-  await sleep(400)
+  await sleep(1200)
   client.write(encodePing(FRAME.PING, 1, 1))
   await client.take(FRAME.PONG)
   client.end()
@@ -52,9 +52,30 @@ await t.test('a client that answers no ping is ended; one that answers is not', 
   await t.rejects(answering)
 })
 
+await t.test('a client is told that it did not say who it is, however often is pinged', async t => {
+  const hub = new TestHub(t, { pingIntervalMs: 5, authenticationTimeoutMs: 100 })
+  const client = new RawUnixClient(await hub.listen())
+  t.match(await client.closed(), { errno: 110, reason: /no HELLO within 100 ms/ })
+  t.notOk(client.frames.some(frame => frame.type === FRAME.PING))
+})
+
+await t.test('a client that said who it is while the daemon stood still is let in', async t => {
+  const hub = new TestHub(t, { authenticationTimeoutMs: 1000 })
+  const early = new RawUnixClient(await hub.listen())
+  await until(
+    () => hub.hub.strangerCount === 1 && !early.socket.connecting,
+    isConnected => isConnected,
+  )
+  early.write(encodeHello({ version: PROTOCOL_VERSION, token: 'web', agent: 'raw' }))
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1100)
+  await early.take(FRAME.WELCOME)
+  early.end()
+})
+
 await t.test('a session ends when the token that let it in does', async t => {
-  const hub = new TestHub(t, { pingIntervalMs: 50 })
-  hub.expiresAt = Date.now() + 200
+  // Long enough for the token to end before a client that answers no ping has to go.
+  const hub = new TestHub(t, { pingIntervalMs: 400 })
+  hub.expiresAt = Date.now() + 1000
   const client = await RawUnixClient.attach(await hub.listen(), 'web')
   const closing = await client.closed()
   t.ok(Date.now() >= hub.expiresAt)

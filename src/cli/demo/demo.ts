@@ -17,7 +17,7 @@ const INTERVAL_MS = 20
 /** How long each act lasts, unless what it shows takes longer. */
 const ACT_MS = 2_000
 /** The longest that anything is waited for. */
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 60_000
 
 /** One thing that must hold at the end. */
 interface Check {

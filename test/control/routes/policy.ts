@@ -212,7 +212,7 @@ void t.test('revisions are listed, shown, and gone back to', async t => {
 void t.test('what is not confirmed in time goes away by itself', async t => {
   const { call, hypervisor, services } = buildTestApp(t)
   await call('PUT', '/v1/policy', { rules })
-  const applied = await call('PUT', '/v1/policy?confirm=100ms', { rules: [] })
+  const applied = await call('PUT', '/v1/policy?confirm=2s', { rules: [] })
   const deadline = applied.body['deadline'] as number
   t.equal(hypervisor.policy.rules.length, 0)
   t.match((await call('GET', '/v1/policy/revisions')).body, {
