@@ -107,7 +107,8 @@ async function measure(): Promise<void> {
   turns = []
   const hitting = setInterval(() => {
     const { hypervisor } = daemon
-    for (const { id } of hypervisor.policy.rules) hypervisor.ruleCounter(id).hits++
+    const { list } = hypervisor.policy
+    for (let i = 0; i < list.length; i++) hypervisor.ruleCounter(list.idAt(i)).hits++
     noteChange()
   }, 1_000)
   await new Promise(resolve => setTimeout(resolve, FLUSH_MS))

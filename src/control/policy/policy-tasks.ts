@@ -17,10 +17,8 @@ import {
   decodePolicy,
   EMPTY_POLICY,
   encodePolicy,
-  rulesText,
   type KeptPolicy,
 } from '../../store/policy-body.js'
-import { assert } from '../../util/assert.js'
 import type {
   Asked,
   Body,
@@ -34,7 +32,7 @@ import type {
   Setting,
 } from './policy-messages.js'
 import { insertRule, removeRule, replacePolicy, updateRule, type Edited } from './policy-edit.js'
-import { changeOf, isSame, type Stretch } from './policy-pieces.js'
+import { packTable } from './packed-table.js'
 import { readPolicyRequest } from './policy-request.js'
 import { documentsOf, policyJson } from './policy-json.js'
 import {
@@ -46,6 +44,7 @@ import {
   type Surroundings,
 } from './policy-plan.js'
 import { readRule } from './rule-json.js'
+import { changeOf, isSame } from './table-change.js'
 
 /** Revisions that are kept unpacked. */
 const UNPACKED_MAX = 4
@@ -62,8 +61,7 @@ export class PolicyTasks {
   #inForce: KeptPolicy
   #revision: number
   #lastRuleNumber: number
-  #candidate:
-    { policy: KeptPolicy; lastRuleNumber: number; stretches: readonly Stretch[] } | undefined
+  #candidate: { policy: KeptPolicy; lastRuleNumber: number } | undefined
 
   constructor({ inForce, revision, lastRuleNumber, rulesMax }: Setting) {
     this.#revision = revision
@@ -193,8 +191,7 @@ export class PolicyTasks {
       const refusal = refuseFailing(testReport(policy, this.#surroundings(options.now)))
       if (refusal !== undefined) return refusal
     }
-    const change = changeOf(this.#inForce.rules, policy.rules)
-    this.#candidate = { policy, lastRuleNumber, stretches: change.stretches }
+    this.#candidate = { policy, lastRuleNumber }
     const body = encodePolicy(policy)
     return {
       ok: true,
@@ -205,24 +202,11 @@ export class PolicyTasks {
       body,
       hash: hashOf(body),
       lastRuleNumber,
-      rules: policy.rules.length,
-      stretches: change.stretches.map((stretch, piece) =>
-        stretch.kind === 'kept' ? stretch : { kind: 'new', piece },
-      ),
+      table: packTable(policy.rules),
       sets: isSame(policy.sets, this.#inForce.sets) ? undefined : policy.sets,
       tags: isSame(policy.tags, this.#inForce.tags) ? undefined : policy.tags,
-      gone: change.gone,
-      turned: change.turned,
-      added: change.added,
-      changed: change.changed,
+      change: changeOf(this.#inForce.rules, policy.rules),
     }
-  }
-
-  /** The new rules of one stretch of the candidate as JSON, which is read faster than a clone. */
-  piece(index: number): string {
-    const stretch = this.#candidate?.stretches[index]
-    assert(stretch?.kind === 'new', 'a piece is of the candidate')
-    return rulesText(stretch.rules)
   }
 
   /** The candidate is in force now, as this revision. @returns false when there is none. */

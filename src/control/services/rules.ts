@@ -39,10 +39,9 @@ export class RuleService {
 
   /** One rule with its counters; ENOENT for an unknown id. */
   get(id: string): { readonly ok: true; readonly rule: RuleView } | Refusal<'ENOENT'> {
-    const index = this.#hypervisor.policy.rules.findIndex(rule => rule.id === id)
-    const rule = this.#hypervisor.policy.rules[index]
-    if (rule === undefined) return unknownRule(id)
-    return { ok: true, rule: this.#view(rule, index + 1) }
+    const { list } = this.#hypervisor.policy
+    const index = list.indexOf(id)
+    return index < 0 ? unknownRule(id) : { ok: true, rule: this.#view(list.peek(index), index + 1) }
   }
 
   /** Adds a rule at a position, or behind the last one. */
