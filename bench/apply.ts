@@ -177,6 +177,8 @@ async function change({ url, token, rules, times }: Task): Promise<void> {
     ['insert a rule', i => ask('POST', '/v1/rules', one(i))],
     ['remove a rule', i => ask('DELETE', `/v1/rules/one-${i}`)],
     ['read the policy', () => ask('GET', '/v1/policy')],
+    ['list the rules', () => ask('GET', '/v1/rules')],
+    ['scrape the metrics', () => ask('GET', '/metrics')],
   ]
   for (const [name, work] of works) {
     const tookMs: number[] = []
