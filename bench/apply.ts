@@ -107,7 +107,8 @@ async function measure(): Promise<void> {
   turns = []
   const hitting = setInterval(() => {
     const { hypervisor } = daemon
-    for (const { id } of hypervisor.policy.rules) hypervisor.ruleCounter(id).hits++
+    const { list } = hypervisor.policy
+    for (let i = 0; i < list.length; i++) hypervisor.ruleCounter(list.idAt(i)).hits++
     noteChange()
   }, 1_000)
   await new Promise(resolve => setTimeout(resolve, FLUSH_MS))
@@ -176,6 +177,8 @@ async function change({ url, token, rules, times }: Task): Promise<void> {
     ['insert a rule', i => ask('POST', '/v1/rules', one(i))],
     ['remove a rule', i => ask('DELETE', `/v1/rules/one-${i}`)],
     ['read the policy', () => ask('GET', '/v1/policy')],
+    ['list the rules', () => ask('GET', '/v1/rules')],
+    ['scrape the metrics', () => ask('GET', '/metrics')],
   ]
   for (const [name, work] of works) {
     const tookMs: number[] = []

@@ -26,7 +26,8 @@ import { loadNative } from './native/native.js'
 import { pollingOf } from './native/poller.js'
 import { Membership } from './policy/membership.js'
 import { PolicyTable } from './policy/policy-table.js'
-import { FLOWS_FILE, openFlowStore } from './store/flow-store.js'
+import { Checkpointer } from './store/checkpointer.js'
+import { FLOWS_FILE, openFlowStore, type FlowStore } from './store/flow-store.js'
 import { StoreError } from './store/store-error.js'
 import { DATABASE_FILE, openStore, type Store } from './store/store.js'
 import { DomainSockets } from './transport/domain-sockets.js'
@@ -150,9 +151,15 @@ async function start(
     onDomainRemoved: name => sockets.close(name),
   })
   services.tally.restore()
+  const logged = history === undefined ? [store] : [store, history.store]
+  const checkpointer = new Checkpointer(logged, message =>
+    log('warn', {}, `a write-ahead log could not be moved into its database: ${message}`),
+  )
+  undo.push(() => checkpointer.close())
   const saving = setInterval(() => {
     void services.tally.save()
     void services.history?.save()
+    checkpointer.tick()
   }, SAVE_INTERVAL_MS)
   undo.push(async () => {
     clearInterval(saving)
@@ -258,14 +265,16 @@ function openHistory(
   { stateDir, limits }: Config,
   clock: Clock,
   logger: Logger,
-): { readonly meter: FlowMeter; readonly service: FlowHistory } | undefined {
+):
+  | { readonly meter: FlowMeter; readonly store: FlowStore; readonly service: FlowHistory }
+  | undefined {
   const { flowHistoryBytesMax: bytesMax, flowHistoryAgeMs: ageMsMax } = limits
   if (bytesMax === 0) return undefined
   const store = openFlowStore(join(stateDir, FLOWS_FILE), { bytesMax, ageMsMax }, error =>
     logger.warn({ err: error }, 'the file of flows was put aside'),
   )
   const meter = new FlowMeter(limits)
-  return { meter, service: new FlowHistory(meter, store, clock, logger) }
+  return { meter, store, service: new FlowHistory(meter, store, clock, logger) }
 }
 
 function makeHypervisor(

@@ -3,6 +3,7 @@ import fastify, {
   LogController,
   type FastifyBaseLogger,
   type FastifyInstance,
+  type FastifyRequest,
   type RawReplyDefaultExpression,
   type RawRequestDefaultExpression,
   type RawServerDefault,
@@ -75,6 +76,7 @@ export function buildApp(services: Services, options: AppOptions = {}): ControlA
     done(problem === undefined ? undefined : new Refused('EPERM', problem))
   })
 
+  answerWhenSynced(app, services)
   app.addHook('onClose', () => services.close())
 
   const version = packageVersion()
@@ -106,6 +108,22 @@ export function buildApp(services: Services, options: AppOptions = {}): ControlA
     { prefix: '/v1' },
   )
   return app
+}
+
+/** Tells of a change when it is on the disk, and fails when the disk does. */
+function answerWhenSynced(app: ControlApp, { synced }: Services): void {
+  const failed = new WeakSet<FastifyRequest>()
+  app.addHook('onSend', async (request, _reply, payload) => {
+    if (request.method === 'GET' || failed.has(request)) return payload
+    try {
+      await synced()
+    } catch (error) {
+      // The answer that says so is sent through here, too.
+      failed.add(request)
+      throw error
+    }
+    return payload
+  })
 }
 
 // Many clients name JSON as the type of every request, also where it has no body.

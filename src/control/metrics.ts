@@ -2,6 +2,7 @@ import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks'
 import { Counter, Gauge, Registry } from 'prom-client'
 import { ACTIONS } from '../policy/rule.js'
 import type { Services } from './services.js'
+import type { RuleHits } from './services/rules.js'
 
 /** Rules with a time series of their own; those behind are counted together as "other". */
 const RULE_SERIES_MAX = 1_000
@@ -58,9 +59,10 @@ export class Metrics {
     return this.#registry.contentType
   }
 
-  render(): Promise<string> {
+  async render(): Promise<string> {
+    const hits = await this.#services.rules.hits(RULE_SERIES_MAX)
     this.#readStats()
-    this.#readRules()
+    this.#readRules(hits)
     this.#readProcess()
     return this.#registry.metrics()
   }
@@ -88,17 +90,11 @@ export class Metrics {
     this.#viewers.set(this.#services.flows.viewers)
   }
 
-  #readRules(): void {
-    const list = this.#services.rules.list()
+  #readRules({ first, rest }: RuleHits): void {
     this.#ruleHits.reset()
-    this.#ruleHits.inc({ rule: 'default' }, list.default.hits)
-    let others = 0
-    for (const { id, position, hits } of list.rules) {
-      // A rule may be called "other" itself, and is counted with them then.
-      if (position <= RULE_SERIES_MAX) this.#ruleHits.inc({ rule: id }, hits)
-      else others += hits
-    }
-    if (list.total > RULE_SERIES_MAX) this.#ruleHits.inc({ rule: 'other' }, others)
+    for (const [rule, hits] of first) this.#ruleHits.inc({ rule }, hits)
+    // A rule may be called "other" itself, and is counted with them then.
+    if (rest !== undefined) this.#ruleHits.inc({ rule: 'other' }, rest)
   }
 
   #readProcess(): void {

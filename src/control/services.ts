@@ -69,6 +69,8 @@ export interface Services {
   readonly limits: ServicesOptions['limits']
   /** The revision of the policy in force. */
   readonly revision: () => number
+  /** Waits until every change is on the disk. */
+  readonly synced: () => Promise<void>
   readonly audit: AuditService
   /** Whether all is as it should be. */
   readonly health: () => readonly Check[]
@@ -131,6 +133,7 @@ export function createServices(options: ServicesOptions): Services {
     auditMode: new AuditModeService(store, hypervisor, changes),
     limits,
     revision: () => hypervisor.policy.revision,
+    synced: () => store.synced(),
     audit: new AuditService(store.audit),
     health: () => {
       const isBooted = hypervisor.policy.revision === booted.revision

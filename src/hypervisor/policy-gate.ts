@@ -1,5 +1,5 @@
 import { CONTROL_NAME, messageTypeOf, type Port } from '../abi/addr.js'
-import { DEFAULT_ID } from '../policy/rule.js'
+import { DEFAULT_ID, type Action } from '../policy/rule.js'
 import { FlowCache } from '../policy/flow-cache.js'
 import type { FlowVerdict } from '../policy/flow-verdict.js'
 import type { PolicyTable } from '../policy/policy-table.js'
@@ -11,6 +11,8 @@ import type { Target } from './target.js'
 
 /** What a rule has decided so far. It is kept by the rule's id, over every change of the table. */
 export interface RuleCounter {
+  /** What the rule says to do. */
+  action: Action
   hits: number
   bytes: number
   /** Milliseconds since the epoch, 0 for never. */
@@ -91,7 +93,8 @@ export class PolicyGate {
   counter(ruleId: string): RuleCounter {
     let counter = this.#countersById.get(ruleId)
     if (counter === undefined) {
-      counter = { hits: 0, bytes: 0, lastHit: 0, audited: 0, auditedBytes: 0, limited: 0 }
+      const counts = { hits: 0, bytes: 0, lastHit: 0, audited: 0, auditedBytes: 0, limited: 0 }
+      counter = { action: 'reject', ...counts }
       this.#countersById.set(ruleId, counter)
     }
     return counter
@@ -234,7 +237,13 @@ export class PolicyGate {
 
   // Only when it is asked for: a table may have ten thousand, and comes into force in one step.
   #counterAt(index: number): RuleCounter {
-    return (this.#counters[index] ??= this.counter(this.verdict(index).rule?.id ?? DEFAULT_ID))
+    return (this.#counters[index] ??= this.#findCounter(this.verdict(index)))
+  }
+
+  #findCounter({ rule, action }: Verdict): RuleCounter {
+    const counter = this.counter(rule?.id ?? DEFAULT_ID)
+    counter.action = action
+    return counter
   }
 
   #expire(): void {

@@ -1,23 +1,26 @@
 import type { MessageType } from '../abi/addr.js'
-import { compileRules, type CompiledRules, type RuleGroup } from './compiled-rules.js'
+import { compileRules, type CompiledRules } from './compiled-rules.js'
 import { Membership } from './membership.js'
-import { placesOf, type Place } from './places.js'
-import { hasLimits, lets, type Rule } from './rule.js'
+import { placesOf } from './places.js'
+import { RuleIndex } from './rule-index.js'
+import { RuleList } from './rule-list.js'
+import type { Rule } from './rule.js'
 import { matchesPort, type PortRange } from './selector.js'
 import type { Subject } from './subject.js'
 import { defaultVerdict, verdictOf, type Verdict } from './verdict.js'
 
-/** A place of a domain, and the rules that have it as their source. */
-interface SourcePlace extends Place {
-  readonly row: ReadonlyMap<string, RuleGroup>
+/** A place of a domain by its number, and for which of its ports: all when none are said. */
+interface NumberedPlace {
+  readonly number: number
+  readonly ports: readonly PortRange[] | undefined
 }
 
 /** The places of a domain that some rule speaks of. */
 interface DomainPlaces {
   /** The membership's version that this was true in. */
   readonly version: number
-  readonly asSource: readonly SourcePlace[]
-  readonly asDestination: readonly Place[]
+  readonly asSource: readonly NumberedPlace[]
+  readonly asDestination: readonly NumberedPlace[]
 }
 
 /**
@@ -30,37 +33,45 @@ interface DomainPlaces {
  */
 export class PolicyTable {
   readonly revision: number
-  readonly rules: readonly Rule[]
-  /** The rules that let datagrams through, but not all of them. */
-  readonly limited: readonly Rule[]
+  /** The rules one by one. */
+  readonly list: RuleList
   /** Who is in which set; live. */
   readonly membership: Membership
-  /** One for each rule, made here so that deciding allocates nothing; the default's is at 0. */
-  readonly #verdicts: readonly Verdict[]
-  readonly #plain: Uint8Array
+  /** By position, those that were asked for; the default's is at 0. */
+  readonly #verdicts: (Verdict | undefined)[]
   readonly #compiled: CompiledRules
+  readonly #index: RuleIndex
   readonly #places = new WeakMap<Subject, DomainPlaces>()
-  #nextExpiry: number
 
   /**
    * @param rules in the order in which they are asked.
    * @param membership may be shared with other tables.
-   * @param parts what a PolicyTableBuilder made of these rules; made here when left out.
+   * @param compiled what `compileRules` made of these rules, for this table alone; made here when
+   *   left out.
    */
   constructor(
     revision: number,
-    rules: readonly Rule[],
+    rules: readonly Rule[] | RuleList,
     membership = new Membership(),
-    parts: TableParts = run(buildParts(revision, rules)),
+    compiled?: CompiledRules,
   ) {
     this.revision = revision
     this.membership = membership
-    this.rules = parts.rules
-    this.limited = parts.limited
-    this.#verdicts = parts.verdicts
-    this.#plain = parts.plain
-    this.#compiled = parts.compiled
-    this.#nextExpiry = nextExpiryOf(parts.compiled)
+    this.list = rules instanceof RuleList ? rules : new RuleList(rules)
+    this.#compiled = compiled ?? compileRules(this.list.all())
+    this.#index = new RuleIndex(this.#compiled)
+    this.#verdicts = [defaultVerdict(revision)]
+    this.#verdicts.length = this.list.length + 1
+  }
+
+  /** All rules; where they came as text, all of them are read. */
+  get rules(): readonly Rule[] {
+    return this.list.all()
+  }
+
+  /** The rules that let datagrams through, but not all of them. */
+  get limited(): readonly Rule[] {
+    return Array.from(this.#compiled.limited, position => this.list.at(position - 1))
   }
 
   /**
@@ -79,13 +90,13 @@ export class PolicyTable {
     const none = this.#verdicts.length
     let best = none
     for (let i = 0; i < asSource.length; i++) {
-      const { row, ports } = asSource[i]!
-      if (!isAmong(ports, sourcePort)) continue
+      const from = asSource[i]!
+      if (!isAmong(from.ports, sourcePort)) continue
       for (let j = 0; j < asDestination.length; j++) {
-        const place = asDestination[j]!
-        const group = row.get(place.key)
-        if (group === undefined || !isAmong(place.ports, destinationPort)) continue
-        best = group.lookup(sourcePort, destinationPort, type, best)
+        const to = asDestination[j]!
+        const group = this.#index.groupOf(from.number, to.number)
+        if (group < 0 || !isAmong(to.ports, destinationPort)) continue
+        best = this.#index.lookup(group, sourcePort, destinationPort, type, best)
       }
     }
     return this.verdictAt(best === none ? 0 : best)
@@ -101,17 +112,21 @@ export class PolicyTable {
    * back. A cache keeps these numbers in place of objects.
    */
   verdictAt(position: number): Verdict {
-    return this.#verdicts[position]!
+    return (this.#verdicts[position] ??= verdictOf(
+      this.list.at(position - 1),
+      position,
+      this.revision,
+    ))
   }
 
   /** True when the rule at a position accepts whatever it speaks of. */
   isPlain(position: number): boolean {
-    return this.#plain[position] === 1
+    return this.#compiled.plain[position] === 1
   }
 
   /** When the next rule or element of a set may expire, in milliseconds since the epoch. */
   get nextExpiry(): number {
-    return Math.min(this.#nextExpiry, this.membership.nextExpiry)
+    return Math.min(this.#index.nextExpiry, this.membership.nextExpiry)
   }
 
   /**
@@ -120,9 +135,8 @@ export class PolicyTable {
    */
   expire(now: number): boolean {
     const hasMembers = this.membership.expire(now)
-    if (now < this.#nextExpiry) return hasMembers
-    for (const group of this.#compiled.temporary) group.expire(now)
-    this.#nextExpiry = nextExpiryOf(this.#compiled)
+    if (now < this.#index.nextExpiry) return hasMembers
+    this.#index.expire(now)
     return true
   }
 
@@ -135,56 +149,16 @@ export class PolicyTable {
   }
 
   #findPlaces(subject: Subject): DomainPlaces {
-    const { bySource, destinations } = this.#compiled
-    const places = placesOf(subject, this.membership)
-    return {
-      version: this.membership.version,
-      asSource: places.flatMap(place => {
-        const row = bySource.get(place.key)
-        return row === undefined ? [] : { ...place, row }
-      }),
-      asDestination: places.filter(({ key }) => destinations.has(key)),
+    const asSource: NumberedPlace[] = []
+    const asDestination: NumberedPlace[] = []
+    for (const { key, ports } of placesOf(subject, this.membership)) {
+      const source = this.#index.sourceOf(key)
+      if (source >= 0) asSource.push({ number: source, ports })
+      const destination = this.#index.destinationOf(key)
+      if (destination >= 0) asDestination.push({ number: destination, ports })
     }
+    return { version: this.membership.version, asSource, asDestination }
   }
-}
-
-/** What a table is made of. */
-export interface TableParts {
-  readonly rules: readonly Rule[]
-  readonly limited: readonly Rule[]
-  readonly verdicts: readonly Verdict[]
-  /** 1 for rules that accept without any limit, by their positions. */
-  readonly plain: Uint8Array
-  readonly compiled: CompiledRules
-}
-
-/** Makes the parts of a table, a little with each step: every step takes about as long. */
-export function* buildParts(
-  revision: number,
-  rules: readonly Rule[],
-): Generator<undefined, TableParts> {
-  const copy: Rule[] = []
-  const limited: Rule[] = []
-  const verdicts = [defaultVerdict(revision)]
-  const plain = new Uint8Array(rules.length + 1)
-  for (const rule of rules) {
-    copy.push(rule)
-    verdicts.push(verdictOf(rule, copy.length, revision))
-    if (!hasLimits(rule)) plain[copy.length] = rule.action === 'accept' ? 1 : 0
-    else if (lets(rule.action)) limited.push(rule)
-    yield
-  }
-  return { rules: copy, limited, verdicts, plain, compiled: yield* compileRules(copy) }
-}
-
-function run<T>(steps: Generator<undefined, T>): T {
-  let next = steps.next()
-  while (!next.done) next = steps.next()
-  return next.value
-}
-
-function nextExpiryOf({ temporary }: CompiledRules): number {
-  return temporary.reduce((next, group) => Math.min(next, group.nextExpiry), Infinity)
 }
 
 function isAmong(ranges: readonly PortRange[] | undefined, port: number): boolean {

@@ -1,5 +1,6 @@
 import { PORT_ANY } from '../abi/addr.js'
 import type { PortRange } from './selector.js'
+import { WordList } from './word-list.js'
 
 /** A rule's ports as a rectangle in the plane of (source port, destination port). */
 export interface PortRectangle {
@@ -9,64 +10,75 @@ export interface PortRectangle {
   readonly position: number
 }
 
-/** Which rule comes first for a pair of ports. */
-export interface PortIndex {
-  /**
-   * The smallest position below `bound` whose rectangle holds the point, else `bound`. Allocates
-   * nothing.
-   */
-  lookup(sourcePort: number, destinationPort: number, bound: number): number
-}
+/** The place of the index of no rectangles among those that `addPortIndex` made. */
+export const NO_PORTS = 0
 
 /** Up to so many rectangles are looked through one by one, which beats any index. */
 const SCAN_MAX = 8
-/** Plain steps of a loop that take about as long as one of `buildPortIndex`. */
-const WORK = 64
+/** Words of a rectangle in an index that is looked through: its four ports and its position. */
+const RECTANGLE_WORDS = 5
 /** Stands for "no rule" among positions; greater than all of them. */
 const NO_POSITION = 0x7fffffff
+/** What a tree starts with, in place of the number of rectangles to look through. */
+const TREE_BY_SOURCE = 0xffffffff
+const TREE_BY_DESTINATION = 0xfffffffe
 
-/** Makes the index of some rectangles, given in rising order of position. */
-export function portIndex(rectangles: readonly PortRectangle[]): PortIndex {
-  const build = buildPortIndex(rectangles)
-  let next = build.next()
-  while (!next.done) next = build.next()
-  return next.value
+/** Room for indexes, with that of no rectangles in it. */
+export function portIndexes(): WordList {
+  const indexes = new WordList()
+  indexes.push(0)
+  return indexes
 }
 
-/** As `portIndex`, a little with each step: every step takes about as long. */
-export function* buildPortIndex(
-  rectangles: readonly PortRectangle[],
-): Generator<undefined, PortIndex> {
-  return fewPorts(rectangles) ?? (yield* PortTree.build(rectangles))
-}
-
-/** The index of a few rectangles, which takes no steps; undefined for more. */
-export function fewPorts(rectangles: readonly PortRectangle[]): PortIndex | undefined {
+/**
+ * Adds the index of some rectangles, given in rising order of position.
+ * @returns its place, for `lookupPorts`.
+ */
+export function addPortIndex(rectangles: readonly PortRectangle[], to: WordList): number {
   if (rectangles.length === 0) return NO_PORTS
-  return rectangles.length <= SCAN_MAX ? new PortScan(rectangles) : undefined
+  const at = to.length
+  if (rectangles.length > SCAN_MAX) {
+    addTree(rectangles, to)
+    return at
+  }
+  to.push(rectangles.length)
+  for (const { source, destination, position } of rectangles) {
+    to.push(source.min)
+    to.push(source.max)
+    to.push(destination.min)
+    to.push(destination.max)
+    to.push(position)
+  }
+  return at
 }
 
-class PortScan implements PortIndex {
-  readonly #rectangles: readonly PortRectangle[]
-
-  constructor(rectangles: readonly PortRectangle[]) {
-    this.#rectangles = rectangles
+/**
+ * The smallest position below `bound` whose rectangle holds the point, else `bound`. Allocates
+ * nothing.
+ * @param at the place of the index.
+ */
+export function lookupPorts(
+  words: Uint32Array,
+  at: number,
+  sourcePort: number,
+  destinationPort: number,
+  bound: number,
+): number {
+  const head = words[at]!
+  if (head === TREE_BY_SOURCE) return lookupTree(words, at + 1, sourcePort, destinationPort, bound)
+  if (head === TREE_BY_DESTINATION) {
+    return lookupTree(words, at + 1, destinationPort, sourcePort, bound)
   }
-
-  lookup(sourcePort: number, destinationPort: number, bound: number): number {
-    for (let i = 0; i < this.#rectangles.length; i++) {
-      const { source, destination, position } = this.#rectangles[i]!
-      if (position >= bound) return bound
-      if (sourcePort < source.min || sourcePort > source.max) continue
-      if (destinationPort < destination.min || destinationPort > destination.max) continue
-      return position
-    }
-    return bound
+  const end = at + 1 + RECTANGLE_WORDS * head
+  for (let i = at + 1; i < end; i += RECTANGLE_WORDS) {
+    const position = words[i + 4]!
+    if (position >= bound) return bound
+    if (sourcePort < words[i]! || sourcePort > words[i + 1]!) continue
+    if (destinationPort < words[i + 2]! || destinationPort > words[i + 3]!) continue
+    return position
   }
+  return bound
 }
-
-/** The index of no rectangle at all. */
-const NO_PORTS: PortIndex = new PortScan([])
 
 /**
  * A segment tree. The range ends on one axis, the outer one, cut it into slabs: the leaves. A
@@ -83,83 +95,70 @@ const NO_PORTS: PortIndex = new PortScan([])
  * rectangles take O(n log n) memory however they overlap, and a lookup is one binary search a
  * level. The outer axis is the one with fewer slabs: where all rules say `*` on one side, there
  * is one slab, one node, and a single binary search.
+ *
+ * Its words, behind the first that says which axis is the outer one: how many slabs there are, where
+ * each of them starts, for each node and one more which step is its first, where each step starts
+ * on the inner axis, and the first position on each step.
  */
-class PortTree implements PortIndex {
-  readonly #outerIsSource: boolean
-  /** Where each outer slab starts. */
-  readonly #slabs: Uint32Array
-  /** The steps of node n are those from `#first[n]` up to, not including, `#first[n + 1]`. */
-  readonly #first: Int32Array
-  /** Where each step starts on the inner axis. */
-  readonly #starts: Uint32Array
-  /** The first position on each step. */
-  readonly #positions: Int32Array
-
-  private constructor(outerIsSource: boolean, slabs: Uint32Array, first: Int32Array, steps: Steps) {
-    this.#outerIsSource = outerIsSource
-    this.#slabs = slabs
-    this.#first = first
-    this.#starts = steps.starts.slice(0, steps.count)
-    this.#positions = steps.positions.slice(0, steps.count)
+function addTree(rectangles: readonly PortRectangle[], to: WordList): void {
+  const bySource = startsOf(rectangles.map(r => r.source))
+  const byDestination = startsOf(rectangles.map(r => r.destination))
+  const outerIsSource = bySource.length < byDestination.length
+  const slabs = outerIsSource ? bySource : byDestination
+  const lists = distribute(rectangles, slabs, outerIsSource)
+  const steps: Steps = { starts: new WordList(), positions: new WordList() }
+  const nodes = 2 * slabs.length
+  const first = new Uint32Array(nodes + 1)
+  for (let node = 0; node < nodes; node++) {
+    first[node] = steps.starts.length
+    const list = lists[node]
+    if (list !== undefined) addSteps(list, outerIsSource, steps)
   }
+  first[nodes] = steps.starts.length
+  to.push(outerIsSource ? TREE_BY_SOURCE : TREE_BY_DESTINATION)
+  to.push(slabs.length)
+  to.append(slabs)
+  to.append(first)
+  to.append(steps.starts.toArray())
+  to.append(steps.positions.toArray())
+}
 
-  static *build(rectangles: readonly PortRectangle[]): Generator<undefined, PortTree> {
-    const bySource = startsOf(rectangles.map(r => r.source))
-    yield
-    const byDestination = startsOf(rectangles.map(r => r.destination))
-    yield
-    const outerIsSource = bySource.length < byDestination.length
-    const slabs = outerIsSource ? bySource : byDestination
-
-    const lists = yield* distribute(rectangles, slabs, outerIsSource)
-    // Every start and every end of a rectangle opens a step, and so does port 0.
-    const stepsMax = lists.reduce((sum, list) => sum + 2 * list.length + 1, 0)
-    const steps = {
-      starts: new Uint32Array(stepsMax),
-      positions: new Int32Array(stepsMax),
-      count: 0,
-    }
-    const nodes = 2 * slabs.length
-    const first = new Int32Array(nodes + 1)
-    for (let node = 0; node < nodes; node++) {
-      first[node] = steps.count
-      const list = lists[node]
-      if (list !== undefined) yield* addSteps(list, outerIsSource, steps)
-      else if (node % WORK === 0) yield
-    }
-    first[nodes] = steps.count
-    return new PortTree(outerIsSource, slabs, first, steps)
+function lookupTree(
+  words: Uint32Array,
+  at: number,
+  outer: number,
+  inner: number,
+  bound: number,
+): number {
+  const slabCount = words[at]!
+  const slabs = at + 1
+  const first = slabs + slabCount
+  const starts = first + 2 * slabCount + 1
+  const positions = starts + words[starts - 1]!
+  let best = bound
+  let node = slabCount + stepAt(words, slabs, first, outer) - slabs
+  for (; node > 0; node >>= 1) {
+    const from = starts + words[first + node]!
+    const to = starts + words[first + node + 1]!
+    if (from === to) continue
+    const position = words[positions + stepAt(words, from, to, inner) - starts]!
+    if (position < best) best = position
   }
-
-  lookup(sourcePort: number, destinationPort: number, bound: number): number {
-    const outer = this.#outerIsSource ? sourcePort : destinationPort
-    const inner = this.#outerIsSource ? destinationPort : sourcePort
-    const slabs = this.#slabs.length
-    let best = bound
-    for (let node = slabs + stepAt(this.#slabs, 0, slabs, outer); node > 0; node >>= 1) {
-      const from = this.#first[node]!
-      const to = this.#first[node + 1]!
-      if (from === to) continue
-      const position = this.#positions[stepAt(this.#starts, from, to, inner)]!
-      if (position < best) best = position
-    }
-    return best
-  }
+  return best
 }
 
 /** The steps of the nodes so far, one node behind the other. */
 interface Steps {
-  readonly starts: Uint32Array
-  readonly positions: Int32Array
-  count: number
+  readonly starts: WordList
+  readonly positions: WordList
 }
 
 /** For each node, the rectangles that are kept there, in rising order of position. */
-function* distribute(
+function distribute(
   rectangles: readonly PortRectangle[],
   slabs: Uint32Array,
   outerIsSource: boolean,
-): Generator<undefined, PortRectangle[][]> {
+): PortRectangle[][] {
   const lists: PortRectangle[][] = []
   const keep = (node: number, rectangle: PortRectangle): void => {
     const list = lists[node]
@@ -175,17 +174,12 @@ function* distribute(
       if (low & 1) keep(low++, rectangle)
       if (high & 1) keep(--high, rectangle)
     }
-    yield
   }
   return lists
 }
 
 /** Writes the steps of one node behind those of the nodes before. */
-function* addSteps(
-  list: readonly PortRectangle[],
-  outerIsSource: boolean,
-  steps: Steps,
-): Generator<undefined, void> {
+function addSteps(list: readonly PortRectangle[], outerIsSource: boolean, steps: Steps): void {
   const ranges = list.map(r => (outerIsSource ? r.destination : r.source))
   const cuts = startsOf(ranges)
   const first = new Int32Array(cuts.length).fill(NO_POSITION)
@@ -193,7 +187,6 @@ function* addSteps(
   // step points past itself, so that a run of them is jumped over and each is painted once.
   const next = new Int32Array(cuts.length)
   for (let step = 0; step < next.length; step++) next[step] = step
-  yield
   for (let i = 0; i < ranges.length; i++) {
     const { min, max } = ranges[i]!
     const last = stepAt(cuts, 0, cuts.length, max)
@@ -203,15 +196,13 @@ function* addSteps(
       next[step] = step + 1
       step = skip(next, step + 1)
     }
-    if (i % 4 === 0) yield
   }
   let previous = 0
   for (let step = 0; step < first.length; step++) {
-    if (step % WORK === 0) yield
     const position = first[step]!
     if (position === previous) continue
-    steps.starts[steps.count] = cuts[step]!
-    steps.positions[steps.count++] = position
+    steps.starts.push(cuts[step]!)
+    steps.positions.push(position)
     previous = position
   }
 }

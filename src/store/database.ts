@@ -10,6 +10,11 @@ export type SqlValue = string | number | Uint8Array | null
 /** Nobody else should be writing, so waiting longer would only hold up the caller. */
 const BUSY_TIMEOUT_MS = 250
 const WAL_BYTES_MAX = 64 * 1024 * 1024
+/**
+ * Pages in the write-ahead log at which a commit moves them into the file, and whoever waits for
+ * it waits: a `Checkpointer` moves them long before that.
+ */
+const WAL_PAGES_MAX = 4_096
 
 /** A prepared statement; every method throws a StoreError when SQLite fails. */
 export class Statement<Params extends readonly SqlValue[], Row> {
@@ -56,10 +61,18 @@ export class Statement<Params extends readonly SqlValue[], Row> {
 export class Database {
   readonly path: string
   readonly #sqlite: Sqlite.Database
+  #commits = 0
+  /** How many of them are on the disk for certain. */
+  #synced = 0
 
   constructor(path: string, sqlite: Sqlite.Database) {
     this.path = path
     this.#sqlite = sqlite
+  }
+
+  /** How many transactions were committed so far. */
+  get commits(): number {
+    return this.#commits
   }
 
   /** Prepares a statement; Params and Row are what its author knows of its SQL. */
@@ -75,7 +88,9 @@ export class Database {
    * another transaction it is a part of that one, which a throw undoes alone.
    */
   transaction<T>(work: () => T): T {
-    return translated(this.path, () => this.#sqlite.transaction(work).immediate())
+    const done = translated(this.path, () => this.#sqlite.transaction(work).immediate())
+    if (!this.#sqlite.inTransaction) this.#commits++
+    return done
   }
 
   /**
@@ -97,6 +112,8 @@ export class Database {
    * get their turn meanwhile. SQLite has no lock on its write-ahead log that closing it would lose.
    */
   async synced(): Promise<void> {
+    const commits = this.#commits
+    if (commits === this.#synced) return
     try {
       const log = await open(`${this.path}-wal`)
       try {
@@ -104,6 +121,7 @@ export class Database {
       } finally {
         await log.close()
       }
+      this.#synced = Math.max(this.#synced, commits)
     } catch (error) {
       throw storeErrorFrom(error, this.path)
     }
@@ -185,6 +203,24 @@ export function readDatabase(path: string): Database {
   )
 }
 
+/**
+ * Moves what is in the write-ahead log of a database into it, as far as nobody needs it there,
+ * while another connection goes on writing: for another thread.
+ * @param isDurable whether the file has to wait for the disk.
+ * @throws StoreError
+ */
+export function moveLog(path: string, isDurable: boolean): void {
+  translated(path, () => {
+    const sqlite = new Sqlite(path, { fileMustExist: true, timeout: BUSY_TIMEOUT_MS })
+    try {
+      if (!isDurable) sqlite.pragma('synchronous = OFF')
+      sqlite.pragma('wal_checkpoint(PASSIVE)')
+    } finally {
+      sqlite.close()
+    }
+  })
+}
+
 function refuseForeign(path: string, sqlite: Sqlite.Database): void {
   const id = sqlite.pragma('application_id', { simple: true })
   if (id === APPLICATION_ID) return
@@ -223,6 +259,7 @@ function configure(path: string, sqlite: Sqlite.Database): void {
   }
   sqlite.pragma('synchronous = FULL')
   sqlite.pragma(`journal_size_limit = ${WAL_BYTES_MAX}`)
+  sqlite.pragma(`wal_autocheckpoint = ${WAL_PAGES_MAX}`)
   // A file that can only be read is opened without complaint; this is where it shows.
   sqlite.exec('BEGIN IMMEDIATE; COMMIT')
 }

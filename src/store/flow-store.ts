@@ -2,6 +2,7 @@ import { existsSync, renameSync, rmSync } from 'node:fs'
 import type { MessageType } from '../abi/addr.js'
 import type { FlowVerdict } from '../policy/flow-verdict.js'
 import type { SeenFlow } from '../policy/seen-flow.js'
+import type { Checkpointed } from './checkpointer.js'
 import { openDatabase, readDatabase, type Database, type Statement } from './database.js'
 import type { Migration } from './migrations.js'
 import { StoreError } from './store-error.js'
@@ -67,8 +68,9 @@ const matching = `last_at >= ? AND day >= ? AND (? IS NULL OR effect = ?)
  * What became of which flows, in a file of its own: it may be lost without harm, so it waits for no
  * disk, and it can't fill the file that the policy is in.
  */
-export class FlowStore {
+export class FlowStore implements Checkpointed {
   readonly path: string
+  readonly isDurable = false
   readonly #db: Database
   readonly #kept: FlowsKept
   readonly #add: Statement<(string | number)[], never>
@@ -98,6 +100,11 @@ export class FlowStore {
     this.#find = db.prepare(
       `SELECT ${columns} FROM flows WHERE ${matching} ORDER BY last_at DESC LIMIT ?`,
     )
+  }
+
+  /** How many transactions were committed so far. */
+  get commits(): number {
+    return this.#db.commits
   }
 
   /** Adds to what was seen of flows; FLOWS_PER_WRITE_MAX of them at most. */

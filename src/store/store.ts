@@ -2,6 +2,7 @@ import { dirname } from 'node:path'
 import type { Clock } from '../util/clock.js'
 import { AuditStore } from './audit-store.js'
 import { AuditModeStore } from './audit-mode-store.js'
+import type { Checkpointed } from './checkpointer.js'
 import { CounterStore } from './counter-store.js'
 import { openDatabase, type Database } from './database.js'
 import { DomainStore } from './domain-store.js'
@@ -28,7 +29,9 @@ export interface StoreSize {
 }
 
 /** Everything a daemon has to know again after a restart. */
-export class Store {
+export class Store implements Checkpointed {
+  readonly path: string
+  readonly isDurable = true
   readonly domains: DomainStore
   readonly tokens: TokenStore
   readonly policies: RevisionStore
@@ -41,6 +44,7 @@ export class Store {
 
   constructor(db: Database, lock: StateLock, options: StoreOptions) {
     const limits = { ...defaultStoreLimits, ...options.limits }
+    this.path = db.path
     this.#db = db
     this.#lock = lock
     this.domains = new DomainStore(db, options, limits)
@@ -75,6 +79,11 @@ export class Store {
    */
   synced(): Promise<void> {
     return this.#db.synced()
+  }
+
+  /** How many transactions were committed so far. */
+  get commits(): number {
+    return this.#db.commits
   }
 
   /** How much is kept: the file itself, and what in it grows. */

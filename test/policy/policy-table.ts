@@ -1,16 +1,17 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { MESSAGE_TYPES, type MessageType } from '../../src/abi/addr.js'
+import { compileRules } from '../../src/policy/compiled-rules.js'
 import { FlowCache } from '../../src/policy/flow-cache.js'
 import { Membership } from '../../src/policy/membership.js'
 import { PolicyTable } from '../../src/policy/policy-table.js'
-import { parseRule } from '../../src/policy/rule-text.js'
-import type { Rule } from '../../src/policy/rule.js'
+import { RuleList } from '../../src/policy/rule-list.js'
 import { ALL_PORTS } from '../../src/policy/selector.js'
 import type { Subject } from '../../src/policy/subject.js'
 import type { Tuple } from '../../src/policy/tuple.js'
 import { evaluate, type Verdict } from '../../src/policy/verdict.js'
 import { crowdedRules, moment, policy, rules, tuple } from './fixtures/arbitraries.js'
+import { rulesOf } from './fixtures/rules.js'
 
 const TUPLES_PER_TABLE = 200
 const tuples = fc.array(tuple, {
@@ -26,12 +27,7 @@ function decide(table: PolicyTable, t: Tuple): Verdict {
 }
 
 function table(...texts: string[]): PolicyTable {
-  const parsed = texts.map((text, index): Rule => {
-    const result = parseRule(text)
-    if (!result.ok) throw new Error(result.message)
-    return { id: `r${index + 1}`, ...result.rule }
-  })
-  return new PolicyTable(7, parsed)
+  return new PolicyTable(7, rulesOf(...texts))
 }
 
 function isSame(a: Verdict, b: Verdict): boolean {
@@ -176,6 +172,26 @@ await t.test('the same rule gives the same object each time', async t => {
   t.equal(compiled.decide(web, 2, db, 5432, 'stream'), there)
   t.equal(compiled.decide(db, 5432, web, 9, 'dgram'), there)
   t.equal(compiled.decide(db, 1, web, 9, 'dgram'), compiled.decide(db, 2, web, 9, 'dgram'))
+})
+
+await t.test('a table can be compiled elsewhere', async t => {
+  const rules = rulesOf(
+    'accept web:* -> db:1 rate 5/s',
+    'drop web:* -> db:2 expires 1970-01-01T00:00:01Z',
+  )
+  const compiled = structuredClone(compileRules(rules))
+  const packed = new PolicyTable(3, new RuleList(rules), new Membership(), compiled)
+  t.same(packed.limited, [rules[0]])
+  t.same(packed.decide(web, 1, db, 2, 'dgram'), {
+    action: 'drop',
+    rule: rules[1],
+    position: 2,
+    revision: 3,
+  })
+  t.equal(packed.nextExpiry, 1_000)
+  t.equal(packed.expire(1_000), true)
+  t.equal(packed.decide(web, 1, db, 2, 'dgram').position, 0)
+  t.same(packed.rules, rules)
 })
 
 await t.test('verdicts are found by position, the default at 0', async t => {

@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { portIndex, type PortRectangle } from '../../src/policy/port-index.js'
+import {
+  addPortIndex,
+  lookupPorts,
+  NO_PORTS,
+  portIndexes,
+  type PortRectangle,
+} from '../../src/policy/port-index.js'
 import { ALL_PORTS, matchesPort, type PortRange } from '../../src/policy/selector.js'
 import { portRange } from './fixtures/arbitraries.js'
 
@@ -33,7 +39,22 @@ function fill(
   return Array.from({ length: count }, (_, i) => ({ ...make(i), position: i + 1 }))
 }
 
+/** An index that stands among others. */
+function portIndex(rectangles: readonly PortRectangle[]): {
+  lookup(sourcePort: number, destinationPort: number, bound: number): number
+} {
+  const all = portIndexes()
+  addPortIndex([{ source: ALL_PORTS, destination: ALL_PORTS, position: 1 }], all)
+  const at = addPortIndex(rectangles, all)
+  addPortIndex([{ source: ALL_PORTS, destination: ALL_PORTS, position: 2 }], all)
+  const words = all.toArray()
+  return {
+    lookup: (source, destination, bound) => lookupPorts(words, at, source, destination, bound),
+  }
+}
+
 await t.test('no rectangles hold no point', async t => {
+  t.equal(addPortIndex([], portIndexes()), NO_PORTS)
   t.equal(portIndex([]).lookup(1, 2, BOUND), BOUND)
 })
 

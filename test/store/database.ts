@@ -2,7 +2,7 @@ import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { dirname, join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { openDatabase, type Database } from '../../src/store/database.js'
+import { moveLog, openDatabase, type Database } from '../../src/store/database.js'
 import { migrations } from '../../src/store/migrations.js'
 import { DATABASE_FILE } from '../../src/store/store.js'
 import { openTestDatabase } from './fixtures/open-test-store.js'
@@ -277,6 +277,31 @@ await t.test(
     await t.rejects(db.synced(), { name: 'StoreError', code: 'EIO' })
   },
 )
+
+await t.test('what is on the disk is not waited for again, and commits are counted', async t => {
+  const db = openTestDatabase(t)
+  const insert = db.prepare<[string]>('INSERT INTO sequences VALUES (?, 1)')
+  t.equal(db.commits, 0)
+  db.relaxed(() => db.transaction(() => insert.run('a')))
+  t.equal(db.commits, 1, 'the inner one is a part of the outer one')
+  t.throws(() => db.transaction(() => insert.run('a')))
+  t.equal(db.commits, 1)
+  await db.synced()
+  rmSync(`${db.path}-wal`)
+  t.equal(await db.synced(), undefined, 'no file is opened')
+})
+
+await t.test('another connection moves the log into the file while this one is open', async t => {
+  const db = openTestDatabase(t)
+  db.checkpoint()
+  const length = statSync(db.path).size
+  for (const isDurable of [true, false]) {
+    db.prepare<[string]>('INSERT INTO sequences VALUES (?, 1)').run(`${isDurable}`.repeat(9_000))
+    moveLog(db.path, isDurable)
+  }
+  t.ok(statSync(db.path).size > length + 60_000)
+  t.throws(() => moveLog(`${db.path}.none`, true), { name: 'StoreError' })
+})
 
 await t.test('a checkpoint empties the write-ahead log', async t => {
   const db = openTestDatabase(t)

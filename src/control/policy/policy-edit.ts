@@ -3,7 +3,7 @@ import { refuse, type Refusal } from '../../store/refusal.js'
 import { problemOf, type KeptPolicy } from '../../store/policy-body.js'
 import { RuleIds } from '../../policy/rule-ids.js'
 import type { Rule } from '../../policy/rule.js'
-import { isSame } from './policy-pieces.js'
+import { isSame } from './table-change.js'
 import { patchRule, type NewRule, type ReadContext, type RulePatchJson } from './rule-json.js'
 
 /** What an edit has to know and keep to. */

@@ -4,7 +4,8 @@ import type { DomainId, MessageType } from '../../abi/addr.js'
 import type { KeptPolicy } from '../../store/policy-body.js'
 import type { Refusal } from '../../store/refusal.js'
 import type { RuleDocument } from '../schemas/rule.js'
-import type { Stretch, TableChange } from './policy-pieces.js'
+import type { TableChange } from './table-change.js'
+import type { PackedTable } from './packed-table.js'
 import type { DetailedRefusal } from './policy-request.js'
 import type { RulePatchJson } from './rule-json.js'
 
@@ -21,7 +22,7 @@ export interface KeptBody extends Body {
 
 /** What is to be done with the policy in force. */
 export type PolicyEdit =
-  /** The body of a request for a whole policy. */
+  /** The body of a request for a whole policy; whoever asks has it no longer. */
   | { readonly kind: 'request'; readonly bytes: Uint8Array }
   | {
       readonly kind: 'insert'
@@ -83,18 +84,12 @@ export interface Prepared {
   readonly body: Uint8Array
   readonly hash: Uint8Array
   readonly lastRuleNumber: number
-  readonly rules: number
-  /** How the table comes out of the one in force; new rules are to be asked for by `piece`. */
-  readonly stretches: readonly (
-    Extract<Stretch, { readonly kind: 'kept' }> | { readonly kind: 'new'; readonly piece: number }
-  )[]
+  readonly table: PackedTable
   /** The sets and tags, where they are others than those in force. */
   readonly sets: KeptPolicy['sets'] | undefined
   readonly tags: KeptPolicy['tags'] | undefined
-  readonly gone: TableChange['gone']
-  readonly turned: TableChange['turned']
-  readonly added: number
-  readonly changed: number
+  /** What tells its table from the one in force. */
+  readonly change: TableChange
   /** True when the policy in force says the same already, in the same documents. */
   readonly isUnchanged: boolean
 }

@@ -10,7 +10,7 @@ import { runTests } from '../../policy/test-run.js'
 import type { KeptPolicy } from '../../store/policy-body.js'
 import { refuse } from '../../store/refusal.js'
 import type { DetailedRefusal } from './policy-request.js'
-import { isSame } from './policy-pieces.js'
+import { isSame } from './table-change.js'
 
 /** Of each list in a plan or a difference at most so many are named; all of them are counted. */
 export const LISTED_MAX = 1_000

@@ -17,10 +17,8 @@ import {
   decodePolicy,
   EMPTY_POLICY,
   encodePolicy,
-  rulesText,
   type KeptPolicy,
 } from '../../store/policy-body.js'
-import { assert } from '../../util/assert.js'
 import type {
   Asked,
   Body,
@@ -34,7 +32,7 @@ import type {
   Setting,
 } from './policy-messages.js'
 import { insertRule, removeRule, replacePolicy, updateRule, type Edited } from './policy-edit.js'
-import { changeOf, isSame, isWhole, type Stretch } from './policy-pieces.js'
+import { packTable } from './packed-table.js'
 import { readPolicyRequest } from './policy-request.js'
 import { documentsOf, policyJson } from './policy-json.js'
 import {
@@ -46,6 +44,7 @@ import {
   type Surroundings,
 } from './policy-plan.js'
 import { readRule } from './rule-json.js'
+import { changeOf, isSame } from './table-change.js'
 
 /** Revisions that are kept unpacked. */
 const UNPACKED_MAX = 4
@@ -62,8 +61,7 @@ export class PolicyTasks {
   #inForce: KeptPolicy
   #revision: number
   #lastRuleNumber: number
-  #candidate:
-    { policy: KeptPolicy; lastRuleNumber: number; stretches: readonly Stretch[] } | undefined
+  #candidate: { policy: KeptPolicy; lastRuleNumber: number } | undefined
 
   constructor({ inForce, revision, lastRuleNumber, rulesMax }: Setting) {
     this.#revision = revision
@@ -193,9 +191,9 @@ export class PolicyTasks {
       const refusal = refuseFailing(testReport(policy, this.#surroundings(options.now)))
       if (refusal !== undefined) return refusal
     }
-    const change = changeOf(this.#inForce.rules, policy.rules)
-    this.#candidate = { policy, lastRuleNumber, stretches: change.stretches }
+    this.#candidate = { policy, lastRuleNumber }
     const body = encodePolicy(policy)
+    const change = changeOf(this.#inForce.rules, policy.rules)
     const sameSets = isSame(policy.sets, this.#inForce.sets)
     const sameTags = isSame(policy.tags, this.#inForce.tags)
     return {
@@ -207,31 +205,18 @@ export class PolicyTasks {
       body,
       hash: hashOf(body),
       lastRuleNumber,
-      rules: policy.rules.length,
-      stretches: change.stretches.map((stretch, piece) =>
-        stretch.kind === 'kept' ? stretch : { kind: 'new', piece },
-      ),
+      table: packTable(policy.rules),
       sets: sameSets ? undefined : policy.sets,
       tags: sameTags ? undefined : policy.tags,
-      gone: change.gone,
-      turned: change.turned,
-      added: change.added,
-      changed: change.changed,
+      change,
       isUnchanged:
-        isWhole(change, this.#inForce.rules.length) &&
+        change.isNone &&
         sameSets &&
         sameTags &&
         isSame(policy.tests, this.#inForce.tests) &&
         // An edit of a rule drops the documents, but not for nothing.
         (edit.kind === 'update' || isSame(policy.documents, this.#inForce.documents)),
     }
-  }
-
-  /** The new rules of one stretch of the candidate as JSON, which is read faster than a clone. */
-  piece(index: number): string {
-    const stretch = this.#candidate?.stretches[index]
-    assert(stretch?.kind === 'new', 'a piece is of the candidate')
-    return rulesText(stretch.rules)
   }
 
   /** The candidate is in force now, as this revision. @returns false when there is none. */

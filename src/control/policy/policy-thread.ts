@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { refuse, type Refusal } from '../../store/refusal.js'
-import type { KnownDomain, Setting } from './policy-messages.js'
+import { ownBuffers } from './own-buffers.js'
+import type { KnownDomain, PolicyEdit, Setting } from './policy-messages.js'
 import type { PolicyTasks } from './policy-tasks.js'
 
 /** What the thread can be asked to do. */
@@ -158,7 +159,8 @@ export class PolicyThread {
     return new Promise((resolve, reject) => {
       this.#waiting.set(seq, { resolve, reject })
       worker.ref()
-      worker.postMessage({ seq, task, params } satisfies ThreadRequest)
+      const handedOver = params.filter(isRequest).flatMap(ownBuffers)
+      worker.postMessage({ seq, task, params } satisfies ThreadRequest, handedOver)
     })
   }
 
@@ -178,4 +180,9 @@ export class PolicyThread {
       reject(new ThreadEnded(`the thread that works on policies ended: ${why}`))
     }
   }
+}
+
+/** A whole policy may have megabytes, and nobody but the thread needs them. */
+function isRequest(param: unknown): boolean {
+  return (param as Partial<PolicyEdit> | null | undefined)?.kind === 'request'
 }

@@ -27,7 +27,8 @@ import { CONFIRM_MS_MAX } from '../services/rollback-watch.js'
 /** A whole policy may be so many times larger than another request. */
 export const POLICY_BODY_FACTOR = 16
 const HISTORY_DEFAULT = 50
-const JSON_TYPE = 'application/json; charset=utf-8'
+/** Of an answer that is JSON already. */
+export const JSON_TYPE = 'application/json; charset=utf-8'
 
 export function policyRoutes(app: ControlApp, services: Services): void {
   const { policy, limits, revision } = services

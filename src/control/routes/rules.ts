@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import type { ControlApp } from '../app.js'
 import { causeOf } from '../plugins/auth.js'
 import { accepted } from '../refused.js'
@@ -15,7 +16,7 @@ import {
   RuleView,
 } from '../schemas/rule.js'
 import type { Services } from '../services.js'
-import { applyOptions } from './policy.js'
+import { applyOptions, JSON_TYPE, jsonText } from './policy.js'
 
 export function ruleRoutes(app: ControlApp, { rules }: Services): void {
   app.get(
@@ -24,10 +25,10 @@ export function ruleRoutes(app: ControlApp, { rules }: Services): void {
       schema: {
         summary: 'The rules in force with their counters, in the order in which they are asked.',
         querystring: RuleListQuery,
-        response: { 200: RuleList, ...errorResponses },
+        response: jsonText(RuleList),
       },
     },
-    request => rules.list(request.query),
+    (request, reply) => reply.type(JSON_TYPE).send(Readable.from(rules.list(request.query))),
   )
 
   app.post(

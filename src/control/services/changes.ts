@@ -15,7 +15,8 @@ export interface Deed {
  * How everything that admins do is done, but for changes of the policy: one transaction with the
  * change and its audit record, then the same in the hypervisor, before anything else can happen. A
  * refusal on the way undoes all of it, and so does a failure of the store, which leaves the
- * hypervisor as it was.
+ * hypervisor as it was. Whoever tells of the change waits for the disk first, by `Store.synced`,
+ * which holds up no datagram.
  */
 export class Changes {
   readonly #store: Store
@@ -28,7 +29,7 @@ export class Changes {
    * Makes a change that leaves the policy alone.
    * @param work changes the store.
    * @param deed what to write into the audit log about its outcome.
-   * @param enforce changes the hypervisor, once the store has it for good.
+   * @param enforce changes the hypervisor, once the store has it.
    */
   make<Done extends { readonly ok: true }, Code extends ErrorCode>(
     cause: Cause,
@@ -50,7 +51,7 @@ export class Changes {
   ): Done | Refusal<Code> {
     let refused: Refusal<Code> | undefined
     try {
-      return this.#store.transaction(() => {
+      return this.#store.relaxed(() => {
         const outcome = work()
         if (outcome.ok) return outcome
         refused = outcome

@@ -82,7 +82,7 @@ export class LiveService {
     const stats: Stats = {
       revision: policy.revision,
       startedAt: this.#startedAt,
-      rules: policy.rules.length,
+      rules: policy.list.length,
       sessions: 0,
       rings: 0,
       ringBytes: 0,

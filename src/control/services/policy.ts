@@ -1,7 +1,5 @@
 import type { Hypervisor } from '../../hypervisor/hypervisor.js'
-import { PolicyTableBuilder } from '../../policy/policy-table-builder.js'
 import type { PolicyTable } from '../../policy/policy-table.js'
-import type { Rule } from '../../policy/rule.js'
 import { BODY_FORMAT, EMPTY_POLICY, encodePolicy } from '../../store/policy-body.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
 import type { RevisionInfo, Unconfirmed } from '../../store/revision-store.js'
@@ -12,6 +10,7 @@ import type { Clock } from '../../util/clock.js'
 import { DAEMON, newestGood } from '../policy/boot-policy.js'
 import type { DetailedRefusal } from '../policy/policy-request.js'
 import type { Body, KeptBody, PolicyEdit, Prepared } from '../policy/policy-messages.js'
+import { unpackTable } from '../policy/packed-table.js'
 import type { PolicyThread } from '../policy/policy-thread.js'
 import type { Applied, ApplyOptions, PolicyRefusal } from './applied.js'
 import type { Cause } from './cause.js'
@@ -33,10 +32,8 @@ export interface PolicyJson {
 const TIME_MS_MAX = 60_000
 /** Changes that wait for those before them, and the bodies of their requests. */
 const WAITING = { waitingMax: 256, bytesMax: 64 * 1024 * 1024 }
-/** How long compiling goes on before others get their turn. */
-const SLICE_MS = 1
-/** Steps of the compiler between two looks at the clock. */
-const STEPS = 64
+/** Rules with limits that are read before others get their turn. */
+const RULES_PER_STEP = 100
 /** Revisions since the one that a change was made for that its refusal names. */
 const SINCE_MAX = 20
 /** Its tests may fail by now, or did when it was applied; it is what was in force all the same. */
@@ -45,8 +42,8 @@ const OVERDUE: ApplyOptions = { skipTests: true }
 const NO_POLICY: Body = { format: BODY_FORMAT, body: encodePolicy(EMPTY_POLICY) }
 
 /**
- * How the policy in force is changed: one edit at a time. What takes long is done in a thread, and
- * compiling in slices; then, in one step, the revision is stored and its table put in force. Until
+ * How the policy in force is changed: one edit at a time. What takes long is done in a thread,
+ * compiling included; then, in one step, the revision is stored and its table put in force. Until
  * that step the old table decides everything, and when anything fails it goes on doing so.
  */
 export class PolicyService {
@@ -131,7 +128,7 @@ export class PolicyService {
       if (stale !== undefined) return stale
       const waiting = this.#store.policies.unconfirmed()
       if (waiting === undefined) return refuse('ENOENT', 'no revision waits to be confirmed')
-      this.#store.transaction(() => {
+      this.#store.relaxed(() => {
         this.#store.policies.confirm()
         this.#store.audit.append({
           actor: cause.actor,
@@ -144,6 +141,7 @@ export class PolicyService {
       })
       this.#sets.dropGone()
       this.#watch.start()
+      await this.#store.synced()
       return { ok: true, revision: waiting.revision }
     })
   }
@@ -236,7 +234,7 @@ export class PolicyService {
       return this.#unchanged(prepared)
     }
     try {
-      const table = await this.#compile(prepared)
+      const table = await this.#tableOf(prepared)
       const given = prepared.reason ?? cause.reason
       const applied = this.#enforce(prepared, table, { ...cause, reason: given }, options, deed)
       await this.#adopt(applied.revision)
@@ -249,10 +247,10 @@ export class PolicyService {
     }
   }
 
-  #unchanged({ id = '', rules }: Prepared): Applied {
-    const { revision } = this.#hypervisor.policy
+  #unchanged({ id = '' }: Prepared): Applied {
+    const { revision, list } = this.#hypervisor.policy
     const none = { added: 0, changed: 0, removed: 0, deadline: undefined, isUnchanged: true }
-    return { ok: true, revision, id, rules, ...none }
+    return { ok: true, revision, id, rules: list.length, ...none }
   }
 
   async #adopt(revision: number): Promise<void> {
@@ -261,32 +259,18 @@ export class PolicyService {
     if (!isAdopted) await this.#thread.restart()
   }
 
-  /** Makes the new table, of which whoever looks sees nothing yet. */
-  async #compile(prepared: Prepared): Promise<PolicyTable> {
+  /** The new table, of which whoever looks sees nothing yet. */
+  async #tableOf({ table: packed, sets, tags }: Prepared): Promise<PolicyTable> {
     await this.#tally.settle()
-    const old = this.#hypervisor.policy.rules
-    const rules: Rule[] = []
-    for (const stretch of prepared.stretches) {
-      if (stretch.kind === 'kept') {
-        for (let i = 0; i < stretch.count; i++) rules.push(old[stretch.from + i]!)
-      } else {
-        const piece = JSON.parse(await this.#thread.call('piece', stretch.piece)) as Rule[]
-        for (const rule of piece) rules.push(rule)
-        // Answers that come while one is worked on would be taken in the same turn.
-        await nextTurn()
-      }
-    }
-    assert(rules.length === prepared.rules, 'all rules of the new table have arrived')
-    const membership = await this.#sets.membershipOf(prepared.sets, prepared.tags)
+    const membership = await this.#sets.membershipOf(sets, tags)
     const revision = this.#store.policies.currentRevision() + 1
-    const builder = new PolicyTableBuilder(revision, rules, membership)
-    for (;;) {
-      const until = performance.now() + SLICE_MS
-      let table: PolicyTable | undefined
-      while (table === undefined && performance.now() < until) table = builder.step(STEPS)
-      if (table !== undefined) return table
-      await nextTurn()
+    const table = unpackTable(packed, revision, membership)
+    // These are wanted in the step that puts it in force.
+    for (const [index, position] of packed.compiled.limited.entries()) {
+      table.verdictAt(position)
+      if (index % RULES_PER_STEP === 0) await nextTurn()
     }
+    return table
   }
 
   /** The one step in which the revision is stored and put in force. */
@@ -299,12 +283,14 @@ export class PolicyService {
   ): Applied {
     const { policies, audit } = this.#store
     const { actor, reason } = cause
-    const { format, body, hash, lastRuleNumber, rules, added, changed, gone, turned } = prepared
+    const { format, body, hash, lastRuleNumber, change } = prepared
+    const { added, changed } = change
     const revisionBefore = this.#hypervisor.policy.revision
     const now = this.#clock.now()
     const deadline = confirmMs === undefined ? undefined : now + confirmMs
     const { revision } = table
-    const removed = gone.length
+    const rules = table.list.length
+    const removed = change.gone.length
     const id = prepared.id ?? ''
     const applied: Applied = {
       ok: true,
@@ -344,8 +330,8 @@ export class PolicyService {
     })
     this.#sets.enforce(prepared.sets, prepared.tags)
     table.expire(now)
+    this.#tally.change(this.#hypervisor.policy.list, change)
     this.#hypervisor.setPolicy(table)
-    this.#tally.change(gone, turned)
     if (deadline === undefined) this.#sets.dropGone()
     this.#sets.watchExpiry()
     this.#watch.start()

@@ -7,14 +7,26 @@ import type {
   RuleCounts,
   DefaultView,
   RuleAdd,
-  RuleList,
   RuleListQuery,
   RulePatch,
   RuleView,
 } from '../schemas/rule.js'
 import type { Applied, ApplyOptions, PolicyRefusal } from './applied.js'
 import type { Cause } from './cause.js'
+import { nextTurn } from './next-turn.js'
 import type { PolicyService } from './policy.js'
+
+type Counters = Hypervisor['ruleCounters']
+
+/** Rules that are written, and ids that are looked up, before others get their turn. */
+const VIEWS_PER_STEP = 50
+const IDS_PER_STEP = 1_000
+
+/** Datagrams that rules have decided, the first of them by their ids. */
+export interface RuleHits {
+  readonly first: ReadonlyMap<string, number>
+  readonly rest: number | undefined
+}
 
 /** The ordered rules, one by one. */
 export class RuleService {
@@ -26,24 +38,54 @@ export class RuleService {
     this.#policy = policy
   }
 
-  /** The rules in force with their counters, or some of them. */
-  list({ from = 1, limit = Infinity }: RuleListQuery = {}): RuleList {
-    const { revision, rules } = this.#hypervisor.policy
-    const shown = rules.slice(from - 1, from - 1 + limit)
-    return {
-      revision,
-      total: rules.length,
-      rules: shown.map((rule, index) => this.#view(rule, from + index)),
-      default: this.#defaultView(),
+  /**
+   * The rules in force with their counters, or some of them, as the JSON of a RuleList in parts.
+   * All of them are of one revision, and others get their turn before each part.
+   */
+  async *list({ from = 1, limit = Infinity }: RuleListQuery = {}): AsyncGenerator<string> {
+    const { revision, list } = this.#hypervisor.policy
+    const counters = new Map(this.#hypervisor.ruleCounters)
+    const end = Math.min(list.length, from - 1 + limit)
+    yield `{"revision":${revision},"total":${list.length},"rules":[`
+    for (let start = from - 1; start < end; start += VIEWS_PER_STEP) {
+      await nextTurn()
+      const views: string[] = []
+      for (let index = start; index < Math.min(end, start + VIEWS_PER_STEP); index++) {
+        const view: RuleView = viewOf(list.peek(index), index + 1, counters)
+        views.push(JSON.stringify(view))
+      }
+      yield `${start === from - 1 ? '' : ','}${views.join(',')}`
     }
+    const none: DefaultView = { action: 'reject', ...countsOf(DEFAULT_ID, counters) }
+    yield `],"default":${JSON.stringify(none)}}`
+  }
+
+  /**
+   * What the first rules have decided, and what all others have, if there are any; what no rule
+   * matched is under DEFAULT_ID. Others get their turn meanwhile.
+   */
+  async hits(count: number): Promise<RuleHits> {
+    const { list } = this.#hypervisor.policy
+    const counters = new Map(this.#hypervisor.ruleCounters)
+    const first = new Map([[DEFAULT_ID, counters.get(DEFAULT_ID)?.hits ?? 0]])
+    let rest = 0
+    for (let index = 0; index < list.length; index++) {
+      if (index % IDS_PER_STEP === 0) await nextTurn()
+      const id = list.idAt(index)
+      const hits = counters.get(id)?.hits ?? 0
+      if (index < count) first.set(id, hits)
+      else rest += hits
+    }
+    return { first, rest: list.length > count ? rest : undefined }
   }
 
   /** One rule with its counters; ENOENT for an unknown id. */
   get(id: string): { readonly ok: true; readonly rule: RuleView } | Refusal<'ENOENT'> {
-    const index = this.#hypervisor.policy.rules.findIndex(rule => rule.id === id)
-    const rule = this.#hypervisor.policy.rules[index]
-    if (rule === undefined) return unknownRule(id)
-    return { ok: true, rule: this.#view(rule, index + 1) }
+    const { list } = this.#hypervisor.policy
+    const index = list.indexOf(id)
+    return index < 0
+      ? unknownRule(id)
+      : { ok: true, rule: viewOf(list.peek(index), index + 1, this.#hypervisor.ruleCounters) }
   }
 
   /** Adds a rule at a position, or behind the last one. */
@@ -83,30 +125,26 @@ export class RuleService {
       target: id,
     }))
   }
+}
 
-  #view(rule: Rule, position: number): RuleView {
-    const { expires, ...json } = ruleJson(rule)
-    const { place } = rule
-    return {
-      ...json,
-      position,
-      type: rule.type,
-      replies: rule.replies,
-      comment: rule.comment,
-      ...(typeof expires === 'number' && { expires }),
-      ...(place !== undefined && { file: place.file, line: place.line }),
-      ...this.#counts(rule.id),
-    }
+function viewOf(rule: Rule, position: number, counters: Counters): RuleView {
+  const { expires, ...json } = ruleJson(rule)
+  const { place } = rule
+  return {
+    ...json,
+    position,
+    type: rule.type,
+    replies: rule.replies,
+    comment: rule.comment,
+    ...(typeof expires === 'number' && { expires }),
+    ...(place !== undefined && { file: place.file, line: place.line }),
+    ...countsOf(rule.id, counters),
   }
+}
 
-  #defaultView(): DefaultView {
-    return { action: 'reject', ...this.#counts(DEFAULT_ID) }
-  }
-
-  #counts(id: string): RuleCounts {
-    const counter = this.#hypervisor.ruleCounters.get(id)
-    if (counter === undefined) return { hits: 0, bytes: 0, lastHit: null, audited: 0, limited: 0 }
-    const { hits, bytes, lastHit, audited, limited } = counter
-    return { hits, bytes, lastHit: lastHit === 0 ? null : lastHit, audited, limited }
-  }
+function countsOf(id: string, counters: Counters): RuleCounts {
+  const counter = counters.get(id)
+  if (counter === undefined) return { hits: 0, bytes: 0, lastHit: null, audited: 0, limited: 0 }
+  const { hits, bytes, lastHit, audited, limited } = counter
+  return { hits, bytes, lastHit: lastHit === 0 ? null : lastHit, audited, limited }
 }

@@ -263,7 +263,7 @@ export class SetService {
   // What stays in the store for now is removed another time.
   #forget(work: () => void): void {
     try {
-      work()
+      this.#store.relaxed(work)
     } catch (error) {
       this.#log?.error({ err: error }, 'elements of sets that are over could not be removed')
     }

@@ -1,28 +1,29 @@
 import type { Hypervisor } from '../../hypervisor/hypervisor.js'
+import type { RuleList } from '../../policy/rule-list.js'
 import { ACTIONS, DEFAULT_ID, type Action } from '../../policy/rule.js'
 import type { Retired, RuleCounters } from '../../store/counter-store.js'
 import type { Store } from '../../store/store.js'
+import { turnsOf, type TableChange } from '../policy/table-change.js'
 import type { VerdictCounts } from '../schemas/stats.js'
 import type { Log } from './log.js'
 import { nextTurn } from './next-turn.js'
 
-/** A rule that goes. */
-export interface GoneRule {
-  readonly id: string
-  readonly action: Action
-}
-
-/** A rule that says something else to do from now on. */
-export interface TurnedRule {
-  readonly id: string
-  readonly from: Action
-  readonly to: Action
+/** Rules of a table that are gone, and whose counters are not added up yet. */
+interface Leaving {
+  readonly rules: RuleList
+  /** Their indexes. */
+  readonly gone: Uint32Array
+  /** How many of them are added up. */
+  done: number
 }
 
 type Sums = Record<Action, { hits: number; bytes: number }>
 
 /** What a rule that is gone had decided, while its counter is still in the store. */
-interface Fold extends GoneRule, Counted {}
+interface Fold extends Counted {
+  readonly id: string
+  readonly action: Action
+}
 
 /** What a counter stands at, as far as it goes into sums. */
 type Counted = Pick<RuleCounters, 'hits' | 'bytes' | 'audited' | 'auditedBytes'>
@@ -45,8 +46,7 @@ export class Tally {
   /** The same as far as it is stored, and of whom the store still has a counter. */
   readonly #storedRetired: Sums
   readonly #folds: Fold[] = []
-  /** Rules that are gone and whose counters are not added up yet. */
-  readonly #leaving: GoneRule[] = []
+  readonly #leaving: Leaving[] = []
   /** What is stored, so that only what has changed is written. */
   readonly #stored = new Map<string, Pick<RuleCounters, 'hits' | 'bytes' | 'limited'>>()
   #areSumsStored = true
@@ -77,7 +77,8 @@ export class Tally {
         this.#retire({ id, action: 'reject', ...counts })
         continue
       }
-      Object.assign(this.#hypervisor.ruleCounter(id), counts, { lastHit: lastHit ?? 0 })
+      const action = actions.get(id)!
+      Object.assign(this.#hypervisor.ruleCounter(id), counts, { lastHit: lastHit ?? 0, action })
       this.#stored.set(id, counts)
     }
   }
@@ -85,14 +86,10 @@ export class Tally {
   /** What was decided so far, by verdict. */
   totals(): VerdictCounts {
     this.#leave(Infinity)
-    const { ruleCounters, policy } = this.#hypervisor
     const sums = copyOf(this.#retired)
-    const addRule = (id: string, action: Action): void => {
-      const counter = ruleCounters.get(id)
-      if (counter !== undefined) addCounted(sums, action, counter)
+    for (const counter of this.#hypervisor.ruleCounters.values()) {
+      addCounted(sums, counter.action, counter)
     }
-    for (const rule of policy.rules) addRule(rule.id, rule.action)
-    addRule(DEFAULT_ID, 'reject')
     const count = (action: Action): VerdictCounts[Action] => ({
       datagrams: sums[action].hits,
       bytes: sums[action].bytes,
@@ -118,14 +115,19 @@ export class Tally {
   }
 
   /**
-   * Takes over what rules have decided that go, or say something else, with the new table. Those
-   * that go count no more: their counters are added up later, or when somebody asks.
+   * Takes over what rules have decided that go, or say something else, just before the new table
+   * comes into force. Those that go count no more: their counters are added up later, or when
+   * somebody asks.
+   * @param before the rules that were in force until now.
    */
-  change(gone: readonly GoneRule[], turned: readonly TurnedRule[]): void {
-    for (const rule of gone) this.#leaving.push(rule)
-    for (const { id, from, to } of turned) {
-      const counter = this.#hypervisor.ruleCounters.get(id)
+  change(before: RuleList, change: TableChange): void {
+    const { gone } = change
+    if (gone.length > 0) this.#leaving.push({ rules: before, gone, done: 0 })
+    const { ruleCounters } = this.#hypervisor
+    for (const { index, from, to } of turnsOf(change)) {
+      const counter = ruleCounters.get(before.idAt(index))
       if (counter === undefined) continue
+      counter.action = to
       for (const sums of [this.#retired, this.#storedRetired]) {
         const own = ownOf(counter)
         add(sums[from], own, 1)
@@ -218,17 +220,28 @@ export class Tally {
   }
 
   #staying(changed: readonly RuleCounters[]): readonly RuleCounters[] {
-    const going = new Set([...this.#folds, ...this.#leaving].map(rule => rule.id))
-    return changed.filter(({ id }) => !going.has(id))
+    if (this.#folds.length === 0 && this.#leaving.length === 0) return changed
+    const { list } = this.#hypervisor.policy
+    const folded = new Set(this.#folds.map(fold => fold.id))
+    return changed.filter(
+      ({ id }) => (id === DEFAULT_ID || list.indexOf(id) >= 0) && !folded.has(id),
+    )
   }
 
   #leave(count: number): void {
     const { ruleCounters } = this.#hypervisor
-    for (const { id, action } of this.#leaving.splice(0, count)) {
-      const counter = ruleCounters.get(id)
-      if (counter === undefined) continue
-      this.#retire({ id, action, ...counter })
-      this.#hypervisor.dropRuleCounter(id)
+    let left = count
+    for (let leaving = this.#leaving[0]; leaving !== undefined; leaving = this.#leaving[0]) {
+      const { rules, gone } = leaving
+      for (; leaving.done < gone.length; leaving.done++) {
+        if (left-- === 0) return
+        const id = rules.idAt(gone[leaving.done]!)
+        const counter = ruleCounters.get(id)
+        if (counter === undefined) continue
+        this.#retire({ id, ...counter })
+        this.#hypervisor.dropRuleCounter(id)
+      }
+      this.#leaving.shift()
     }
   }
 

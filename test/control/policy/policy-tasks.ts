@@ -1,6 +1,8 @@
 import t from 'tap'
 import type { PolicyEdit } from '../../../src/control/policy/policy-messages.js'
+import { unpackTable } from '../../../src/control/policy/packed-table.js'
 import { PolicyTasks } from '../../../src/control/policy/policy-tasks.js'
+import { Membership } from '../../../src/policy/membership.js'
 import { decodePolicy } from '../../../src/store/policy-body.js'
 import { hashOf } from '../../../src/store/revision-store.js'
 import { revisionOf } from '../../store/fixtures/rules.js'
@@ -18,30 +20,24 @@ function tasks(): PolicyTasks {
   })
 }
 
-void t.test('a candidate is made, taken over piece by piece, and adopted', t => {
+void t.test('a candidate is made and adopted', t => {
   const work = tasks()
   const prepared = work.prepare({ kind: 'insert', rule, position: 2 }, options)
   if (!prepared.ok) throw new Error(prepared.message)
   t.match(prepared, {
     id: 'r8',
     lastRuleNumber: 8,
-    rules: 3,
-    added: 1,
-    stretches: [
-      { from: 0, count: 1 },
-      { kind: 'new', piece: 1 },
-      { from: 1, count: 1 },
-    ],
+    change: { gone: { length: 0 }, added: 1, changed: 0 },
     sets: undefined,
   })
-  t.match(JSON.parse(work.piece(1)), [{ id: 'r8' }])
-  t.throws(() => work.piece(0))
+  const table = unpackTable(prepared.table, 5, new Membership())
+  t.match(table.rules, [{ id: 'a' }, { id: 'r8' }, { id: 'b' }])
   t.ok(hashOf(prepared.body).equals(prepared.hash))
   t.match(decodePolicy(prepared.format, prepared.body), { rules: [{}, { id: 'r8' }, {}] })
   work.adopt(5)
   t.match(JSON.parse(work.view(false).json), { revision: 5, rules: [{}, { id: 'r8' }, {}] })
   t.match(JSON.parse(work.view(true).json), { revision: 5, documents: [{ text: /id: r8/ }] })
-  t.throws(() => work.piece(1), 'there is no candidate any more')
+  t.equal(work.adopt(6), false, 'there is no candidate any more')
   t.end()
 })
 

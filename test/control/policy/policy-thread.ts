@@ -28,10 +28,11 @@ const insert = {
   rule: { action: 'accept', source: '1100:1', destination: '*:*' },
 } as const
 const options = { now: 0, skipTests: false }
+const unreadable = { revision: 2, format: 9, body: Buffer.from('{}') }
 
 void t.test('the thread does what it is asked, and knows all domains', async t => {
   const thread = threadOf(t)
-  t.match(await thread.call('prepare', insert, options), { ok: true, rules: 2 })
+  t.match(await thread.call('prepare', insert, options), { ok: true, change: { added: 1 } })
   thread.noteDomain('d1100', undefined)
   t.match(await thread.call('prepare', insert, options), { ok: false, code: 'EINVAL' })
   thread.noteDomain('back', { name: 'back', id: 1100 as never, tags: [] })
@@ -40,7 +41,7 @@ void t.test('the thread does what it is asked, and knows all domains', async t =
 
 void t.test('what fails in the thread fails for who asked, and the thread goes on', async t => {
   const thread = threadOf(t)
-  await t.rejects(thread.call('piece', 7), /a piece is of the candidate/)
+  await t.rejects(thread.call('view', false, unreadable), /can't be read/)
   t.match(await thread.call('view', false), { revision: 1 })
 })
 
@@ -60,7 +61,7 @@ void t.test('a thread that ends lets its askers know, and another one follows', 
 void t.test('what takes too long is given up, and what is asked next is not', async t => {
   const thread = threadOf(t)
   t.match(await thread.callInTime(60_000, 'view', false), { revision: 1 })
-  await t.rejects(thread.callInTime(60_000, 'piece', 7), /a piece is of the candidate/)
+  await t.rejects(thread.callInTime(60_000, 'view', false, unreadable), /can't be read/)
   const sides = { source: '*:*', destination: '*:*' } as const
   const rules = Array.from({ length: 10 }, (_, i) => ({ action: 'drop', id: `x${i}`, ...sides }))
   const tests = Array(100_000).fill({ from: 'a:1', to: 'b:1', expect: 'drop' }) as object[]
@@ -69,6 +70,16 @@ void t.test('what takes too long is given up, and what is asked next is not', as
   t.match(await late, { ok: false, code: 'ETIMEDOUT', message: /longer than 0\.001 s/ })
   t.match(await thread.call('view', false), { revision: 1 })
 })
+
+void t.test(
+  'the thread takes the body of a request, and whoever asks has it no longer',
+  async t => {
+    const thread = threadOf(t)
+    const bytes = new Uint8Array(Buffer.from('{"rules":[]}'))
+    t.match(await thread.call('prepare', { kind: 'request', bytes }, options), { ok: true })
+    t.equal(bytes.length, 0)
+  },
+)
 
 void t.test('a thread that is closed does nothing any more', async t => {
   const thread = threadOf(t)

@@ -16,6 +16,16 @@ void t.test('each request is answered under its number, also one that fails', as
     return answer
   }
   t.match(await ask({ seq: 1, task: 'view', params: [false] }), { seq: 1, result: { revision: 3 } })
-  t.match(await ask({ seq: 2, task: 'piece', params: [0] }), { seq: 2, error: /candidate/ })
+  const unreadable = { revision: 2, format: 9, body: Buffer.from('{}') }
+  t.match(await ask({ seq: 2, task: 'view', params: [false, unreadable] }), {
+    seq: 2,
+    error: /can't be read/,
+  })
   t.match(await ask({ seq: 3, task: 'discard', params: [] }), { seq: 3 })
+  const options = { now: 0, skipTests: false }
+  const removal = { seq: 4, task: 'prepare', params: [{ kind: 'remove', id: 'a' }, options] }
+  t.match(await ask(removal), { result: { ok: true, change: { gone: { 0: 0, length: 1 } } } })
+  t.match(await ask({ ...removal, seq: 5, params: [{ kind: 'remove', id: 'x' }, options] }), {
+    result: { ok: false, code: 'ENOENT' },
+  })
 })

@@ -332,10 +332,10 @@ void t.test('a thread that is lost in the middle of a change knows of it afterwa
   const restore = (): boolean => Reflect.set(prototype, 'call', ask)
   t.teardown(restore)
   let isLost = false
-  // As if it ended when it had given its pieces away, and somebody looked at the policy then.
+  // As if it ended when it had given its table away, and somebody looked at the policy then.
   const loseOnce = async function (this: PolicyThread, ...params: unknown[]): Promise<unknown> {
     const answer = await Reflect.apply(ask, this, params)
-    if (params[0] !== 'piece') return answer
+    if (params[0] !== 'prepare') return answer
     restore()
     isLost = true
     await this.restart()

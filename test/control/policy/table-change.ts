@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { Rule } from '../../../src/policy/rule.js'
-import { changeOf, isSame, PIECE_RULES_MAX } from '../../../src/control/policy/policy-pieces.js'
+import { changeOf, isSame, turnsOf } from '../../../src/control/policy/table-change.js'
 import { testRule } from '../../store/fixtures/rules.js'
 
 const anyRules = fc
@@ -18,43 +18,42 @@ const anyRules = fc
     ),
   )
 
-/** What the other side makes of it. */
-function rebuilt(before: readonly Rule[], after: readonly Rule[]): Rule[] {
-  return changeOf(before, after).stretches.flatMap(stretch =>
-    stretch.kind === 'kept'
-      ? before.slice(stretch.from, stretch.from + stretch.count)
-      : [...stretch.rules],
-  )
-}
-
-void t.test('the new table comes out of the old one, whatever became of the rules', t => {
+void t.test('what is gone, new, other or turned is found, whatever became of the rules', t => {
   fc.assert(
     fc.property(anyRules, anyRules, (before, after) => {
-      t.strictSame(rebuilt(before, after), after)
-      const { gone, turned, added, changed } = changeOf(before, after)
-      const ids = new Set(after.map(rule => rule.id))
+      const change = changeOf(before, after)
+      const { gone, added, changed } = change
+      t.equal(change.isNone, isSame(before, after))
+      const now = new Map(after.map(rule => [rule.id, rule]))
+      const staying = before.filter(({ id }) => now.has(id))
       t.strictSame(
-        gone.map(({ id }) => id).toSorted(),
-        before
-          .map(rule => rule.id)
-          .filter(id => !ids.has(id))
-          .toSorted(),
+        [...gone].map(index => before[index]),
+        before.filter(({ id }) => !now.has(id)),
       )
       t.equal(before.length - gone.length + added, after.length)
-      t.ok(turned.length <= changed)
+      t.equal(changed, staying.filter(rule => !isSame(rule, now.get(rule.id))).length)
+      t.strictSame(
+        [...turnsOf(change)]
+          .toSorted((a, b) => a.index - b.index)
+          .map(({ index, from, to }) => [before[index]!.id, from, to]),
+        staying
+          .filter(({ id, action }) => now.get(id)!.action !== action)
+          .map(({ id, action }) => [id, action, now.get(id)!.action]),
+      )
     }),
     { numRuns: 300 },
   )
   t.end()
 })
 
-void t.test('what stays does not travel, and what travels comes in pieces', t => {
+void t.test('an edit that leaves the others untouched, or copies of them, changes one', t => {
   const many = Array.from({ length: 1_000 }, (_, i): Rule => ({ ...testRule, id: `r${i}` }))
-  t.same(changeOf(many, structuredClone(many)).stretches, [{ kind: 'kept', from: 0, count: 1_000 }])
   const inserted = many.toSpliced(500, 0, { ...testRule, id: 'new' })
-  t.equal(changeOf(many, inserted).stretches.length, 3)
-  const fresh = changeOf([], many).stretches
-  t.equal(fresh.length, 1_000 / PIECE_RULES_MAX)
+  for (const after of [inserted, structuredClone(inserted)]) {
+    const { gone, turned, added, changed } = changeOf(many, after)
+    t.same([gone.length, turned.length, added, changed], [0, 0, 1, 0])
+  }
+  t.same([...changeOf(inserted, many).gone], [500])
   t.end()
 })
 
