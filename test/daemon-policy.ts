@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t from 'tap'
-import { spawnDaemon, startDaemon } from './fixtures/daemon.js'
+import { endProcess, spawnDaemon, startDaemon } from './fixtures/daemon.js'
 import { stateDir } from './fixtures/state-dir.js'
 
 t.setTimeout(230_000)
@@ -31,6 +31,26 @@ await t.test(
     t.match(list, { revision: 4, rules: [{ id: 'kept' }] })
   },
 )
+
+await t.test('a daemon that is killed and is back in time rolls back when it is due', async t => {
+  const dir = stateDir(t)
+  const first = await spawnDaemon(t, dir)
+  const rules = [{ id: 'kept', action: 'accept', source: 'web:*', destination: 'db:1' }]
+  await first.admin.ask('PUT', '/v1/policy', { rules })
+  const { deadline } = await first.admin.ask<{ deadline: number }>('PUT', '/v1/policy?confirm=5s', {
+    rules: [],
+  })
+  await endProcess(first.child, 'SIGKILL')
+  const second = await spawnDaemon(t, dir)
+  for (;;) {
+    const { revision } = await second.admin.stats()
+    if (revision === 4) break
+    t.equal(revision, 3, 'until then it stays as it was')
+    await new Promise(resolve => setTimeout(resolve, 100))
+  }
+  t.ok(Date.now() >= deadline, 'and not before')
+  t.match(await second.admin.ask('GET', '/v1/rules'), { revision: 4, rules: [{ id: 'kept' }] })
+})
 
 await t.test('a policy that is damaged gives way to the one before, and that is told', async t => {
   const dir = stateDir(t)

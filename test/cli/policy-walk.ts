@@ -43,6 +43,9 @@ await t.test('a policy is broken, refused, planned, applied, confirmed and undon
   const applied = await v4v(['policy', 'apply', dir, '--confirm', '10m', '--reason', 'live'])
   t.match(applied.stdout, /it goes away unless "v4v policy confirm" is run by \d{4}-/)
   t.equal((await v4v(['policy', 'confirm'])).stdout, 'revision 2 stays\n')
+  const again = await v4v(['policy', 'apply', dir, '--confirm', '10m'])
+  t.equal(again.code, 0)
+  t.equal(again.stdout, 'no change: revision 2 says the same already, and stays in force\n')
 
   const send = ['send', 'db1:5432', 'x', '--as', 'web1']
   const refused = await v4v(send)

@@ -77,6 +77,8 @@ export class PolicyService {
     this.#log = log
     this.#watch = new RollbackWatch(store, clock, log, () => this.#rollBackOverdue())
     this.#watch.start()
+    // What was not confirmed before a restart is to go in time, and a thread takes long to start.
+    if (store.policies.unconfirmed() !== undefined) thread.call('discard').catch(() => undefined)
   }
 
   /**
