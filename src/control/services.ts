@@ -34,7 +34,7 @@ export interface ServicesOptions {
   /** Has the domains of the store, and the booted policy in force. */
   readonly hypervisor: Hypervisor
   readonly booted: BootedPolicy
-  readonly limits: Pick<Limits, 'requestBytesMax' | 'rulesMax'>
+  readonly limits: Pick<Limits, 'requestBytesMax' | 'policyBytesMax' | 'rulesMax'>
   readonly clock: Clock
   /** What the hypervisor's `onFlow` adds to. */
   readonly flowLog: FlowLog

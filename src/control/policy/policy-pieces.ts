@@ -6,7 +6,13 @@ export const PIECE_RULES_MAX = 250
 
 /** A stretch of the new table: rules that the old one has at `from`, or new ones. */
 export type Stretch =
-  | { readonly kind: 'kept'; readonly from: number; readonly count: number }
+  | {
+      readonly kind: 'kept'
+      readonly from: number
+      readonly count: number
+      /** So many lines further down in their file, where it is not on the same ones. */
+      readonly shift?: number
+    }
   | { readonly kind: 'new'; readonly rules: readonly Rule[] }
 
 /** How a new table comes out of an old one. */
@@ -34,19 +40,20 @@ export function changeOf(before: readonly Rule[], after: readonly Rule[]): Table
   const turned: { id: string; from: Action; to: Action }[] = []
   let added = 0
   let changed = 0
-  let kept: { kind: 'kept'; from: number; count: number } | undefined
+  let kept: { kind: 'kept'; from: number; count: number; shift?: number } | undefined
   let fresh: Rule[] | undefined
   for (let place = head; place < after.length - tail; place++) {
     const rule = after[place]!
     const index = indexes.get(rule.id)
     indexes.delete(rule.id)
     const old = index === undefined ? undefined : before[index]!
-    if (index !== undefined && old !== undefined && isSameRule(old, rule)) {
+    const shift = old === undefined ? undefined : shiftOf(old, rule)
+    if (index !== undefined && shift !== undefined) {
       fresh = undefined
-      if (kept !== undefined && kept.from + kept.count === index) {
+      if (kept !== undefined && isNext(kept, index, shift)) {
         kept.count++
       } else {
-        kept = { kind: 'kept', from: index, count: 1 }
+        kept = { kind: 'kept', from: index, count: 1, ...(shift !== 0 && { shift }) }
         stretches.push(kept)
       }
       continue
@@ -83,8 +90,28 @@ function sameTail(before: readonly Rule[], after: readonly Rule[], max: number):
   return count
 }
 
-function isSameRule(a: Rule, b: Rule): boolean {
-  return ruleText(a) === ruleText(b) || isSame(a, b)
+function isNext(
+  { from, count, shift = 0 }: Extract<Stretch, { readonly kind: 'kept' }>,
+  index: number,
+  shiftOfIt: number,
+): boolean {
+  return from + count === index && shift === shiftOfIt
+}
+
+/** How many lines further down a rule stands that says the same; undefined when it says another. */
+function shiftOf(before: Rule, after: Rule): number | undefined {
+  if (ruleText(before) === ruleText(after)) return 0
+  const { place: from, ...old } = before
+  const { place: to, ...young } = after
+  if (from?.file !== to?.file) return undefined
+  if (!isSame(old, young)) return undefined
+  return from === undefined ? 0 : to!.line - from.line
+}
+
+/** A rule that is so many lines further down. */
+export function shifted(rule: Rule, shift: number): Rule {
+  const place = rule.place!
+  return { ...rule, place: { file: place.file, line: place.line + shift } }
 }
 
 function goneOf(

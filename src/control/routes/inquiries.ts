@@ -19,7 +19,7 @@ import {
 import { PolicyRequest } from '../schemas/policy.js'
 import type { Services } from '../services.js'
 import { readBack } from './history.js'
-import { bodyUnseen, bytesOf, jsonText, POLICY_BODY_FACTOR, takeBytes } from './policy.js'
+import { bodyUnseen, bytesOf, jsonText, takeBytes } from './policy.js'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 
@@ -117,7 +117,7 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
       '/policy/plan',
       {
         config: { role: 'viewer' },
-        bodyLimit: POLICY_BODY_FACTOR * limits.requestBytesMax,
+        bodyLimit: limits.policyBytesMax,
         validatorCompiler: bodyUnseen,
         schema: {
           summary:

@@ -23,8 +23,6 @@ import {
 import type { Services } from '../services.js'
 import { CONFIRM_MS_MAX, type Applied, type ApplyOptions } from '../services/policy.js'
 
-/** A whole policy may be so many times larger than another request. */
-export const POLICY_BODY_FACTOR = 16
 const HISTORY_DEFAULT = 50
 const JSON_TYPE = 'application/json; charset=utf-8'
 
@@ -127,7 +125,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
       '/policy',
       {
         config: { role: 'policy-admin' },
-        bodyLimit: POLICY_BODY_FACTOR * limits.requestBytesMax,
+        bodyLimit: limits.policyBytesMax,
         validatorCompiler: bodyUnseen,
         schema: {
           summary:

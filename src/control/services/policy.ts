@@ -11,6 +11,7 @@ import type { Clock } from '../../util/clock.js'
 import { DAEMON } from '../policy/boot-policy.js'
 import type { DetailedRefusal } from '../policy/policy-request.js'
 import type { Body, KeptBody, PolicyEdit, Prepared } from '../policy/policy-messages.js'
+import { shifted } from '../policy/policy-pieces.js'
 import type { PolicyThread } from '../policy/policy-thread.js'
 import type { Cause } from './cause.js'
 import type { Deed } from './changes.js'
@@ -62,6 +63,8 @@ const WAITING = { waitingMax: 256, bytesMax: 64 * 1024 * 1024 }
 const SLICE_MS = 1
 /** Steps of the compiler between two looks at the clock. */
 const STEPS = 64
+/** Rules that get another line in their file before others get their turn. */
+const SHIFTED_PER_STEP = 500
 /** Revisions since the one that a change was made for that its refusal names. */
 const SINCE_MAX = 20
 /** Revision 0: everything is rejected. */
@@ -273,7 +276,12 @@ export class PolicyService {
     const rules: Rule[] = []
     for (const stretch of prepared.stretches) {
       if (stretch.kind === 'kept') {
-        for (let i = 0; i < stretch.count; i++) rules.push(old[stretch.from + i]!)
+        const { from, count, shift = 0 } = stretch
+        for (let i = 0; i < count; i++) {
+          const rule = old[from + i]!
+          rules.push(shift === 0 ? rule : shifted(rule, shift))
+          if (shift !== 0 && i % SHIFTED_PER_STEP === 0) await nextTurn()
+        }
       } else {
         const piece = JSON.parse(await this.#thread.call('piece', stretch.piece)) as Rule[]
         for (const rule of piece) rules.push(rule)

@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import t from 'tap'
 import type { Rule } from '../../../src/policy/rule.js'
-import { changeOf, isSame, PIECE_RULES_MAX } from '../../../src/control/policy/policy-pieces.js'
+import {
+  changeOf,
+  isSame,
+  PIECE_RULES_MAX,
+  shifted,
+} from '../../../src/control/policy/policy-pieces.js'
 import { testRule } from '../../store/fixtures/rules.js'
 
 const anyRules = fc
@@ -13,6 +18,9 @@ const anyRules = fc
           { ...testRule, id: `r${id}` },
           { ...testRule, id: `r${id}`, comment: 'other' },
           { ...testRule, id: `r${id}`, action: 'audit' },
+          { ...testRule, id: `r${id}`, place: { file: 'a.yaml', line: 7 } },
+          { ...testRule, id: `r${id}`, place: { file: 'a.yaml', line: 9 } },
+          { ...testRule, id: `r${id}`, place: { file: 'b.yaml', line: 9 } },
         ),
       ),
     ),
@@ -22,7 +30,9 @@ const anyRules = fc
 function rebuilt(before: readonly Rule[], after: readonly Rule[]): Rule[] {
   return changeOf(before, after).stretches.flatMap(stretch =>
     stretch.kind === 'kept'
-      ? before.slice(stretch.from, stretch.from + stretch.count)
+      ? before
+          .slice(stretch.from, stretch.from + stretch.count)
+          .map(rule => (stretch.shift === undefined ? rule : shifted(rule, stretch.shift)))
       : [...stretch.rules],
   )
 }
@@ -53,6 +63,12 @@ void t.test('what stays does not travel, and what travels comes in pieces', t =>
   t.same(changeOf(many, structuredClone(many)).stretches, [{ kind: 'kept', from: 0, count: 1_000 }])
   const inserted = many.toSpliced(500, 0, { ...testRule, id: 'new' })
   t.equal(changeOf(many, inserted).stretches.length, 3)
+  const on = (line: number): Rule[] =>
+    many.map((rule, i) => ({ ...rule, place: { file: 'a.yaml', line: line + 3 * i } }))
+  t.match(changeOf(on(1), on(5)), {
+    stretches: [{ kind: 'kept', from: 0, count: 1_000, shift: 4 }],
+    changed: 0,
+  })
   const fresh = changeOf([], many).stretches
   t.equal(fresh.length, 1_000 / PIECE_RULES_MAX)
   t.end()
