@@ -126,7 +126,7 @@ export function createServices(options: ServicesOptions): Services {
     live: new LiveService(hypervisor, store, tally, clock, () => hub?.sessions() ?? []),
     flows: flowLog,
     history,
-    asks: new AskService(hypervisor, changes),
+    asks: new AskService(store, hypervisor, changes),
     askFeed: options.askFeed ?? new AskFeed(),
     auditMode: new AuditModeService(store, hypervisor, changes),
     limits,

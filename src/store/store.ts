@@ -4,6 +4,7 @@ import { AuditStore } from './audit-store.js'
 import { AuditModeStore } from './audit-mode-store.js'
 import { CounterStore } from './counter-store.js'
 import { openDatabase, type Database } from './database.js'
+import { GrantStore } from './grant-store.js'
 import { DomainStore } from './domain-store.js'
 import { defaultStoreLimits, type StoreLimits } from './limits.js'
 import { RevisionStore } from './revision-store.js'
@@ -36,6 +37,7 @@ export class Store {
   readonly counters: CounterStore
   readonly audit: AuditStore
   readonly auditModes: AuditModeStore
+  readonly grants: GrantStore
   readonly #db: Database
   readonly #lock: StateLock
 
@@ -50,6 +52,7 @@ export class Store {
     this.sets = new SetStore(db, options, limits)
     this.audit = new AuditStore(db, options, limits)
     this.auditModes = new AuditModeStore(db)
+    this.grants = new GrantStore(db, options, limits)
   }
 
   /**

@@ -292,6 +292,6 @@ function rulesAfter(rules: readonly Rule[], edit: RuleEdit): readonly Rule[] {
   return edit.kind === 'remove' ? others : others.toSpliced(edit.to, 0, edit.rule)
 }
 
-function unplaced({ place: _, ...rule }: Rule): object {
-  return rule
+function unplaced(rule: Rule): object {
+  return { ...rule, place: undefined }
 }
