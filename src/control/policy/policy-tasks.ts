@@ -10,7 +10,7 @@ import type { PortRange } from '../../policy/selector.js'
 import { parseSetElement } from '../../policy/set-element.js'
 import type { Subject } from '../../policy/subject.js'
 import type { SetElement as KeptElement } from '../../store/set-store.js'
-import { refuse } from '../../store/refusal.js'
+import { refuse, type Refusal } from '../../store/refusal.js'
 import { hashOf } from '../../store/revision-store.js'
 import {
   BODY_FORMAT,
@@ -21,6 +21,7 @@ import {
   type KeptPolicy,
 } from '../../store/policy-body.js'
 import { assert } from '../../util/assert.js'
+import { drawn, type Picture } from './graph-picture.js'
 import type {
   Asked,
   Body,
@@ -169,6 +170,17 @@ export class PolicyTasks {
     const { domains } = this.#surroundings(now)
     const reach = allReach(withLive(this.#kept(of), live), domains, now)
     return JSON.stringify({ revision: of.revision, ...listed('reach', reach) })
+  }
+
+  /** A picture of the same; E2BIG when it would be too large. */
+  picture(
+    of: KeptBody,
+    live: readonly KeptElement[],
+    picture: Picture,
+    now: number,
+  ): Promise<string | Refusal<'E2BIG'>> {
+    const { domains } = this.#surroundings(now)
+    return drawn(allReach(withLive(this.#kept(of), live), domains, now), picture)
   }
 
   /** What is probably not meant in a revision, as JSON. */

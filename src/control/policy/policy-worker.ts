@@ -7,12 +7,15 @@ import type { ThreadAnswer, ThreadRequest } from './policy-thread.js'
 const tasks = new PolicyTasks(workerData as Setting)
 
 parentPort?.on('message', ({ seq, task, params }: ThreadRequest) => {
-  let answer: ThreadAnswer
+  const answer = (said: ThreadAnswer): void => parentPort?.postMessage(said)
+  const failed = (error: unknown): void =>
+    answer({ seq, error: error instanceof Error ? (error.stack ?? error.message) : String(error) })
   try {
     const work = tasks[task] as (...params: readonly unknown[]) => unknown
-    answer = { seq, result: work.apply(tasks, params as unknown[]) }
+    const result = work.apply(tasks, params as unknown[])
+    if (result instanceof Promise) result.then(each => answer({ seq, result: each }), failed)
+    else answer({ seq, result })
   } catch (error) {
-    answer = { seq, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+    failed(error)
   }
-  parentPort?.postMessage(answer)
 })

@@ -8,6 +8,7 @@ import type { SetElement } from '../../store/set-store.js'
 import type { Clock } from '../../util/clock.js'
 import type { FlowLog } from '../flow-log.js'
 import type { DetailedRefusal } from '../policy/policy-request.js'
+import type { Picture } from '../policy/graph-picture.js'
 import type { Asked, KeptBody } from '../policy/policy-messages.js'
 import type { PolicyThread, TaskName, TaskParams, TaskResult } from '../policy/policy-thread.js'
 import type { FlowHistory } from './flow-history.js'
@@ -105,6 +106,19 @@ export class InquiryService {
   /** Everything that a revision, or the policy in force, lets through. */
   async graph(revision?: number): Promise<Inquired> {
     return this.#about(revision, of => this.#ask('graph', of, this.#sources.live(), this.#now()))
+  }
+
+  /** A picture of the same. */
+  async picture(
+    picture: Picture,
+    revision?: number,
+  ): Promise<
+    { readonly ok: true; readonly text: string } | Refusal<'ENOENT' | 'E2BIG'> | NoAnswer
+  > {
+    const of = revision === undefined ? this.#inForce() : this.#sources.bodyOf(revision)
+    if (of === undefined) return notKept(revision!)
+    const text = await this.#ask('picture', of, this.#sources.live(), picture, this.#now())
+    return typeof text === 'string' ? { ok: true, text } : text
   }
 
   /** What is probably not meant; of the policy in force also what was never hit. */
