@@ -144,7 +144,7 @@ function whatCan(): Command {
 
 function reachCommand(name: string, description: string, examples: readonly string[]): Command {
   return withDomains(atRevision(adminCommand(name, description, examples)))
-    .argument('<domain>', 'NAME, NAME:PORT or NAME:PORTS')
+    .argument('<domain>', 'NAME, NAME:PORT or NAME:PORTS; or tag:TAG, of which no more is known')
     .argument('[file...]', 'ask these files or folders instead of a daemon')
     .action(async (domain: string, files: string[], options: Options) => {
       if (files.length > 0) {

@@ -48,6 +48,8 @@ import {
 } from './policy-plan.js'
 import { readRule } from './rule-json.js'
 
+/** In front of a tag, where a domain may stand of which only its tag is known. */
+const TAG_PREFIX = 'tag:'
 /** Revisions that are kept unpacked. */
 const UNPACKED_MAX = 4
 
@@ -149,7 +151,10 @@ export class PolicyTasks {
     return JSON.stringify({ revision: of.revision, ...explanation })
   }
 
-  /** Who can send to a domain, or whom it can send to, as JSON. */
+  /**
+   * Who can send to a domain, or whom it can send to, as JSON.
+   * @param name or `tag:x` for some domain of which that is all that is known.
+   */
   reach(
     way: 'who-can' | 'what-can',
     of: KeptBody,
@@ -160,7 +165,9 @@ export class PolicyTasks {
   ): string {
     const find = way === 'who-can' ? whoCan : whatCan
     const { domains } = this.#surroundings(now)
-    const end = { subject: this.#subjectOf(name), ports }
+    const tag = name.startsWith(TAG_PREFIX) ? name.slice(TAG_PREFIX.length) : undefined
+    const subject = tag === undefined ? this.#subjectOf(name) : { name: '', tags: [tag] }
+    const end = { subject, ports }
     const reach = find(withLive(this.#kept(of), live), domains, end, now)
     return JSON.stringify({ revision: of.revision, ...listed('reach', reach) })
   }

@@ -182,8 +182,9 @@ function endOf(field: string, text: string): Endpoint {
 }
 
 function endsOf(text: string): Pick<NameSelector, 'name' | 'ports'> {
-  const ends = parseSelector(text.includes(':') ? text : `${text}:*`)
+  const ends = parseSelector(text.replace(/^tag:/, '').includes(':') ? text : `${text}:*`)
   if (typeof ends === 'string') throw new Refused('EINVAL', `domain: ${ends}`)
   if (ends.kind === 'name') return { name: ends.name, ports: ends.ports ?? ALL_PORTS }
-  throw new Refused('EINVAL', 'domain: it is the name of one domain, such as web or web:80')
+  if (ends.kind === 'tag') return { name: `tag:${ends.tag}`, ports: ends.ports ?? ALL_PORTS }
+  throw new Refused('EINVAL', 'domain: it is a name or a tag, such as web, web:80 or tag:db')
 }

@@ -1,6 +1,7 @@
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyRequest, FastifySchemaCompiler } from 'fastify'
-import type { TSchema } from 'typebox'
+import Type, { type TSchema } from 'typebox'
+import { formatSchema } from '../../policy/schema.js'
 import { parseDuration } from '../../policy/time-text.js'
 import type { ControlApp } from '../app.js'
 import { causeOf, requireRole } from '../plugins/auth.js'
@@ -78,6 +79,17 @@ export function policyRoutes(app: ControlApp, services: Services): void {
       const view = accepted(await policy.viewOf(request.params.revision, asDocuments))
       return reply.type(JSON_TYPE).send(view.json)
     },
+  )
+
+  app.get(
+    '/policy/schema',
+    {
+      schema: {
+        summary: 'The JSON Schema of policy files, for editors.',
+        response: jsonText(Type.Unknown()),
+      },
+    },
+    (_request, reply) => reply.type('application/schema+json; charset=utf-8').send(formatSchema()),
   )
 
   app.post(
