@@ -272,14 +272,14 @@ function firstPlace(text: string, top: number): number {
 
 /** Where `rules:` ends on the line above the first rule, comments and blank lines aside. */
 function rulesKey(text: string, top: number): number | undefined {
-  for (let at = top; at > 0;) {
+  let at = top
+  let line: string
+  do {
     at = previousLine(text, at)
-    const line = lineAt(text, at).trimEnd()
-    const key = rulesPattern.exec(line)?.[0]
-    if (key !== undefined) return at + key.length
-    if (!/^\s*(#.*)?$/.test(line)) return undefined
-  }
-  return undefined
+    line = lineAt(text, at).trimEnd()
+  } while (/^\s*(#.*)?$/.test(line) && at > 0)
+  const key = rulesPattern.exec(line)?.[0]
+  return key === undefined ? undefined : at + key.length
 }
 
 /** Where lines that are taken out end: with the blank ones behind, where some are in front, too. */

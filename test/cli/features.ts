@@ -75,7 +75,7 @@ function rowsFor(dir: string, bad: string, more: Record<string, string>): Record
       requests: [[200, 'POST', '/policy/explain', asked]],
     },
     lint: {
-      commands: [[0, 'policy', 'lint', same]],
+      commands: [[3, 'policy', 'lint', same]],
       requests: [[200, 'GET', '/policy/lint']],
     },
     'check without applying': {

@@ -94,6 +94,17 @@ await t.test('a rule is put between others, and comments stay where they are', a
   )
 })
 
+await t.test(
+  'a rule in front of the first stands behind comments where the key is odd',
+  async t => {
+    const odd = '"rules":\n  # all\n\n  # of a\n  - id: a\n    drop: a:* -> b:*\n'
+    t.equal(
+      textAfter(odd, { kind: 'insert', index: 0, rule: c }),
+      odd.replace('  # of a', '  - id: c\n    accept: c:* -> d:1\n  # of a'),
+    )
+  },
+)
+
 await t.test('a rule goes with what stands in it and right above it', async t => {
   t.equal(
     textAfter(shop, { kind: 'remove', index: 0 }),
@@ -211,10 +222,13 @@ await t.test('documents that do not say what the rules say are not edited', asyn
   }
   const elsewhere = { ...policy, rules: [{ ...a!, place: { file: 'a.yaml', line: 999 } }, b!] }
   agreed(editDocuments(elsewhere, { kind: 'remove', index: 0 }))
-  const large = policyIn(`${shop}${'# x\n'.repeat(DOCUMENT_CHARS_MAX / 4 - 200)}`)
+  const large = policyIn(`${shop}# ${'x'.repeat(DOCUMENT_CHARS_MAX - 800)}\n`)
   const long = { ...c, comment: 'x'.repeat(500) }
   const filled = agreed(editDocuments(large, { kind: 'insert', index: 0, rule: c }))
   t.equal(editDocuments(filled, { kind: 'insert', index: 0, rule: long }), undefined)
+  const flow = 'rules: [{ accept: a:* -> b:1 }]\n# '
+  const full = policyIn(`${flow}${'x'.repeat(DOCUMENT_CHARS_MAX - flow.length)}`)
+  t.equal(editDocuments(full, { kind: 'insert', index: 0, rule: c }), undefined)
 })
 
 /** What is done to a rule, by places as parts of what there is. */

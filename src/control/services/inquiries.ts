@@ -211,5 +211,5 @@ function answered(outcome: string | NoAnswer): Answered | NoAnswer {
 }
 
 function notKept(revision: number): Refusal<'ENOENT'> {
-  return refuse('ENOENT', `revision ${revision} is not kept`)
+  return refuse('ENOENT', `revision ${revision} is not kept: the history lists those that are`)
 }
