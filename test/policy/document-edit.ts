@@ -189,7 +189,9 @@ await t.test(
       { name: '2', text: other },
       { name: '3', text: 'sets: {}' },
     )
-    agreed(editDocuments(mixed, { kind: 'remove', index: 0 }))
+    const lone = 'rules:\n  - id: accept-a-b.1\n    accept: a:* -> b:1\n'
+    const apart = policyOf({ name: '2', text: other }, { name: '1', text: lone })
+    for (const policy of [apart, mixed]) agreed(editDocuments(policy, { kind: 'remove', index: 0 }))
   },
 )
 
