@@ -1,7 +1,9 @@
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t from 'tap'
+import { connect } from '../src/sdk/index.js'
 import { endProcess, spawnDaemon, startDaemon } from './fixtures/daemon.js'
 import { stateDir } from './fixtures/state-dir.js'
 
@@ -77,4 +79,60 @@ await t.test('a policy that is damaged gives way to the one before, and that is 
   await again.admin.ask('POST', '/v1/rules', { action: 'drop', source: '*:*', destination: 'db:2' })
   t.match(await again.admin.ask('GET', '/v1/rules'), { revision: 4, rules: [{ id: 'good' }, {}] })
   t.equal((await fetch(`${again.url}/readyz`)).status, 200)
+})
+
+await t.test('a grant holds over a kill and a restart, until it is over or revoked', async t => {
+  const dir = stateDir(t)
+  const kill = async ({ child }: { readonly child: ChildProcess }): Promise<void> => {
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
+  }
+  const first = await spawnDaemon(t, dir)
+  for (const name of ['web', 'db']) await first.admin.ask('POST', '/v1/domains', { name })
+  const rules = [{ id: 'asked', action: 'ask', source: 'web:*', destination: 'db:*' }]
+  await first.admin.ask('PUT', '/v1/policy', { rules })
+  const granted = async (at: typeof first, port: number, time: string): Promise<number> => {
+    await using web = await connect(first.as('web', 'own-socket'))
+    const sent = await web.bind(7)
+    const waiting = sent.send(`db:${port}`, Buffer.from('x')).catch(() => undefined)
+    for (;;) {
+      const { asks } = await at.admin.ask<{ asks: { id: number }[] }>('GET', '/v1/asks')
+      if (asks.length === 0) continue
+      const { id } = asks[0]!
+      await at.admin.ask('POST', `/v1/asks/${id}/grant`, { for: time, reason: 'known' })
+      await waiting // nobody listens there, which it learns now
+      return id
+    }
+  }
+  const long = await granted(first, 1, '10m')
+  const short = await granted(first, 2, '1s')
+  const list = await first.admin.ask<{ grants: { expires: number }[] }>('GET', '/v1/asks')
+  await kill(first)
+  while (Date.now() <= list.grants[1]!.expires) await new Promise(r => setTimeout(r, 20))
+
+  const second = await spawnDaemon(t, dir)
+  t.not(long, short)
+  const { grants } = await second.admin.ask<{ grants: object[] }>('GET', '/v1/asks')
+  t.match(grants, [{ id: long, source: 'web:7', destination: 'db:1', datagrams: 0 }])
+  t.equal(grants.length, 1)
+  t.match((grants[0] as { expires: number }).expires, list.grants[0]!.expires)
+  {
+    await using db = await connect(first.as('db', 'own-socket'))
+    const received = await db.bind(1)
+    await using web = await connect(first.as('web', 'own-socket'))
+    await (await web.bind(7)).send('db:1', Buffer.from('after'))
+    for await (const { data } of received) {
+      t.equal(Buffer.from(data).toString(), 'after')
+      break
+    }
+  }
+  t.ok((await granted(second, 3, '10m')) > long)
+  await second.admin.ask('DELETE', `/v1/grants/${long}`)
+  await kill(second)
+
+  const third = await spawnDaemon(t, dir)
+  t.match(await third.admin.ask('GET', '/v1/asks'), { grants: [{ destination: 'db:3' }] })
+  await third.admin.ask('DELETE', '/v1/domains/db')
+  t.same(await third.admin.ask('GET', '/v1/asks'), { asks: [], grants: [] })
 })

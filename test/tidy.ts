@@ -29,7 +29,14 @@ const layers: Readonly<Record<string, Layer>> = {
   },
   control: {
     from: ['store', 'hypervisor', 'policy', 'abi', 'util'],
-    packages: ['fastify', '@fastify/', 'prom-client', 'typebox', 'v4vd/package.json'],
+    packages: [
+      '@fastify/',
+      '@viz-js/viz',
+      'fastify',
+      'prom-client',
+      'typebox',
+      'v4vd/package.json',
+    ],
   },
   sdk: { from: ['websocket', 'native', 'abi', 'util'], packages: ['ws'] },
   cli: {

@@ -86,6 +86,8 @@ export interface Limits {
   readonly rulesMax: number
   /** A REST body. */
   readonly requestBytesMax: number
+  /** A REST body with a whole policy. */
+  readonly policyBytesMax: number
   /** Refusals kept for whoever looks at the flow log. */
   readonly flowRecordsMax: number
   /** From connecting to being authenticated. */
@@ -121,6 +123,7 @@ export const defaultLimits: Limits = {
   flowHistoryAgeMs: 7 * 24 * 60 * 60 * 1_000,
   rulesMax: 100_000,
   requestBytesMax: 1024 * 1024,
+  policyBytesMax: 8 * 1024 * 1024,
   flowRecordsMax: 4_096,
   authenticationTimeoutMs: 2_000,
   pingIntervalMs: 15_000,

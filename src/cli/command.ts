@@ -77,6 +77,22 @@ export function usageProblem(error: CommanderError, program: Command): string | 
   return error.message.replace(/^error: (command-argument value )?/, '').replace(/\.$/, '')
 }
 
+/** The words of the command that was asked for, as far as there is one: `v4v`, `policy`, `apply`. */
+export function askedFor(
+  program: Command,
+  words: readonly string[] = process.argv.slice(2),
+): string[] {
+  const path = [program.name()]
+  let at = program
+  for (const word of words) {
+    const child = at.commands.find(each => each.name() === word || each.aliases().includes(word))
+    if (child === undefined) break
+    path.push(child.name())
+    at = child
+  }
+  return path
+}
+
 function hasCommand(parent: Command, name: string | undefined): boolean {
   return parent.commands.some(child => child.name() === name)
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { CommanderError, type Command } from 'commander'
-import { command, usageProblem } from './command.js'
+import { askedFor, command, usageProblem } from './command.js'
 import { errorLine, EXIT, Failure } from './fail.js'
 import { version } from './version.js'
 
@@ -69,6 +69,7 @@ function report(error: unknown): number {
   }
   const problem = usageProblem(error, program)
   if (problem === undefined) return EXIT.ok
-  process.stderr.write(`${errorLine(new Error(`${problem}; see "v4v --help"`))}\n`)
+  const help = `see "${[...askedFor(program), '--help'].join(' ')}"`
+  process.stderr.write(`${errorLine(new Error(`${problem}; ${help}`))}\n`)
   return EXIT.usage
 }

@@ -34,7 +34,7 @@ export interface ServicesOptions {
   /** Has the domains of the store, and the booted policy in force. */
   readonly hypervisor: Hypervisor
   readonly booted: BootedPolicy
-  readonly limits: Pick<Limits, 'requestBytesMax' | 'rulesMax'>
+  readonly limits: Pick<Limits, 'requestBytesMax' | 'policyBytesMax' | 'rulesMax'>
   readonly clock: Clock
   /** What the hypervisor's `onFlow` adds to. */
   readonly flowLog: FlowLog
@@ -128,7 +128,7 @@ export function createServices(options: ServicesOptions): Services {
     live: new LiveService(hypervisor, store, tally, clock, () => hub?.sessions() ?? []),
     flows: flowLog,
     history,
-    asks: new AskService(hypervisor, changes),
+    asks: new AskService(store, hypervisor, changes),
     askFeed: options.askFeed ?? new AskFeed(),
     auditMode: new AuditModeService(store, hypervisor, changes),
     limits,

@@ -223,6 +223,7 @@ export class AskTable implements Hold {
    * Admits a flow that waits, for some time.
    * @param forMs milliseconds, 1 to GRANT_MS_MAX.
    * @param anyPort whatever port of its domain it comes from.
+   * @param since what time it is, in milliseconds since the epoch.
    * @returns ENOENT when it does not wait (any more), ENOSPC at the limit of grants.
    */
   grant(
@@ -230,6 +231,7 @@ export class AskTable implements Hold {
     forMs: number,
     anyPort: boolean,
     by: string,
+    since: number = this.#clock.now(),
   ): { readonly ok: true; readonly grant: Grant } | Refusal {
     const entry = this.#entry(id)
     if (entry === undefined) return refusal('ENOENT', `nothing waits under the number ${id}`)
@@ -240,7 +242,6 @@ export class AskTable implements Hold {
     if (!this.#grants.has(key) && this.#grants.size >= grantsMax) {
       return refusal('ENOSPC', `${grantsMax} grants are in force, which is the limit: revoke one`)
     }
-    const since = this.#clock.now()
     const expires = since + forMs
     const until = this.#now() + forMs
     const blocked = new Set<Session>()
@@ -257,6 +258,25 @@ export class AskTable implements Hold {
     }
     this.#onChange()
     return { ok: true, grant }
+  }
+
+  /**
+   * Puts a grant back in force that held before the daemon was started anew, for what is left of
+   * its time: no longer than it was given for, also when the clock was set back since.
+   * @param id of no other grant or ask.
+   * @returns false when nothing is left, or at the limit of grants.
+   */
+  restore(source: Domain, { id, flow, by, since, expires }: Omit<Grant, 'datagrams'>): boolean {
+    const left = Math.min(expires - this.#clock.now(), expires - since)
+    if (left <= 0 || this.#grants.size >= this.#limits.grantsMax) return false
+    this.#lastId = Math.max(this.#lastId, id)
+    const key = keyOf(source, flow.sourcePort, flow.destination, flow.port, flow.type)
+    const until = this.#now() + left
+    const kept = { id, key, flow, source, by, since, expires, until, datagrams: 0 }
+    this.#grants.set(key, { ...kept, blocked: new Set() })
+    this.#onDue(until)
+    this.#onChange()
+    return true
   }
 
   /** Denies a flow that waits. @returns ENOENT when it does not (any more). */

@@ -9,7 +9,7 @@ import { formatTime, parseTime } from './time-text.js'
 import type { PolicyFile } from './yaml-source.js'
 
 /** How policy files are laid out. */
-const LAYOUT = { lineWidth: 0, singleQuote: true } as const
+export const LAYOUT = { lineWidth: 0, singleQuote: true } as const
 
 /** A file in the one form, or why it has none. */
 export type Formatted =

@@ -2,6 +2,9 @@ import { NAME_CHARS_MAX } from '../abi/limits.js'
 import type { RuleBody } from './rule.js'
 import { formatSelector, type Selector } from './selector.js'
 
+/** Of an id, what no number behind it makes way for: rules are counted in less than ten digits. */
+const STEM_CHARS = NAME_CHARS_MAX - 10
+
 /** Gives rules that came without an id one of their own. */
 export class RuleIds {
   readonly #taken: Set<string>
@@ -19,8 +22,7 @@ export class RuleIds {
    * same ids, so counters survive a file being read again.
    */
   derive(rule: RuleBody): string {
-    const type = rule.type === 'any' ? '' : `-${rule.type}`
-    const base = `${rule.action}-${slug(rule.source)}-${slug(rule.destination)}${type}`
+    const base = baseOf(rule)
     let n = this.#numbers.get(base) ?? 0
     let id: string
     do id = numbered(base, ++n)
@@ -29,6 +31,21 @@ export class RuleIds {
     this.#numbers.set(base, n)
     return id
   }
+}
+
+/** What ids that are derived from equal rules have in common. */
+export function idStem(id: string): string {
+  return id.replace(/-[0-9]+$/, '').slice(0, STEM_CHARS)
+}
+
+/** True when the id could be one that was derived. */
+export function isLikeDerived(rule: RuleBody & { readonly id: string }): boolean {
+  return idStem(rule.id) === idStem(baseOf(rule))
+}
+
+function baseOf({ action, source, destination, type }: RuleBody): string {
+  const kind = type === 'any' ? '' : `-${type}`
+  return `${action}-${slug(source)}-${slug(destination)}${kind}`
 }
 
 function numbered(base: string, n: number): string {

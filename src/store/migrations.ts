@@ -155,6 +155,22 @@ export const migrations: readonly Migration[] = [
   CREATE TRIGGER audit_mode_ends_with_domain AFTER DELETE ON domains
     BEGIN DELETE FROM audit_modes WHERE name = OLD.name; END;
   `,
+  `
+  -- Flows that an operator has admitted for some time; without a source port from whatever port.
+  CREATE TABLE grants (
+    id INTEGER PRIMARY KEY,
+    source TEXT NOT NULL,
+    source_port INTEGER,
+    destination TEXT NOT NULL,
+    port INTEGER NOT NULL,
+    type INTEGER NOT NULL,
+    author TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    expires INTEGER NOT NULL
+  ) STRICT;
+  CREATE TRIGGER grants_end_with_domain AFTER DELETE ON domains
+    BEGIN DELETE FROM grants WHERE source = OLD.name OR destination = OLD.name; END;
+  `,
 ]
 
 /**

@@ -5,6 +5,7 @@ import { AuditModeStore } from './audit-mode-store.js'
 import type { Checkpointed } from './checkpointer.js'
 import { CounterStore } from './counter-store.js'
 import { openDatabase, type Database } from './database.js'
+import { GrantStore } from './grant-store.js'
 import { DomainStore } from './domain-store.js'
 import { defaultStoreLimits, type StoreLimits } from './limits.js'
 import { RevisionStore } from './revision-store.js'
@@ -39,6 +40,7 @@ export class Store implements Checkpointed {
   readonly counters: CounterStore
   readonly audit: AuditStore
   readonly auditModes: AuditModeStore
+  readonly grants: GrantStore
   readonly #db: Database
   readonly #lock: StateLock
 
@@ -54,6 +56,7 @@ export class Store implements Checkpointed {
     this.sets = new SetStore(db, options, limits)
     this.audit = new AuditStore(db, options, limits)
     this.auditModes = new AuditModeStore(db)
+    this.grants = new GrantStore(db, options, limits)
   }
 
   /**

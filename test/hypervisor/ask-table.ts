@@ -1,4 +1,5 @@
 import t from 'tap'
+import { MESSAGE_TYPES, type Port } from '../../src/abi/addr.js'
 import { DENIAL_MS, GRANT_MS_MAX } from '../../src/hypervisor/ask-table.js'
 import { ACCEPT_ALL, Machine, payload, policyOf, STREAM, type Client } from './fixtures/machine.js'
 
@@ -259,4 +260,33 @@ await t.test('a question about a ring says nothing until the flow is granted', a
   a.run('web:80', one, { type: STREAM })
   machine.hypervisor.asks.grant(1, 1000, false, 'ann')
   t.equal(query(), null)
+})
+
+await t.test('a grant comes back for what is left of its time, and no longer', async t => {
+  const { machine, a } = pair([ASK_ALL], { grantsMax: 2 })
+  const { asks } = machine.hypervisor
+  const flow = { source: 'a', sourcePort: 1 as Port, destination: 'web', port: 80 as Port }
+  const kept = {
+    id: 7,
+    flow: { ...flow, type: MESSAGE_TYPES.dgram },
+    by: 'ann',
+    since: 0,
+    expires: 1_500,
+  }
+  const { domain } = a.session
+  t.equal(asks.restore(domain, { ...kept, expires: 1_000 }), false, 'it is over')
+  t.equal(asks.restore(domain, kept), true)
+  t.match(asks.grants(), [{ id: 7, by: 'ann', since: 0, expires: 1_500, datagrams: 0 }])
+  t.match(a.run('web:80', one), { accepted: 1 })
+  const back = { ...kept, id: 3, since: 5_000, expires: 5_100 }
+  t.equal(asks.restore(domain, { ...back, flow: { ...back.flow, port: 81 as Port } }), true)
+  t.equal(asks.restore(domain, { ...kept, id: 9 }), false, 'that is the limit')
+  machine.now += 100
+  machine.pass(0)
+  t.match(asks.grants(), [{ id: 7 }], 'the clock was set back since it was given')
+  machine.now += 400
+  machine.pass(0)
+  t.same(asks.grants(), [])
+  a.run('web:80', one)
+  t.match(asks.asks(), [{ id: 8 }], 'its number is not given again')
 })

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
+import { changeHeaders, withReason } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { serverEvents } from '../event-source.js'
 import { failed } from '../fail.js'
@@ -86,11 +87,13 @@ function deny(): Command {
 }
 
 function revoke(): Command {
-  return adminCommand('revoke', 'take a grant back', ['v4v ask revoke 3'])
+  return withReason(adminCommand('revoke', 'take a grant back', ['v4v ask revoke 3']))
     .argument('<id>', 'as "v4v ask ls" shows it', parseCount)
-    .action(async (id: number, options: Options) => {
+    .action(async (id: number, options: Options & { reason?: string }) => {
       const client = await AdminClient.open(options)
-      const answer = await client.call<{ grant: GrantInfo }>('DELETE', `/v1/grants/${id}`)
+      const path = `/v1/grants/${id}`
+      const headers = changeHeaders(options)
+      const answer = await client.call<{ grant: GrantInfo }>('DELETE', path, undefined, headers)
       const { source, destination } = answer.grant
       printDone(options.output, answer, `${source} has to ask again to send to ${destination}`)
     })

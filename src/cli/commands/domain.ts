@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
+import { changeHeaders, withReason } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { byteCount, column, printDone, printRows, printThing, time } from '../output.js'
 import type { DomainInfo, DomainKicked, DomainList } from '../rest.js'
@@ -12,7 +13,7 @@ export function domainCommand(): Command {
     'domain',
     'add, list and remove domains: the parties that send and receive',
     ['v4v domain add web --tag frontend', 'v4v domain ls'],
-    [add(), list(), show(), remove(), kick()],
+    [add(), list(), show(), tag(), remove(), kick(), quarantine(), release()],
   )
 }
 
@@ -93,6 +94,43 @@ function kick(): Command {
       const answer = await client.call<DomainKicked>('POST', `${domainPath(name)}/kick`)
       const sessions = `${answer.sessions} session${answer.sessions === 1 ? '' : 's'}`
       printDone(options.output, answer, `ended ${sessions} of domain ${name}`)
+    })
+}
+
+function quarantine(): Command {
+  return enabling('quarantine', 'end all sessions of a domain, and let it attach no more', false)
+}
+
+function release(): Command {
+  return enabling('release', 'let a domain attach again that was in quarantine', true)
+}
+
+function enabling(name: string, description: string, enabled: boolean): Command {
+  return withReason(adminCommand(name, description, [`v4v domain ${name} web`]))
+    .argument('<name>')
+    .action(async (domain: string, options: Options & { reason?: string }) => {
+      const client = await AdminClient.open(options)
+      const headers = changeHeaders(options)
+      const answer = await client.call('PATCH', domainPath(domain), { enabled }, headers)
+      const done = enabled ? 'may attach again' : 'is in quarantine: it can not attach'
+      printDone(options.output, answer, `domain ${domain} ${done}`)
+    })
+}
+
+function tag(): Command {
+  return withReason(
+    adminCommand('tag', 'give a domain these tags instead of those it has; none to take all away', [
+      'v4v domain tag db storage prod',
+      'v4v domain tag db',
+    ]),
+  )
+    .argument('<name>')
+    .argument('[tag...]')
+    .action(async (name: string, tags: string[], options: Options & { reason?: string }) => {
+      const client = await AdminClient.open(options)
+      const headers = changeHeaders(options)
+      const answer = await client.call('PATCH', domainPath(name), { tags }, headers)
+      printDone(options.output, answer, `domain ${name} has the tags: ${tags.join(', ') || 'none'}`)
     })
 }
 

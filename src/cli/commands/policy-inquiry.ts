@@ -144,7 +144,7 @@ function whatCan(): Command {
 
 function reachCommand(name: string, description: string, examples: readonly string[]): Command {
   return withDomains(atRevision(adminCommand(name, description, examples)))
-    .argument('<domain>', 'NAME, NAME:PORT or NAME:PORTS')
+    .argument('<domain>', 'NAME, NAME:PORT or NAME:PORTS; or tag:TAG, of which no more is known')
     .argument('[file...]', 'ask these files or folders instead of a daemon')
     .action(async (domain: string, files: string[], options: Options) => {
       if (files.length > 0) {
@@ -174,10 +174,15 @@ function graph(): Command {
     .argument('[file...]', 'show these files or folders instead of what a daemon has')
     .addOption(new Option('--format <format>', 'draw it').choices(GRAPH_FORMATS))
     .action(async (files: string[], options: Options & { format?: GraphFormat }) => {
+      const { format } = options
+      if (files.length === 0 && format !== undefined && format !== 'json') {
+        process.stdout.write(await pictureOfDaemon(format, options))
+        return
+      }
       const answer =
         files.length > 0 ? await reachOfFiles(files, options) : await reachOfDaemon(options)
-      if (options.format === undefined) printReach(options, answer)
-      else process.stdout.write(await graphText(answer.reach, options.format))
+      if (format === undefined) printReach(options, answer)
+      else process.stdout.write(await graphText(answer.reach, format))
     })
 }
 
@@ -190,6 +195,13 @@ async function reachOfDaemon(options: Options): Promise<ReachAnswer> {
   const client = await AdminClient.open(options)
   const query = new URLSearchParams(atQuery(options))
   return client.get<ReachAnswer>(`/v1/policy/graph?${query.toString()}`)
+}
+
+async function pictureOfDaemon(format: GraphFormat, options: Options): Promise<string> {
+  const client = await AdminClient.open(options)
+  const query = new URLSearchParams({ format, ...atQuery(options) })
+  const response = await client.request('GET', `/v1/policy/graph?${query.toString()}`)
+  return response.text()
 }
 
 function lint(): Command {

@@ -3,6 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { formatPolicyDocument, mergeDocuments } from '../../policy/document.js'
 import { AdminClient } from '../admin-client.js'
+import { changeHeaders, changeQuery, withChange, type ChangeOptions } from '../change.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
 import { EXIT, failed, usage } from '../fail.js'
 import { column, note, printDone, printJson, printLine, printRows, time } from '../output.js'
@@ -22,17 +23,18 @@ import type {
 
 type Options = DaemonOptions & OutputOptions
 
-interface ChangeOptions extends Options {
-  readonly confirm?: string
-  readonly ifRevision?: string
-  readonly reason?: string
-  /** False for --no-tests. */
-  readonly tests?: boolean
-}
-
 /** The commands of `v4v policy` that look at the policy of a daemon, or change it. */
 export function livePolicyCommands(): Command[] {
-  return [show(), plan(), apply(), confirm(), history(), rollback(), policySuggestCommand()]
+  return [
+    show(),
+    exportFiles(),
+    plan(),
+    apply(),
+    confirm(),
+    history(),
+    rollback(),
+    policySuggestCommand(),
+  ]
 }
 
 function show(): Command {
@@ -49,19 +51,40 @@ function show(): Command {
     .option('--dir <dir>', 'write the files there as they were given, comments and all')
     .action(async (options: Options & { revision?: number; dir?: string }) => {
       const client = await AdminClient.open(options)
-      const { revision, dir } = options
-      const path = revision === undefined ? '/v1/policy' : `/v1/policy/revisions/${revision}`
-      const policy = await client.get<PolicyDocuments>(`${path}?form=documents`)
-      if (dir !== undefined) {
-        await mkdir(dir, { recursive: true })
-        for (const { name, text } of policy.documents) await writeFile(join(dir, name), text)
-        note(`revision ${policy.revision}: ${policy.documents.map(({ name }) => name).join(', ')}`)
-      } else if (options.output === 'json') {
+      const { dir } = options
+      const policy = await client.get<PolicyDocuments>(documentsPath(options))
+      if (dir !== undefined) await writeFiles(dir, policy)
+      else if (options.output === 'json') {
         printJson(policy)
       } else {
         process.stdout.write(oneDocument(policy))
       }
     })
+}
+
+function exportFiles(): Command {
+  return adminCommand(
+    'export',
+    'write the policy in force, or that of a revision, as files, comments and all',
+    ['v4v policy export policy/', 'v4v policy export before/ --revision 7'],
+  )
+    .argument('<dir>', 'the folder')
+    .option('--revision <n>', 'of this revision', parseCount)
+    .action(async (dir: string, options: Options & { revision?: number }) => {
+      const client = await AdminClient.open(options)
+      await writeFiles(dir, await client.get<PolicyDocuments>(documentsPath(options)))
+    })
+}
+
+function documentsPath({ revision }: { readonly revision?: number }): string {
+  const path = revision === undefined ? '/v1/policy' : `/v1/policy/revisions/${revision}`
+  return `${path}?form=documents`
+}
+
+async function writeFiles(dir: string, { revision, documents }: PolicyDocuments): Promise<void> {
+  await mkdir(dir, { recursive: true })
+  for (const { name, text } of documents) await writeFile(join(dir, name), text)
+  note(`revision ${revision}: ${documents.map(({ name }) => name).join(', ')}`)
 }
 
 function plan(): Command {
@@ -92,15 +115,16 @@ function apply(): Command {
       'v4v policy apply policy/ --confirm 30s && v4v policy confirm',
     ]),
   )
+    .alias('import')
     .argument('<file...>', 'files or folders, read as one policy, in the order of their names')
     .action(async (files: string[], options: ChangeOptions) => {
       const documents = withoutFolders(await readPolicyFiles(files))
       const client = await AdminClient.open(options)
       const answer = await client.call<PolicyApplied>(
         'PUT',
-        `/v1/policy${queryOf(options)}`,
+        `/v1/policy${changeQuery(options)}`,
         { documents, ...(options.reason !== undefined && { reason: options.reason }) },
-        headersOf(options),
+        changeHeaders({ ifRevision: options.ifRevision }),
       )
       printDone(options.output, answer, appliedText(answer))
     })
@@ -163,9 +187,9 @@ function rollback(): Command {
       const { reason } = options
       const answer = await client.call<PolicyApplied>(
         'POST',
-        `/v1/policy/rollback${queryOf(options)}`,
+        `/v1/policy/rollback${changeQuery(options)}`,
         { revision, ...(reason !== undefined && { reason }) },
-        headersOf(options),
+        changeHeaders({ ifRevision: options.ifRevision }),
       )
       printDone(options.output, answer, `back to ${revision}: ${appliedText(answer)}`)
     })
@@ -184,25 +208,6 @@ export async function printRevisionDiff(a: string, b: string, options: Options):
 function revisionOf(text: string): string {
   if (/^[0-9]{1,15}$/.test(text)) return text
   throw usage(`${JSON.stringify(text)} is not a revision`, 'see "v4v policy history"')
-}
-
-function withChange(command: Command): Command {
-  return command
-    .option('--confirm <time>', 'roll back unless "v4v policy confirm" is run in time, such as 30s')
-    .option('--if-revision <n>', 'only when this revision is in force', parseCount)
-    .option('--reason <text>', 'why, for the history and the audit log')
-    .option('--no-tests', 'also when a test of the policy fails; for root only')
-}
-
-function queryOf({ confirm, tests }: ChangeOptions): string {
-  const query = new URLSearchParams()
-  if (confirm !== undefined) query.set('confirm', confirm)
-  if (tests === false) query.set('tests', 'skip')
-  return query.size === 0 ? '' : `?${query.toString()}`
-}
-
-function headersOf({ ifRevision }: ChangeOptions): Record<string, string> {
-  return ifRevision === undefined ? {} : { 'if-match': `"${ifRevision}"` }
 }
 
 function appliedText({

@@ -2,6 +2,7 @@ import { Argument, Option, type Command } from 'commander'
 import { ACTIONS, RULE_TYPES } from '../../policy/rule.js'
 import { parseSelector } from '../../policy/selector.js'
 import { AdminClient } from '../admin-client.js'
+import { changeHeaders, changeQuery, withChange, type ChangeOptions } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { usage } from '../fail.js'
 import { column, note, printDone, printJson, printRows, time, type Column } from '../output.js'
@@ -9,10 +10,6 @@ import { parseCount } from '../parse.js'
 import type { Changed, RuleChanged, RuleInfo, RuleList } from '../rest.js'
 
 type Options = DaemonOptions & OutputOptions
-
-interface ChangeOptions extends Options {
-  readonly reason?: string
-}
 
 interface AddOptions extends ChangeOptions {
   readonly at?: number
@@ -80,7 +77,7 @@ function list(): Command {
 }
 
 function add(): Command {
-  return withReason(
+  return withChange(
     adminCommand('add', 'add a rule, at the end or at a position', [
       'v4v rule add accept web:* db:5432 --replies --comment "app to db"',
       'v4v rule add --at 1 drop tag:guest:* "*:*"',
@@ -105,60 +102,52 @@ function add(): Command {
     .action(async (action: string, from: string, to: string, options: AddOptions) => {
       checkSelector(from)
       checkSelector(to)
-      const { at, type, replies, comment, id, reason } = options
+      const { at, type, replies, comment, id } = options
       const client = await AdminClient.open(options)
-      const answer = await client.call<RuleChanged>('POST', '/v1/rules', {
-        action,
-        source: from,
-        destination: to,
-        type,
-        replies: replies ?? false,
-        ...(at === undefined ? {} : { position: at }),
-        ...(comment === undefined ? {} : { comment }),
-        ...(id === undefined ? {} : { id }),
-        ...(reason === undefined ? {} : { reason }),
-        ...Object.fromEntries(
-          OPTIONS.flatMap(name => (options[name] === undefined ? [] : [[name, options[name]]])),
-        ),
-      })
+      const answer = await client.call<RuleChanged>(
+        'POST',
+        `/v1/rules${changeQuery(options)}`,
+        {
+          action,
+          source: from,
+          destination: to,
+          type,
+          replies: replies ?? false,
+          ...(at === undefined ? {} : { position: at }),
+          ...(comment === undefined ? {} : { comment }),
+          ...(id === undefined ? {} : { id }),
+          ...Object.fromEntries(
+            OPTIONS.flatMap(name => (options[name] === undefined ? [] : [[name, options[name]]])),
+          ),
+        },
+        changeHeaders(options),
+      )
       const said = `${action} ${from} -> ${to}`
       printDone(options.output, answer, `added rule ${answer.rule.id}: ${said} ${now(answer)}`)
     })
 }
 
 function remove(): Command {
-  return withReason(adminCommand('rm', 'remove a rule', ['v4v rule rm r7']))
+  return withChange(adminCommand('rm', 'remove a rule', ['v4v rule rm r7']))
     .argument('<id>')
     .action(async (id: string, options: ChangeOptions) => {
       const client = await AdminClient.open(options)
-      const { reason } = options
-      const headers = reason === undefined ? {} : { 'x-v4v-reason': headerText(reason) }
-      const answer = await client.call<Changed>('DELETE', rulePath(id), undefined, headers)
+      const path = `${rulePath(id)}${changeQuery(options)}`
+      const answer = await client.call<Changed>('DELETE', path, undefined, changeHeaders(options))
       printDone(options.output, answer, `removed rule ${id} ${now(answer)}`)
     })
 }
 
 function move(): Command {
-  return withReason(adminCommand('move', 'move a rule to another position', ['v4v rule move r7 1']))
+  return withChange(adminCommand('move', 'move a rule to another position', ['v4v rule move r7 1']))
     .argument('<id>')
     .argument('<n>', 'position, counted from 1', parseCount)
     .action(async (id: string, position: number, options: ChangeOptions) => {
       const client = await AdminClient.open(options)
-      const { reason } = options
-      const body = { position, ...(reason !== undefined && { reason }) }
-      const answer = await client.call<Changed>('PATCH', rulePath(id), body)
+      const path = `${rulePath(id)}${changeQuery(options)}`
+      const answer = await client.call<Changed>('PATCH', path, { position }, changeHeaders(options))
       printDone(options.output, answer, `moved rule ${id} to ${position} ${now(answer)}`)
     })
-}
-
-function withReason(command: Command): Command {
-  return command.option('--reason <text>', 'why, for the history and the audit log')
-}
-
-/** A text as the daemon reads it from a header: UTF-8, of one line. */
-function headerText(text: string): string {
-  if (/\p{Cc}/u.test(text)) throw usage('the reason is one line of text')
-  return Buffer.from(text, 'utf8').toString('latin1')
 }
 
 function limits({ maxBytes, rate, burst, flowRate, flowBurst, log }: RuleInfo): string {

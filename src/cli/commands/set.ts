@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
+import { changeHeaders, withReason } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { column, printDone, printJson, printRows, time } from '../output.js'
 import type { ElementChanged, SetList } from '../rest.js'
@@ -80,15 +81,18 @@ function add(): Command {
 }
 
 function remove(): Command {
-  return adminCommand('rm', 'take out of a set what was put into it by hand', [
-    'v4v set rm admins alice',
-  ])
+  return withReason(
+    adminCommand('rm', 'take out of a set what was put into it by hand', [
+      'v4v set rm admins alice',
+    ]),
+  )
     .argument('<name>', 'a set of the policy')
     .argument('<element>', 'as "v4v set ls" shows it')
-    .action(async (name: string, element: string, options: Options) => {
+    .action(async (name: string, element: string, options: Options & { reason?: string }) => {
       const client = await AdminClient.open(options)
       const path = `${setPath(name)}/elements/${encodeURIComponent(element)}`
-      const answer = await client.call<ElementChanged>('DELETE', path)
+      const headers = changeHeaders(options)
+      const answer = await client.call<ElementChanged>('DELETE', path, undefined, headers)
       printDone(options.output, answer, `${answer.element} is no longer in ${name}`)
     })
 }

@@ -2,7 +2,16 @@ import { Option, type Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { usage } from '../fail.js'
-import { column, note, printDone, printJson, printLine, printRows, time } from '../output.js'
+import {
+  column,
+  note,
+  printDone,
+  printJson,
+  printLine,
+  printRows,
+  printThing,
+  time,
+} from '../output.js'
 import { parseLifetime } from '../parse.js'
 import { printable } from '../printable.js'
 import type { TokenInfo, TokenIssued, TokenList } from '../rest.js'
@@ -29,7 +38,7 @@ export function tokenCommand(): Command {
       'V4V_TOKEN=$(v4v token issue web) v4v listen 80',
       'v4v token issue --admin viewer --label dashboard',
     ],
-    [issue(), list(), revoke()],
+    [issue(), list(), revoke(), whoami()],
   )
 }
 
@@ -90,6 +99,22 @@ function list(): Command {
         name === undefined ? 'no admin has a token' : `domain ${printable(name)} has no tokens`,
       )
     })
+}
+
+function whoami(): Command {
+  return adminCommand('whoami', 'show the admin token that is used, and what it allows', [
+    'v4v token whoami',
+  ]).action(async (options: Options) => {
+    const client = await AdminClient.open(options)
+    const answer = await client.get<{ token: TokenInfo }>('/v1/whoami')
+    const { id, role, label, expiresAt } = answer.token
+    printThing(options.output, answer, [
+      ['id', id],
+      ['role', role ?? '-'],
+      ['label', label || '-'],
+      ['expires', time(expiresAt)],
+    ])
+  })
 }
 
 function revoke(): Command {

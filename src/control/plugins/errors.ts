@@ -19,6 +19,8 @@ const storeSentences: Partial<Record<ErrorCode, string>> = {
   ENOSPC: 'there is no space left to store this, and nothing was changed: free some and try again',
   EBUSY: 'another program is using the database, and nothing was changed: try again',
 }
+const POLICY_TOO_LARGE =
+  'say with tags and sets what many rules say of single domains, or raise limits.policyBytesMax in v4vd.yaml'
 const FAILED = 'the daemon failed to do this, and its log says why'
 
 /** Answers everything that is not a success in one shape. */
@@ -85,8 +87,11 @@ function answerTo(error: FastifyError, request: FastifyRequest): Answer {
   }
   const status = error.statusCode ?? 500
   if (status === 413) {
-    const limit = request.routeOptions.bodyLimit
-    return refusal('E2BIG', `the body is larger than the ${limit} bytes that are allowed here`)
+    const { bodyLimit: limit, url } = request.routeOptions
+    const isPolicy = url?.startsWith('/v1/policy') === true
+    const advice = isPolicy ? `: ${POLICY_TOO_LARGE}` : ''
+    const message = `the body is larger than the ${limit} bytes that are allowed here${advice}`
+    return refusal('E2BIG', message)
   }
   if (status >= 400 && status < 500) {
     return refusal('EINVAL', sentenceOf(error), status)

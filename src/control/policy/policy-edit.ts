@@ -1,6 +1,7 @@
 import { quote } from '../../abi/addr.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
 import { problemOf, type KeptPolicy } from '../../store/policy-body.js'
+import { editDocuments, type RuleEdit } from '../../policy/document-edit.js'
 import { RuleIds } from '../../policy/rule-ids.js'
 import type { Rule } from '../../policy/rule.js'
 import { isSame } from './table-change.js'
@@ -50,7 +51,7 @@ export function insertRule(
   const named: Rule = { ...rule, id }
   const refusal = refuseRule(named)
   if (refusal !== undefined) return refusal
-  return edited(policy, rules.toSpliced(place - 1, 0, named), id, context)
+  return edited(policy, { kind: 'insert', index: place - 1, rule: named }, id, context)
 }
 
 /**
@@ -83,9 +84,8 @@ export function updateRule(
   const rule = isSame(patched, { ...old, place: undefined }) ? old : patched
   const refusal = refuseRule(rule)
   if (refusal !== undefined) return refusal
-  const others = rules.toSpliced(index, 1)
-  others.splice(position === undefined ? index : position - 1, 0, rule)
-  return edited(policy, others, id, context)
+  const to = position === undefined ? index : position - 1
+  return edited(policy, { kind: 'update', index, to, rule }, id, context)
 }
 
 /** Removes a rule. @returns ENOENT for an unknown id. */
@@ -96,7 +96,7 @@ export function removeRule(
 ): Edited | EditRefusal {
   const index = policy.rules.findIndex(rule => rule.id === id)
   if (index < 0) return unknownRule(id)
-  return edited(policy, policy.rules.toSpliced(index, 1), id, context)
+  return edited(policy, { kind: 'remove', index }, id, context)
 }
 
 /**
@@ -129,15 +129,23 @@ export function replacePolicy(
   return { ok: true, policy: { ...policy, rules }, lastRuleNumber }
 }
 
-// The documents say something else than the rules from now on, so they go.
-function edited(
-  policy: KeptPolicy,
-  rules: readonly Rule[],
-  id: string,
-  context: EditContext,
-): Edited {
+function edited(policy: KeptPolicy, edit: RuleEdit, id: string, context: EditContext): Edited {
   const lastRuleNumber = Math.max(context.lastRuleNumber, numberOf(id))
-  return { ok: true, policy: { ...policy, rules, documents: [] }, lastRuleNumber, id }
+  const documented = policy.documents.length > 0 ? editDocuments(policy, edit) : undefined
+  // Documents that can't follow would say something else than the rules from now on.
+  const after = documented ?? { ...policy, rules: rulesAfter(policy.rules, edit), documents: [] }
+  return { ok: true, policy: after, lastRuleNumber, id }
+}
+
+function rulesAfter(rules: readonly Rule[], edit: RuleEdit): readonly Rule[] {
+  switch (edit.kind) {
+    case 'insert':
+      return rules.toSpliced(edit.index, 0, edit.rule)
+    case 'remove':
+      return rules.toSpliced(edit.index, 1)
+    case 'update':
+      return rules.toSpliced(edit.index, 1).toSpliced(edit.to, 0, edit.rule)
+  }
 }
 
 function isNamed(rule: NewRule): rule is Rule {

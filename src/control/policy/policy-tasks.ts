@@ -10,7 +10,7 @@ import type { PortRange } from '../../policy/selector.js'
 import { parseSetElement } from '../../policy/set-element.js'
 import type { Subject } from '../../policy/subject.js'
 import type { SetElement as KeptElement } from '../../store/set-store.js'
-import { refuse } from '../../store/refusal.js'
+import { refuse, type Refusal } from '../../store/refusal.js'
 import { hashOf } from '../../store/revision-store.js'
 import {
   BODY_FORMAT,
@@ -19,6 +19,7 @@ import {
   encodePolicy,
   type KeptPolicy,
 } from '../../store/policy-body.js'
+import { drawn, type Picture } from './graph-picture.js'
 import type {
   Asked,
   Body,
@@ -46,6 +47,8 @@ import {
 import { readRule } from './rule-json.js'
 import { changeOf, isSame } from './table-change.js'
 
+/** In front of a tag, where a domain may stand of which only its tag is known. */
+const TAG_PREFIX = 'tag:'
 /** Revisions that are kept unpacked. */
 const UNPACKED_MAX = 4
 
@@ -146,7 +149,10 @@ export class PolicyTasks {
     return JSON.stringify({ revision: of.revision, ...explanation })
   }
 
-  /** Who can send to a domain, or whom it can send to, as JSON. */
+  /**
+   * Who can send to a domain, or whom it can send to, as JSON.
+   * @param name or `tag:x` for some domain of which that is all that is known.
+   */
   reach(
     way: 'who-can' | 'what-can',
     of: KeptBody,
@@ -157,7 +163,9 @@ export class PolicyTasks {
   ): string {
     const find = way === 'who-can' ? whoCan : whatCan
     const { domains } = this.#surroundings(now)
-    const end = { subject: this.#subjectOf(name), ports }
+    const tag = name.startsWith(TAG_PREFIX) ? name.slice(TAG_PREFIX.length) : undefined
+    const subject = tag === undefined ? this.#subjectOf(name) : { name: '', tags: [tag] }
+    const end = { subject, ports }
     const reach = find(withLive(this.#kept(of), live), domains, end, now)
     return JSON.stringify({ revision: of.revision, ...listed('reach', reach) })
   }
@@ -167,6 +175,17 @@ export class PolicyTasks {
     const { domains } = this.#surroundings(now)
     const reach = allReach(withLive(this.#kept(of), live), domains, now)
     return JSON.stringify({ revision: of.revision, ...listed('reach', reach) })
+  }
+
+  /** A picture of the same; E2BIG when it would be too large. */
+  picture(
+    of: KeptBody,
+    live: readonly KeptElement[],
+    picture: Picture,
+    now: number,
+  ): Promise<string | Refusal<'E2BIG'>> {
+    const { domains } = this.#surroundings(now)
+    return drawn(allReach(withLive(this.#kept(of), live), domains, now), picture)
   }
 
   /** What is probably not meant in a revision, as JSON. */
@@ -214,7 +233,7 @@ export class PolicyTasks {
         sameSets &&
         sameTags &&
         isSame(policy.tests, this.#inForce.tests) &&
-        // An edit of a rule drops the documents, but not for nothing.
+        // Documents that can not follow an edit of a rule go, but not for nothing.
         (edit.kind === 'update' || isSame(policy.documents, this.#inForce.documents)),
     }
   }

@@ -7,7 +7,7 @@ import type { PolicyTasks } from './policy-tasks.js'
 /** What the thread can be asked to do. */
 export type TaskName = Exclude<keyof PolicyTasks, 'constructor'>
 export type TaskParams<Name extends TaskName> = Parameters<PolicyTasks[Name]>
-export type TaskResult<Name extends TaskName> = ReturnType<PolicyTasks[Name]>
+export type TaskResult<Name extends TaskName> = Awaited<ReturnType<PolicyTasks[Name]>>
 
 /** A request to the thread. */
 export interface ThreadRequest {

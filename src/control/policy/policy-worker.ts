@@ -8,17 +8,22 @@ import type { ThreadAnswer, ThreadRequest } from './policy-thread.js'
 const tasks = new PolicyTasks(workerData as Setting)
 
 parentPort?.on('message', ({ seq, task, params }: ThreadRequest) => {
-  let answer: ThreadAnswer
-  let handedOver: ArrayBuffer[] = []
+  const answered = (result: unknown): void => {
+    const handedOver = task === 'prepare' ? buffersOf(result as Prepared | PrepareRefusal) : []
+    parentPort?.postMessage({ seq, result } satisfies ThreadAnswer, handedOver)
+  }
+  const failed = (error: unknown): void => {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    parentPort?.postMessage({ seq, error: text } satisfies ThreadAnswer)
+  }
   try {
     const work = tasks[task] as (...params: readonly unknown[]) => unknown
     const result = work.apply(tasks, params as unknown[])
-    answer = { seq, result }
-    if (task === 'prepare') handedOver = buffersOf(result as Prepared | PrepareRefusal)
+    if (result instanceof Promise) result.then(answered, failed)
+    else answered(result)
   } catch (error) {
-    answer = { seq, error: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+    failed(error)
   }
-  parentPort?.postMessage(answer, handedOver)
 })
 
 /** What of a policy that is ready the daemon takes as it is. */

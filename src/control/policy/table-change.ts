@@ -10,7 +10,10 @@ export interface TableChange {
    * the old table, and what it said and says, by their places in ACTIONS.
    */
   readonly turned: Uint32Array
-  /** How many rules are new, and how many kept their id but changed what they say. */
+  /**
+   * How many rules are new, and how many kept their id but changed what they say. To stand on
+   * another line of the same file is no change.
+   */
   readonly added: number
   readonly changed: number
   /** True when the new table has the same rules in the same order. */
@@ -82,8 +85,12 @@ function sameTail(before: readonly Rule[], after: readonly Rule[], max: number):
   return count
 }
 
+/** True for rules that say the same; the line they stand on in their file is none of it. */
 function isSameRule(a: Rule, b: Rule): boolean {
-  return ruleText(a) === ruleText(b) || isSame(a, b)
+  if (ruleText(a) === ruleText(b)) return true
+  const { place: from, ...old } = a
+  const { place: to, ...young } = b
+  return from?.file === to?.file && isSame(old, young)
 }
 
 /** True when two plain values are the same field by field; one that is undefined is as none. */

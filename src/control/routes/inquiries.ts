@@ -1,14 +1,16 @@
 import type { FastifyReply } from 'fastify'
-import type { Static } from 'typebox'
+import Type, { type Static } from 'typebox'
 import { parseEndpoint, type Endpoint } from '../../abi/addr.js'
 import { ALL_PORTS, parseSelector, type NameSelector } from '../../policy/selector.js'
 import type { ControlApp } from '../app.js'
+import { PICTURES, type Picture } from '../policy/graph-picture.js'
 import { accepted, Refused } from '../refused.js'
 import {
   DiffQuery,
   DiffView,
   ExplainRequest,
   ExplanationView,
+  GraphQuery,
   LintView,
   PlanQuery,
   PlanView,
@@ -16,12 +18,26 @@ import {
   ReachView,
   RevisionQuery,
 } from '../schemas/inquiry.js'
+import { errorResponses } from '../schemas/error.js'
 import { PolicyRequest } from '../schemas/policy.js'
 import type { Services } from '../services.js'
 import { readBack } from './history.js'
-import { bodyUnseen, bytesOf, jsonText, POLICY_BODY_FACTOR, takeBytes } from './policy.js'
+import { bodyUnseen, bytesOf, jsonText, takeBytes } from './policy.js'
 
+const pictureNames = Object.keys(PICTURES) as Picture[]
 const JSON_TYPE = 'application/json; charset=utf-8'
+
+// Typed loosely, because of the forms of text that are no JSON.
+const graphResponses: Readonly<Record<string, unknown>> = {
+  200: {
+    description: 'who can send to whom',
+    content: {
+      'application/json': { schema: ReachView },
+      ...Object.fromEntries(Object.values(PICTURES).map(type => [type, { schema: Type.String() }])),
+    },
+  },
+  ...errorResponses,
+}
 
 /** Questions about the policy. They change nothing, so a viewer may ask them. */
 export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services): void {
@@ -74,13 +90,20 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
     '/policy/graph',
     {
       schema: {
-        summary: 'Everything that the policy lets through.',
-        querystring: RevisionQuery,
-        response: jsonText(ReachView),
+        summary:
+          'Everything that the policy lets through, as JSON, or drawn as ?format or Accept asks for.',
+        querystring: GraphQuery,
+        response: graphResponses,
       },
     },
-    async (request, reply) =>
-      send(reply, accepted(await inquiries.graph(request.query.revision)).json),
+    async (request, reply) => {
+      const { revision, format = formatOf(request.headers.accept) } = request.query
+      if (format === 'json') return send(reply, accepted(await inquiries.graph(revision)).json)
+      const { text } = accepted(await inquiries.picture(format, revision))
+      // A picture is to be looked at, and to do nothing else in a browser.
+      reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+      return reply.type(`${PICTURES[format]}; charset=utf-8`).send(text)
+    },
   )
 
   app.get(
@@ -117,7 +140,7 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
       '/policy/plan',
       {
         config: { role: 'viewer' },
-        bodyLimit: POLICY_BODY_FACTOR * limits.requestBytesMax,
+        bodyLimit: limits.policyBytesMax,
         validatorCompiler: bodyUnseen,
         schema: {
           summary:
@@ -141,6 +164,17 @@ function send(reply: FastifyReply, json: string): FastifyReply {
   return reply.type(JSON_TYPE).send(json)
 }
 
+/** What an Accept header asks for first of what there is; JSON when it asks for nothing else. */
+function formatOf(accept = ''): Picture | 'json' {
+  for (const range of accept.split(',')) {
+    const type = range.split(';')[0]!.trim().toLowerCase()
+    if (type === 'application/json') return 'json'
+    const picture = pictureNames.find(name => PICTURES[name] === type)
+    if (picture !== undefined) return picture
+  }
+  return 'json'
+}
+
 function endOf(field: string, text: string): Endpoint {
   const end = parseEndpoint(text)
   if (typeof end === 'string') throw new Refused('EINVAL', `${field}: ${end}`)
@@ -148,8 +182,9 @@ function endOf(field: string, text: string): Endpoint {
 }
 
 function endsOf(text: string): Pick<NameSelector, 'name' | 'ports'> {
-  const ends = parseSelector(text.includes(':') ? text : `${text}:*`)
+  const ends = parseSelector(text.replace(/^tag:/, '').includes(':') ? text : `${text}:*`)
   if (typeof ends === 'string') throw new Refused('EINVAL', `domain: ${ends}`)
   if (ends.kind === 'name') return { name: ends.name, ports: ends.ports ?? ALL_PORTS }
-  throw new Refused('EINVAL', 'domain: it is the name of one domain, such as web or web:80')
+  if (ends.kind === 'tag') return { name: `tag:${ends.tag}`, ports: ends.ports ?? ALL_PORTS }
+  throw new Refused('EINVAL', 'domain: it is a name or a tag, such as web, web:80 or tag:db')
 }

@@ -1,6 +1,7 @@
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyRequest, FastifySchemaCompiler } from 'fastify'
-import type { TSchema } from 'typebox'
+import Type, { type TSchema } from 'typebox'
+import { formatSchema } from '../../policy/schema.js'
 import { parseDuration } from '../../policy/time-text.js'
 import type { ControlApp } from '../app.js'
 import { causeOf, requireRole } from '../plugins/auth.js'
@@ -24,8 +25,6 @@ import type { Services } from '../services.js'
 import type { Applied, ApplyOptions } from '../services/applied.js'
 import { CONFIRM_MS_MAX } from '../services/rollback-watch.js'
 
-/** A whole policy may be so many times larger than another request. */
-export const POLICY_BODY_FACTOR = 16
 const HISTORY_DEFAULT = 50
 /** Of an answer that is JSON already. */
 export const JSON_TYPE = 'application/json; charset=utf-8'
@@ -84,6 +83,17 @@ export function policyRoutes(app: ControlApp, services: Services): void {
     },
   )
 
+  app.get(
+    '/policy/schema',
+    {
+      schema: {
+        summary: 'The JSON Schema of policy files, for editors.',
+        response: jsonText(Type.Unknown()),
+      },
+    },
+    (_request, reply) => reply.type('application/schema+json; charset=utf-8').send(formatSchema()),
+  )
+
   app.post(
     '/policy/confirm',
     {
@@ -129,7 +139,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
       '/policy',
       {
         config: { role: 'policy-admin' },
-        bodyLimit: POLICY_BODY_FACTOR * limits.requestBytesMax,
+        bodyLimit: limits.policyBytesMax,
         validatorCompiler: bodyUnseen,
         schema: {
           summary:

@@ -38,6 +38,18 @@ const Labels = Type.Array(Type.String(), {
 
 export const RevisionQuery = Type.Object({ revision: AtRevision }, { additionalProperties: false })
 
+export const GraphQuery = Type.Object(
+  {
+    revision: AtRevision,
+    format: Type.Optional(
+      Type.Enum(['json', 'dot', 'mermaid', 'svg'], {
+        description: 'instead of what the Accept header asks for',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
 export const ExplainRequest = Type.Object(
   {
     from: End,

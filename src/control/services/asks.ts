@@ -1,7 +1,8 @@
-import { messageTypeOf } from '../../abi/addr.js'
+import { messageTypeOf, type Port } from '../../abi/addr.js'
 import type { Ask, AskedFlow, Grant } from '../../hypervisor/ask-table.js'
 import type { Hypervisor } from '../../hypervisor/hypervisor.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
+import type { Store } from '../../store/store.js'
 import { assert } from '../../util/assert.js'
 import type { AskList, AskView, GrantView } from '../schemas/ask.js'
 import type { Cause } from './cause.js'
@@ -9,12 +10,25 @@ import type { Changes } from './changes.js'
 
 /** What operators do with flows of which the policy says `ask`. */
 export class AskService {
+  readonly #store: Store
   readonly #hypervisor: Hypervisor
   readonly #changes: Changes
 
-  constructor(hypervisor: Hypervisor, changes: Changes) {
+  /** Puts the grants in force that are stored. */
+  constructor(store: Store, hypervisor: Hypervisor, changes: Changes) {
+    this.#store = store
     this.#hypervisor = hypervisor
     this.#changes = changes
+    for (const grant of store.grants.list()) {
+      const { flow } = grant
+      const source = hypervisor.domainNamed(flow.source)
+      const kept = {
+        ...grant,
+        flow: { ...flow, sourcePort: flow.sourcePort as Port | undefined, port: flow.port as Port },
+      }
+      const isKept = source !== undefined && hypervisor.asks.restore(source, kept)
+      if (!isKept) store.grants.remove(grant.id)
+    }
   }
 
   /** Who waits, and what was granted. */
@@ -46,15 +60,17 @@ export class AskService {
           const message = `${limits.grantsMax} grants are in force, which is the limit: revoke one`
           return refuse('ENOSPC', message)
         }
-        return { ok: true, ask } as const
+        const flow = anyPort ? { ...ask.flow, sourcePort: undefined } : ask.flow
+        const since = this.#store.grants.put(id, flow, forMs, cause.actor)
+        return { ok: true, ask, since } as const
       },
       ({ ask }) => ({
         action: 'ask.grant',
         target: flowText(ask.flow),
         detail: { id, rule: ask.rule.id, forMs, anyPort },
       }),
-      () => {
-        const done = asks.grant(id, forMs, anyPort, cause.actor)
+      ({ since }) => {
+        const done = asks.grant(id, forMs, anyPort, cause.actor, since)
         assert(done.ok, 'what waited still waits')
         granted = done.grant
       },
@@ -90,8 +106,11 @@ export class AskService {
       cause,
       () => {
         const grant = asks.grants().find(each => each.id === id)
-        if (grant !== undefined) return { ok: true, grant } as const
-        return refuse('ENOENT', `there is no grant ${id}: it may be over`)
+        if (grant === undefined) {
+          return refuse('ENOENT', `there is no grant ${id}: it may be over`)
+        }
+        this.#store.grants.remove(id)
+        return { ok: true, grant } as const
       },
       ({ grant }) => ({
         action: 'ask.revoke',

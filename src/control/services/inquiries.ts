@@ -8,6 +8,7 @@ import type { SetElement } from '../../store/set-store.js'
 import type { Clock } from '../../util/clock.js'
 import type { FlowLog } from '../flow-log.js'
 import type { DetailedRefusal } from '../policy/policy-request.js'
+import type { Picture } from '../policy/graph-picture.js'
 import type { Asked, KeptBody } from '../policy/policy-messages.js'
 import type { PolicyThread, TaskName, TaskParams, TaskResult } from '../policy/policy-thread.js'
 import type { FlowHistory } from './flow-history.js'
@@ -107,6 +108,19 @@ export class InquiryService {
     return this.#about(revision, of => this.#ask('graph', of, this.#sources.live(), this.#now()))
   }
 
+  /** A picture of the same. */
+  async picture(
+    picture: Picture,
+    revision?: number,
+  ): Promise<
+    { readonly ok: true; readonly text: string } | Refusal<'ENOENT' | 'E2BIG'> | NoAnswer
+  > {
+    const of = revision === undefined ? this.#inForce() : this.#sources.bodyOf(revision)
+    if (of === undefined) return notKept(revision!)
+    const text = await this.#ask('picture', of, this.#sources.live(), picture, this.#now())
+    return typeof text === 'string' ? { ok: true, text } : text
+  }
+
   /** What is probably not meant; of the policy in force also what was never hit. */
   async lint(revision?: number): Promise<Inquired> {
     const hits = revision === undefined ? this.#hits() : undefined
@@ -197,5 +211,5 @@ function answered(outcome: string | NoAnswer): Answered | NoAnswer {
 }
 
 function notKept(revision: number): Refusal<'ENOENT'> {
-  return refuse('ENOENT', `revision ${revision} is not kept`)
+  return refuse('ENOENT', `revision ${revision} is not kept: the history lists those that are`)
 }

@@ -392,7 +392,7 @@ export class PolicyService {
 }
 
 function notKept(revision: number): Refusal<'ENOENT'> {
-  return refuse('ENOENT', `revision ${revision} is not kept`)
+  return refuse('ENOENT', `revision ${revision} is not kept: the history lists those that are`)
 }
 
 function isWaiting({ revision, backTo, deadline }: Unconfirmed): Refusal<'EBUSY'> {

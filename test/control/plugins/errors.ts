@@ -33,7 +33,7 @@ void t.test('a body that is no JSON, of another type, too large or a trap is ref
       'EINVAL',
     ],
     ['POST', '/v1/domains', ' '.repeat(defaultLimits.requestBytesMax + 1), {}, 413, 'E2BIG'],
-    ['PUT', '/v1/policy', ' '.repeat(16 * defaultLimits.requestBytesMax + 1), {}, 413, 'E2BIG'],
+    ['PUT', '/v1/policy', ' '.repeat(defaultLimits.policyBytesMax + 1), {}, 413, 'E2BIG'],
     ['POST', '/v1/domains', '['.repeat(100_000), {}, 400, 'EINVAL'],
     ['POST', '/v1/domains', '['.repeat(100_000) + ']'.repeat(100_000), {}, 400, 'EINVAL'],
     ['POST', '/v1/domains', '', {}, 400, 'EINVAL'],

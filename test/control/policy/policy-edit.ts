@@ -6,6 +6,7 @@ import {
   unknownRule,
   updateRule,
 } from '../../../src/control/policy/policy-edit.js'
+import { readDocuments } from '../../../src/control/policy/policy-request.js'
 import { EMPTY_POLICY } from '../../../src/store/policy-body.js'
 import { policyOf, testRule } from '../../store/fixtures/rules.js'
 
@@ -53,6 +54,21 @@ void t.test('a rule is changed and moved', t => {
   t.equal(ids(updateRule(policy, 'c', { action: 'drop' }, 1, context)), 'EINVAL', 'it has replies')
   t.equal(ids(updateRule(policy, 'c', { source: 'x' }, 1, context)), 'EINVAL')
   t.equal(ids(updateRule(policy, 'x', {}, 1, context)), 'ENOENT')
+  t.end()
+})
+
+void t.test('the documents follow, where they say what the rules say', t => {
+  const text = '# c\nrules:\n  - id: a\n    accept: a:* -> b:1 # why\n'
+  const read = readDocuments([{ name: 'x.yaml', text }])
+  if ('ok' in read) throw new Error(read.message)
+  const { documents, rules } = read
+  t.equal(rules.length, 1)
+  const added = insertRule(read, testRule, 1, context)
+  const moved = added.ok ? updateRule(added.policy, 'r8', {}, 2, context) : added
+  const removed = moved.ok ? removeRule(moved.policy, 'r8', context) : moved
+  if (!removed.ok || !moved.ok) throw new Error('refused')
+  t.match(moved.policy.documents[0]!.text, /^# c\nrules:\n {2}- id: a\n.*# why\n {2}- id: r8\n/)
+  t.strictSame(removed.policy.documents, documents)
   t.end()
 })
 
