@@ -10,7 +10,7 @@ export const USAGE = `npm run bench -- [options]
                     three minutes
   --no-peers        v4vd alone, without the systems that it is compared with
   --only REGEX      only trials whose name matches, such as "unix.*/64B/throughput"
-  --seconds N       length of a window (1; quick: 0.2)
+  --seconds N       length of a window (1; quick: 0.15)
   --repeats N       windows of each trial (5; quick: 3)
   --touch WHAT      what receivers do with the bytes: compare "all" (the default), or
                     only the sequence number in front, the "stamp"
@@ -47,7 +47,7 @@ export function readOptions(args: readonly string[]): Options {
   })
   const { quick, only, touch, peers } = values
   if (touch !== 'all' && touch !== 'stamp') throw new Error('--touch takes all or stamp')
-  const seconds = numberOf('--seconds', values.seconds ?? (quick ? '0.2' : '1'), 0.05, 60)
+  const seconds = numberOf('--seconds', values.seconds ?? (quick ? '0.15' : '1'), 0.05, 60)
   const repeats = numberOf('--repeats', values.repeats ?? (quick ? '3' : '5'), 1, 100)
   if (!Number.isInteger(repeats)) throw new Error('--repeats takes a whole number')
   return {

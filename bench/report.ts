@@ -1,14 +1,22 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Drawn } from './charts.js'
-import { findGoodTrial, findTrial, latenciesOf, medianOf } from './figures.js'
+import {
+  baselineOf,
+  findGoodTrial,
+  findTrial,
+  latenciesOf,
+  medianOf,
+  rateRatioOf,
+  timeRatioOf,
+} from './figures.js'
 import { benchDir } from './paths.js'
 import type { Repeat, Results, TrialResult } from './results.js'
 import { scenariosMarkdown } from './scenarios/report.js'
 import { spreadOf } from './statistics.js'
 import { targetsMarkdown } from './targets.js'
-import { grouped, ratio, short, table } from './text.js'
-import { BASELINES, bytesText, PAYLOADS_BYTES, SYSTEMS, type System } from './trials.js'
+import { grouped, ratioText, short, table } from './text.js'
+import { bytesText, PAYLOADS_BYTES, SYSTEMS, type System } from './trials.js'
 
 const START = '<!-- results: made by "npm run bench -- --report", not by hand -->'
 const END = '<!-- end of results -->'
@@ -55,7 +63,7 @@ function markdownOf(results: Results, charts: readonly Drawn[]): string {
     '### Throughput against others',
     'Datagrams delivered per second, and in brackets how many times as many as with ' +
       `${baseline?.title ?? 'nothing'}. The receiver ${RECEIVER_TEXT[results.parameters.touch]}.`,
-    matrixOf(results, baseline),
+    matrixOf(results),
     ...targetsMarkdown(results),
     ...charts.map(({ title, path }) => `![${title}](${path})`),
     '### Throughput',
@@ -70,7 +78,7 @@ function markdownOf(results: Results, charts: readonly Drawn[]): string {
         'receiver gets',
         times,
       ],
-      rowsOf(results, 'throughput', throughputCells, baseline),
+      rowsOf(results, 'throughput', throughputCells),
     ),
     '### Round trip',
     table(
@@ -84,7 +92,7 @@ function markdownOf(results: Results, charts: readonly Drawn[]): string {
         'all CPU s per million',
         `p50 ${times}`,
       ],
-      rowsOf(results, 'round-trip', roundTripCells, baseline),
+      rowsOf(results, 'round-trip', roundTripCells),
     ),
     ...(results.scenarios === undefined ? [] : [scenariosMarkdown(results.scenarios)]),
   ].join('\n\n')
@@ -112,27 +120,16 @@ function aboutRun({ machine, parameters, commit, isDirty, date, versions }: Resu
   )
 }
 
-/** What v4vd is compared with in this run. */
-function baselineOf(results: Results): System | undefined {
-  const name = BASELINES.find(baseline =>
-    results.trials.some(({ system, failure }) => system === baseline && failure === undefined),
-  )
-  return SYSTEMS.find(system => system.name === name)
-}
-
 /** A row for each system, a column for each payload. */
-function matrixOf(results: Results, baseline: System | undefined): string {
-  const rate = (system: System | undefined, bytes: number): number | undefined => {
-    const result = system && findGoodTrial(results, system.name, 'throughput', bytes)
-    return result && medianOf(result, repeat => repeat.datagramsPerSecond)
-  }
+function matrixOf(results: Results): string {
   const rows = SYSTEMS.map(system => [
     system.title,
     ...PAYLOADS_BYTES.map(bytes => {
-      const value = rate(system, bytes)
-      if (value === undefined) return ''
-      const against = ratio(value, rate(baseline, bytes))
-      return `${grouped(value)}${against && ` (${against})`}`
+      const result = findGoodTrial(results, system.name, 'throughput', bytes)
+      if (result === undefined) return ''
+      const against = rateRatioOf(result)
+      const rate = grouped(medianOf(result, repeat => repeat.datagramsPerSecond))
+      return against === undefined ? rate : `${rate} (${against.median.toFixed(2)}x)`
     }),
   ])
   return table(
@@ -141,32 +138,22 @@ function matrixOf(results: Results, baseline: System | undefined): string {
   )
 }
 
-type Cells = (result: TrialResult, baseline: TrialResult | undefined, system: System) => string[]
+type Cells = (result: TrialResult, system: System) => string[]
 
-function rowsOf(
-  results: Results,
-  measure: TrialResult['measure'],
-  cells: Cells,
-  comparedWith: System | undefined,
-): string[][] {
+function rowsOf(results: Results, measure: TrialResult['measure'], cells: Cells): string[][] {
   const row = (system: System, bytes: number): string[] => {
     const result = findTrial(results, system.name, measure, bytes)
     if (result === undefined) return []
     const start = [system.title, bytesText(bytes)]
     if (result.failure !== undefined) return [...start, `failed: ${result.failure}`]
-    const baseline = comparedWith && findGoodTrial(results, comparedWith.name, measure, bytes)
-    return [...start, ...cells(result, baseline, system)]
+    return [...start, ...cells(result, system)]
   }
   return PAYLOADS_BYTES.flatMap(bytes => SYSTEMS.map(system => row(system, bytes))).filter(
     cellsOfRow => cellsOfRow.length > 0,
   )
 }
 
-function throughputCells(
-  result: TrialResult,
-  baseline: TrialResult | undefined,
-  { bytes }: System,
-): string[] {
+function throughputCells(result: TrialResult, { bytes }: System): string[] {
   const rate = (repeat: Repeat): number => repeat.datagramsPerSecond
   const { median, min, max } = spreadOf(result.repeats.map(rate))
   return [
@@ -175,11 +162,11 @@ function throughputCells(
     short(medianOf(result, repeat => repeat.relayCpuSecondsPerMillion)),
     short(medianOf(result, repeat => repeat.cpuSecondsPerMillion)),
     bytes,
-    ratio(median, baseline && medianOf(baseline, rate)),
+    ratioText(rateRatioOf(result)),
   ]
 }
 
-function roundTripCells(result: TrialResult, baseline: TrialResult | undefined): string[] {
+function roundTripCells(result: TrialResult): string[] {
   const p50 = (repeat: Repeat): number => repeat.latencyUs!.p50
   const { median, min, max } = spreadOf(result.repeats.map(p50))
   const [, p99, p999] = latenciesOf(result)
@@ -189,7 +176,7 @@ function roundTripCells(result: TrialResult, baseline: TrialResult | undefined):
     short(p999),
     short(medianOf(result, repeat => repeat.relayCpuSecondsPerMillion)),
     short(medianOf(result, repeat => repeat.cpuSecondsPerMillion)),
-    ratio(median, baseline && medianOf(baseline, p50)),
+    ratioText(timeRatioOf(result, 'p50')),
   ]
 }
 

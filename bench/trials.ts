@@ -193,7 +193,7 @@ export interface Trial {
   readonly measure: Measure
 }
 
-/** All trials; those to be compared are neighbours, so that they meet much the same machine. */
+/** All trials; those that are measured side by side are neighbours. */
 export function trials(): Trial[] {
   return MEASURES.flatMap(measure =>
     PAYLOADS_BYTES.flatMap(payloadBytes =>
@@ -205,6 +205,16 @@ export function trials(): Trial[] {
       })),
     ),
   )
+}
+
+/** Those of one measure and one payload, in the order of the trials. */
+export function groupsOf(all: readonly Trial[]): Trial[][] {
+  const groups = new Map<string, Trial[]>()
+  for (const trial of all) {
+    const key = `${trial.measure} ${trial.payloadBytes}`
+    groups.set(key, [...(groups.get(key) ?? []), trial])
+  }
+  return [...groups.values()]
 }
 
 /** A quick run of everything has no extras, and times round trips of the smallest payload alone. */
