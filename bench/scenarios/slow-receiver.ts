@@ -43,7 +43,7 @@ export const slowReceiverScenario: Scenario = {
 }
 
 async function run({ crew, quick, peers, note }: Stage): Promise<Findings> {
-  const seconds = quick ? 5 : 30
+  const seconds = quick ? 3 : 30
   const notes: string[] = []
   const contenders = [await v4vdContender(crew, LOAD)]
   for (const peer of peers ? SLOW_PEERS : []) {

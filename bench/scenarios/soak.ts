@@ -13,10 +13,10 @@ import { expectAll } from './windows.js'
 const PAYLOADS_BYTES = [64, 1024, 16 * 1024]
 const PORT = 5000
 const RULES = 100
-const WARM_UP_SECONDS = 2
-const IDLE_SECONDS = 2
+const WARM_UP_SECONDS = 1
+const IDLE_SECONDS = 1
 /** After a collection that was asked for, V8 has to find its sizes again. */
-const SETTLE_MS = 1_000
+const SETTLE_MS = 500
 /** Full collections before and after. */
 const HEAPS = 4
 const MIB = 1024 * 1024
@@ -54,7 +54,7 @@ export const soakScenario: Scenario = {
 }
 
 async function run({ crew, quick, note }: Stage): Promise<Findings> {
-  const seconds = quick ? 10 : 60
+  const seconds = quick ? 4 : 60
   const sources = crew.actor<SourceCommands>('sources')
   const sinks = crew.actor<SinkCommands>('sinks')
   const daemon = await BenchDaemon.start(crew, 'daemon', policyOf(RULES, ['source:* -> sink:*']), {
