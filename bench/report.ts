@@ -11,6 +11,7 @@ import {
   timeRatioOf,
 } from './figures.js'
 import { benchDir } from './paths.js'
+import { restOf } from './run-group.js'
 import type { Repeat, Results, TrialResult } from './results.js'
 import { scenariosMarkdown } from './scenarios/report.js'
 import { spreadOf } from './statistics.js'
@@ -60,6 +61,9 @@ function markdownOf(results: Results, charts: readonly Drawn[]): string {
   return [
     aboutRun(results),
     ...Object.entries(results.skipped).map(([name, needs]) => `Left out: ${name}, which ${needs}.`),
+    '### What is compared',
+    'The name is that of `--only`, and of the charts.',
+    table(['', 'name', 'what the receiver gets'], systemsOf(results)),
     '### Throughput against others',
     'Datagrams delivered per second, and in brackets how many times as many as with ' +
       `${baseline?.title ?? 'nothing'}. The receiver ${RECEIVER_TEXT[results.parameters.touch]}.`,
@@ -75,7 +79,6 @@ function markdownOf(results: Results, charts: readonly Drawn[]): string {
         'MB/s',
         'relay CPU s per million',
         'all CPU s per million',
-        'receiver gets',
         times,
       ],
       rowsOf(results, 'throughput', throughputCells),
@@ -103,8 +106,15 @@ const RECEIVER_TEXT = {
   stamp: 'reads the first word and the length alone',
 } as const
 
+const BYTES_TEXT: Readonly<Record<System['bytes'], string>> = {
+  view: 'a view of the bytes where they came to lie',
+  copy: 'a copy of its own',
+  'view, copy if cut': 'a view; a copy where a datagram was cut by the end of a read',
+}
+
 function aboutRun({ machine, parameters, commit, isDirty, date, versions }: Results): string {
-  const { seconds, repeats, warmUpSeconds, rules, arguments: flags } = parameters
+  const { seconds, repeats, warmUpSeconds, rules, quick, arguments: flags } = parameters
+  const rest = restOf(parameters)
   const command = ['npm run bench', ...(flags.length > 0 ? ['--', ...flags] : [])].join(' ')
   const versionsText = Object.entries(versions)
     .map(entry => entry.join(' '))
@@ -112,11 +122,20 @@ function aboutRun({ machine, parameters, commit, isDirty, date, versions }: Resu
   return (
     `Measured ${date.slice(0, 10)} at commit ${commit}${isDirty ? ' with changes' : ''} on ` +
     `${machine.cpu}, ${machine.cores} cores, ${Math.round(machine.memoryBytes / 2 ** 30)} GiB, ` +
-    `${machine.kernel}, Node ${machine.node}, ${versionsText}. Each figure is the median of ` +
-    `${repeats} windows of ${seconds} s after at least ${warmUpSeconds} s of warm-up, with the ` +
-    `lowest and the highest window in brackets. v4vd looks up each datagram in a policy of ` +
-    `${rules + 1} rules, of which the last one accepts it; the others have no policy.\n\n` +
+    `${machine.kernel}, Node ${machine.node}, ${versionsText}.\n\n` +
+    `Each figure is the median of ${repeats} windows of ${seconds} s after at least ` +
+    `${warmUpSeconds} s of warm-up, with the lowest and the highest window in brackets` +
+    `${quick ? '' : `; what nothing is asked of has ${rest.repeats} windows of ${rest.seconds} s`}. ` +
+    'The systems took turns, and how many times the baseline something is, is the median over ' +
+    `what was measured side by side. v4vd looks up each datagram in a policy of ${rules + 1} ` +
+    'rules, of which the last one accepts it; the others have no policy.\n\n' +
     `To repeat it: \`${command}\`.`
+  )
+}
+
+function systemsOf({ trials }: Results): string[][] {
+  return SYSTEMS.filter(({ name }) => trials.some(({ system }) => system === name)).map(
+    ({ title, name, bytes }) => [title, `\`${name}\``, BYTES_TEXT[bytes]],
   )
 }
 
@@ -138,7 +157,7 @@ function matrixOf(results: Results): string {
   )
 }
 
-type Cells = (result: TrialResult, system: System) => string[]
+type Cells = (result: TrialResult) => string[]
 
 function rowsOf(results: Results, measure: TrialResult['measure'], cells: Cells): string[][] {
   const row = (system: System, bytes: number): string[] => {
@@ -146,14 +165,14 @@ function rowsOf(results: Results, measure: TrialResult['measure'], cells: Cells)
     if (result === undefined) return []
     const start = [system.title, bytesText(bytes)]
     if (result.failure !== undefined) return [...start, `failed: ${result.failure}`]
-    return [...start, ...cells(result, system)]
+    return [...start, ...cells(result)]
   }
   return PAYLOADS_BYTES.flatMap(bytes => SYSTEMS.map(system => row(system, bytes))).filter(
     cellsOfRow => cellsOfRow.length > 0,
   )
 }
 
-function throughputCells(result: TrialResult, { bytes }: System): string[] {
+function throughputCells(result: TrialResult): string[] {
   const rate = (repeat: Repeat): number => repeat.datagramsPerSecond
   const { median, min, max } = spreadOf(result.repeats.map(rate))
   return [
@@ -161,7 +180,6 @@ function throughputCells(result: TrialResult, { bytes }: System): string[] {
     grouped(medianOf(result, repeat => repeat.megabytesPerSecond)),
     short(medianOf(result, repeat => repeat.relayCpuSecondsPerMillion)),
     short(medianOf(result, repeat => repeat.cpuSecondsPerMillion)),
-    bytes,
     ratioText(rateRatioOf(result)),
   ]
 }

@@ -8,7 +8,7 @@ import { BASELINES, type Trial } from './trials.js'
 /** Others between two windows of the baseline, in a full run and in a quick one. */
 const BETWEEN = 2
 const BETWEEN_QUICK = 4
-/** What nothing is asked of has fewer windows, though enough for a median, and shorter ones. */
+/** It has fewer windows, though enough for a median, and shorter ones. */
 const REST_REPEATS_MIN = 3
 const REST_REPEATS_PART = 0.6
 const REST_SECONDS_PART = 0.5
@@ -80,7 +80,11 @@ async function startAll(
   return started
 }
 
-function restOf({ repeats, seconds, quick }: Parameters): { repeats: number; seconds: number } {
+/** How that is measured of which nothing is asked. */
+export function restOf({ repeats, seconds, quick }: Parameters): {
+  repeats: number
+  seconds: number
+} {
   if (quick) return { repeats, seconds }
   const fewer = Math.max(REST_REPEATS_MIN, Math.ceil(repeats * REST_REPEATS_PART))
   return { repeats: Math.min(repeats, fewer), seconds: seconds * REST_SECONDS_PART }
