@@ -31,7 +31,9 @@ const asked = trials().filter(
     (peers || trial.system.peer === undefined) &&
     (!quick || only !== undefined || isInQuickRun(trial)),
 )
-const askedScenarios = scenarios().filter(({ name }) => options.only.test(name))
+const askedScenarios = scenarios().filter(
+  ({ name, isLong }) => options.only.test(name) && (!quick || only !== undefined || !isLong),
+)
 if (options.task === 'help') process.stdout.write(USAGE)
 else if (options.task === 'list') {
   for (const { name } of [...asked, ...askedScenarios]) console.log(name)
@@ -65,7 +67,7 @@ async function run(): Promise<void> {
     trials: results,
     scenarios: scenarioResults,
   })
-  console.log(`kept in ${path}`)
+  console.log(`kept in ${path}, after ${Math.round(performance.now() / 1000)} s`)
   const all = [...results, ...scenarioResults]
   const failed = all.filter(({ failure }) => failure !== undefined)
   if (failed.length === 0) return

@@ -55,7 +55,7 @@ export function readOptions(args: readonly string[]): Options {
     parameters: {
       seconds,
       repeats,
-      warmUpSeconds: quick ? 0.2 : 0.7,
+      warmUpSeconds: quick ? 0.15 : 0.7,
       rules: RULES,
       touch,
       only,

@@ -30,12 +30,16 @@ export function resultLine(result: TrialResult): string {
   const cpuText = `relay ${short(cpu)} and all ${short(cpuOfAll)} CPU s/million`
   if (result.measure === 'round-trip') {
     const [p50, p99, p999] = latenciesOf(result)
-    return `p50 ${short(p50)} p99 ${short(p99)} p99.9 ${short(p999)} us, ${cpuText}`
+    const ratio = ratioText(timeRatioOf(result, 'p50'))
+    const against = ratio === '' ? '' : `, p50 ${ratio}`
+    return `p50 ${short(p50)} p99 ${short(p99)} p99.9 ${short(p999)} us${against}, ${cpuText}`
   }
   const rate = spreadOf(result.repeats.map(repeat => repeat.datagramsPerSecond))
   const megabytes = medianOf(result, repeat => repeat.megabytesPerSecond)
   const range = `(${thousands(rate.min)} to ${thousands(rate.max)})`
-  return `${thousands(rate.median)} k/s ${range}, ${short(megabytes)} MB/s, ${cpuText}`
+  const ratio = ratioText(rateRatioOf(result))
+  const against = ratio === '' ? '' : `, ${ratio}`
+  return `${thousands(rate.median)} k/s ${range}${against}, ${short(megabytes)} MB/s, ${cpuText}`
 }
 
 /**

@@ -217,11 +217,17 @@ export function groupsOf(all: readonly Trial[]): Trial[][] {
   return [...groups.values()]
 }
 
-/** A quick run of everything has no extras, and times round trips of the smallest payload alone. */
+/**
+ * A quick run of everything has no extras, and times round trips of the smallest payload alone: those
+ * of v4vd by one client of each kind, and with polling where that can be chosen.
+ */
 export function isInQuickRun({ system, measure, payloadBytes }: Trial): boolean {
   if (system.isExtra) return false
-  return measure === 'throughput' || payloadBytes === PAYLOADS_BYTES[0]
+  if (measure === 'throughput') return true
+  return payloadBytes === PAYLOADS_BYTES[0] && !NOT_TIMED_QUICKLY.has(system.name)
 }
+
+const NOT_TIMED_QUICKLY = new Set(['v4vd-unix-one-by-one', 'v4vd-shm-batches'])
 
 /** `64B`, `16KiB` */
 export function bytesText(bytes: number): string {

@@ -54,7 +54,7 @@ export const soakScenario: Scenario = {
 }
 
 async function run({ crew, quick, note }: Stage): Promise<Findings> {
-  const seconds = quick ? 4 : 60
+  const seconds = quick ? 3 : 60
   const sources = crew.actor<SourceCommands>('sources')
   const sinks = crew.actor<SinkCommands>('sinks')
   const daemon = await BenchDaemon.start(crew, 'daemon', policyOf(RULES, ['source:* -> sink:*']), {

@@ -43,6 +43,7 @@ export const stalledViewerScenario: Scenario = {
     { key: 'rssGrowthMiB', title: 'memory growth of the daemon, MiB' },
   ],
   secondsMax: 150,
+  isLong: true,
   run,
 }
 
