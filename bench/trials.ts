@@ -184,6 +184,9 @@ export const BASELINES: readonly string[] = ['nats', 'ws-relay']
 
 export const PAYLOADS_BYTES: readonly number[] = [64, 1024, 16 * 1024, 64 * 1024]
 
+/** Between these a round trip takes hardly longer, and above them it is mostly copying. */
+const ROUND_TRIP_PAYLOADS_BYTES: readonly number[] = [64, 16 * 1024]
+
 export const MEASURES: readonly Measure[] = ['throughput', 'round-trip']
 
 export interface Trial {
@@ -196,7 +199,7 @@ export interface Trial {
 /** All trials; those that are measured side by side are neighbours. */
 export function trials(): Trial[] {
   return MEASURES.flatMap(measure =>
-    PAYLOADS_BYTES.flatMap(payloadBytes =>
+    payloadsOf(measure).flatMap(payloadBytes =>
       SYSTEMS.filter(({ measures = MEASURES }) => measures.includes(measure)).map(system => ({
         name: `${system.name}/${bytesText(payloadBytes)}/${measure}`,
         system,
@@ -205,6 +208,10 @@ export function trials(): Trial[] {
       })),
     ),
   )
+}
+
+function payloadsOf(measure: Measure): readonly number[] {
+  return measure === 'throughput' ? PAYLOADS_BYTES : ROUND_TRIP_PAYLOADS_BYTES
 }
 
 /** Those of one measure and one payload, in the order of the trials. */

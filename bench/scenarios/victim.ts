@@ -61,7 +61,7 @@ const flooders = Array.from({ length: FLOODERS }, (_, i) => `flooder-${i}`)
 async function run({ crew, quick, note }: Stage): Promise<Findings> {
   const seconds = quick ? 0.5 : 5
   const rows: ScenarioRow[] = []
-  for (const one of quick ? CASES.slice(1) : CASES) {
+  for (const one of quick ? CASES.slice(-1) : CASES) {
     note(one.label)
     rows.push(await rowOf(crew, one, seconds))
   }
