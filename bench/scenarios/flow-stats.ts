@@ -67,7 +67,7 @@ interface Place {
 }
 
 async function run({ crew, quick, note }: Stage): Promise<Findings> {
-  const [rounds, seconds] = quick ? [2, 0.1] : [10, 0.25]
+  const [rounds, seconds] = quick ? [2, 0.1] : [5, 0.25]
   const payloads = quick ? PAYLOADS_BYTES.slice(0, 1) : PAYLOADS_BYTES
   const sources = crew.actor<SourceCommands>('sources')
   const sinks = crew.actor<SinkCommands>('sinks')

@@ -15,6 +15,8 @@ const PAYLOAD_BYTES = 64
 const RULES = 100
 const DIFFERENCE_PERCENT_MAX = 5
 const VISIBLE_MS_MAX = 250
+/** As many events as neither the log nor what buffers there are on the way can hold for a minute. */
+const STRANGERS = 5
 const MIB = 1024 * 1024
 /** Two daemons of each kind: no process is quite as fast as another that does the same. */
 const DAEMONS = ['first', 'second']
@@ -25,7 +27,7 @@ export const stalledViewerScenario: Scenario = {
   title: 'A viewer of the flow log that stalls',
   method:
     `One flow of ${PAYLOAD_BYTES} B at full speed (Unix socket, \`trySend\`, \`batches()\`, ${RULES + 1} rules), and beside it ` +
-    'a domain whose 1000 datagrams a second are refused. A viewer follows the flow log of one daemon and reads ' +
+    `${STRANGERS} domains whose 1000 datagrams a second are refused, each. A viewer follows the flow log of one daemon and reads ` +
     'nothing of it until the end, when it has to be told how many events it missed; another daemon has no such ' +
     'viewer. Both have one that reads: every tenth of a second a process sends a datagram to a port that it ' +
     'has not used before, and takes the time until the server-sent event of it is there. There are two ' +
@@ -72,7 +74,9 @@ async function run({ crew, quick, note }: Stage): Promise<Findings> {
         policyOf(RULES, [fullFlowRule(PAYLOAD_BYTES)]),
       )
       const flow = await FullFlow.open(daemon, key, ends, PAYLOAD_BYTES)
-      await openStranger(daemon, key, ends.sources, PAYLOAD_BYTES)
+      for (let i = 0; i < STRANGERS; i++) {
+        await openStranger(daemon, key, ends.sources, PAYLOAD_BYTES, `stranger-${i}`)
+      }
       await daemon.addDomains(['prober'])
       const prober = crew.actor<ProberCommands>('prober')
       const { url, token } = daemon

@@ -7,7 +7,7 @@ const PORT = 5000
 
 /**
  * Attaches a domain that nobody lets send, and has it send all the same: 1000 datagrams a second are
- * refused from now on, so that there is something to be seen.
+ * refused from now on, in 200 bursts of which each is an event.
  * @param key tells the daemon from others that the same process is attached to.
  * @param payloadBytes of the flow whose sink it sends to.
  */
@@ -16,11 +16,12 @@ export async function openStranger(
   key: string,
   sources: Actor<SourceCommands>,
   payloadBytes: number,
+  domain = 'stranger',
 ): Promise<void> {
-  await daemon.addDomains(['stranger'])
-  const name = `${key}-stranger`
+  await daemon.addDomains([domain])
+  const name = `${key}-${domain}`
   const pace = { kind: 'rate', perSecond: PER_SECOND } as const
-  const stranger = { name, door: daemon.door('stranger'), port: PORT, payloadBytes: 64 }
+  const stranger = { name, door: daemon.door(domain), port: PORT, payloadBytes: 64 }
   const to = `sink-${payloadBytes}:${PORT}`
   await sources.call('attach', [{ ...stranger, to, pace, mayBeRefused: true }])
   await sources.call('start', [name])
