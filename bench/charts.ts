@@ -5,6 +5,7 @@ import { INSTALL_PACKAGES, loadPackage, packageVersion } from './packages.js'
 import { benchDir } from './paths.js'
 import type { Results, TrialResult } from './results.js'
 import type { ScenarioRow } from './scenarios/result.js'
+import { grouped, short } from './text.js'
 import { bytesText, PAYLOADS_BYTES, SYSTEMS, type System } from './trials.js'
 
 /** What the harness uses of echarts. */
@@ -36,26 +37,15 @@ interface Series {
   readonly name: string
   readonly type: 'line' | 'bar'
   readonly data: readonly (number | null)[]
+  readonly color?: string
   readonly lineStyle?: object
 }
 
 const WIDTH = 860
 const HEIGHT = 460
-/** Enough for a line of each system. */
-const COLORS = [
-  '#1f4e9e',
-  '#3f8fd2',
-  '#0b7a75',
-  '#56b870',
-  '#7a3fa0',
-  '#b07ad0',
-  '#274060',
-  '#c0392b',
-  '#e67e22',
-  '#d4a017',
-  '#8d6e63',
-  '#7f8c8d',
-]
+/** v4vd is blue and green; the others are warm, and their lines dashed. */
+const COLORS = ['#1f4e9e', '#4a9be0', '#0b7a75', '#5cc08a', '#274060', '#7fb6b2']
+const PEER_COLORS = ['#c0392b', '#e67e22', '#d4a017', '#a04ab0', '#8d6e63']
 
 /** Draws what there is in the results. @returns nothing where the library is not installed. */
 export function writeCharts(results: Results): Drawn[] {
@@ -80,10 +70,13 @@ export function writeCharts(results: Results): Drawn[] {
 
 function throughput(results: Results): Drawing | undefined {
   const systems = systemsOf(results, 'throughput')
-  const series = systems.map(system => ({
+  const isPeer = (system: System): boolean => system.peer !== undefined
+  const [own, peers] = [systems.filter(system => !isPeer(system)), systems.filter(isPeer)]
+  const series = [...own, ...peers].map(system => ({
     name: system.name,
     type: 'line' as const,
-    lineStyle: { width: 2, type: system.peer === undefined ? 'solid' : 'dashed' },
+    color: isPeer(system) ? PEER_COLORS[peers.indexOf(system)]! : COLORS[own.indexOf(system)]!,
+    lineStyle: { width: 2, type: isPeer(system) ? 'dashed' : 'solid' },
     data: PAYLOADS_BYTES.map(bytes =>
       medianIn(
         findGoodTrial(results, system.name, 'throughput', bytes),
@@ -127,7 +120,7 @@ function rules(results: Results): Drawing | undefined {
   const counts = distinct(rows, 'rules')
   const series = distinct(rows, 'payloadBytes').map(bytes => ({
     name: bytesText(bytes),
-    type: 'line' as const,
+    type: 'bar' as const,
     data: counts.map(count => {
       const row = rows.find(
         ({ figures }) => figures['rules'] === count && figures['payloadBytes'] === bytes,
@@ -136,31 +129,33 @@ function rules(results: Results): Drawing | undefined {
     }),
   }))
   return drawingOf('rules', 'Delivered datagrams/s by number of rules', {
-    categories: counts.map(String),
+    categories: counts.map(grouped),
     category: 'rules in the policy',
     value: 'datagrams/s',
     series,
+    isLinear: true,
   })
 }
 
 function domains(results: Results): Drawing | undefined {
   const rows = rowsOf(results, 'scenario/domains')
   const counts = distinct(rows, 'sessions')
-  const lineOf = (name: string, key: string): Series => ({
+  const barsOf = (name: string, key: string): Series => ({
     name,
-    type: 'line',
+    type: 'bar',
     data: counts.map(
       count => rows.find(({ figures }) => figures['sessions'] === count)?.figures[key] ?? null,
     ),
   })
   return drawingOf('domains', 'Cost by number of domains attached', {
-    categories: counts.map(String),
+    categories: counts.map(grouped),
     category: 'domains attached',
     value: '',
     series: [
-      lineOf('daemon CPU µs per datagram', 'cpuUsPerDatagram'),
-      lineOf('memory per idle session, KiB', 'rssPerSessionKiB'),
+      barsOf('daemon CPU µs per datagram', 'cpuUsPerDatagram'),
+      barsOf('memory per idle session, KiB', 'rssPerSessionKiB'),
     ],
+    isLinear: true,
   })
 }
 
@@ -172,21 +167,32 @@ interface Plot {
   readonly series: readonly Series[]
   /** Categories from top to bottom, where their names are long. */
   readonly isLyingDown?: boolean
+  /** The axis of values starts at 0; otherwise it is logarithmic. */
+  readonly isLinear?: boolean
 }
 
-/** @returns nothing where there are no figures. The axis of values is logarithmic. */
+/** @returns nothing where there are no figures. */
 function drawingOf(name: string, title: string, plot: Plot): Drawing | undefined {
-  const { categories, category, value, series, isLyingDown = false } = plot
+  const { categories, category, value, series, isLyingDown = false, isLinear = false } = plot
   if (!series.some(({ data }) => data.some(point => point !== null))) return undefined
   const categoryAxis = {
     type: 'category',
     name: category,
     nameLocation: 'middle',
-    nameGap: 28,
+    nameGap: 32,
     data: categories,
     inverse: isLyingDown,
   }
-  const valueAxis = { type: 'log', name: value, minorSplitLine: { show: true } }
+  const valueAxis = {
+    type: isLinear ? 'value' : 'log',
+    name: value,
+    nameLocation: 'middle',
+    nameGap: isLyingDown ? 32 : 76,
+    axisLabel: { formatter: numberText },
+    minorSplitLine: { show: !isLinear },
+  }
+  const isBars = series.every(({ type }) => type === 'bar')
+  const label = { show: true, position: 'top', formatter: labelOf, fontSize: 11 }
   return {
     name,
     title,
@@ -196,13 +202,25 @@ function drawingOf(name: string, title: string, plot: Plot): Drawing | undefined
       textStyle: { fontFamily: 'sans-serif' },
       backgroundColor: '#ffffff',
       title: { text: title, left: 'center', top: 8 },
-      legend: { bottom: 4, itemGap: 28, textStyle: { fontSize: 11 } },
-      grid: { left: isLyingDown ? 190 : 80, right: 50, top: 56, bottom: isLyingDown ? 70 : 120 },
+      legend: { bottom: 8, left: 'center', width: 720, itemWidth: 40, itemGap: 20 },
+      grid: { left: isLyingDown ? 170 : 110, right: 40, top: 56, bottom: 110 },
       xAxis: isLyingDown ? valueAxis : categoryAxis,
       yAxis: isLyingDown ? categoryAxis : valueAxis,
-      series: series.map(one => ({ ...one, symbolSize: 7 })),
+      series: series.map(one => ({
+        ...one,
+        symbolSize: 7,
+        ...(isBars && !isLyingDown && { label, barMaxWidth: 70 }),
+      })),
     },
   }
+}
+
+function labelOf({ value }: { readonly value: number | null }): string {
+  return value === null ? '' : numberText(value)
+}
+
+function numberText(value: number): string {
+  return value >= 100 ? grouped(value) : short(value)
 }
 
 function systemsOf(results: Results, measure: TrialResult['measure']): System[] {

@@ -1,5 +1,12 @@
-import type { Repeat, Results, TrialResult } from './results.js'
-import { spreadOf } from './statistics.js'
+import type { Beside, Repeat, Results, TrialResult } from './results.js'
+import { spreadOf, type Spread } from './statistics.js'
+import { BASELINES, SYSTEMS, type System } from './trials.js'
+
+/** What the others are compared with in this run, if it was there. */
+export function baselineOf({ trials }: Results): System | undefined {
+  const name = BASELINES.find(baseline => trials.some(({ system }) => system === baseline))
+  return SYSTEMS.find(system => system.name === name)
+}
 
 /** The trial of a system, if there was one. */
 export function findTrial(
@@ -31,4 +38,34 @@ export function latenciesOf(result: TrialResult): [number, number, number] {
     medianOf(result, repeat => repeat.latencyUs!.p99),
     medianOf(result, repeat => repeat.latencyUs!.p999),
   ]
+}
+
+/** How many times the datagrams of the baseline came in the same rounds. */
+export function rateRatioOf(result: TrialResult): Spread | undefined {
+  return ratioOf(
+    result,
+    repeat => repeat.datagramsPerSecond,
+    beside => beside.datagramsPerSecond,
+  )
+}
+
+/** How many times as long as with the baseline a round trip took in the same rounds. */
+export function timeRatioOf(result: TrialResult, percentile: 'p50' | 'p99'): Spread | undefined {
+  return ratioOf(
+    result,
+    repeat => repeat.latencyUs![percentile],
+    beside => beside.latencyUs![percentile],
+  )
+}
+
+/** Each window against what was beside it. @returns nothing where nothing was. */
+function ratioOf(
+  { repeats }: TrialResult,
+  value: (repeat: Repeat) => number,
+  besideOf: (beside: Beside) => number,
+): Spread | undefined {
+  const ratios = repeats.flatMap(repeat =>
+    repeat.beside === undefined ? [] : [value(repeat) / besideOf(repeat.beside)],
+  )
+  return ratios.length === 0 ? undefined : spreadOf(ratios)
 }

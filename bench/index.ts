@@ -3,11 +3,11 @@ import { writeCharts } from './charts.js'
 import { resultLine, writeReport } from './report.js'
 import { describeRun, newestResults, writeResults, type TrialResult } from './results.js'
 import { missingFor, missingForSharing } from './peers.js'
-import { runTrial } from './run-trial.js'
+import { runGroup } from './run-group.js'
 import { runScenario, scenarios } from './scenarios/index.js'
 import { scenarioLines } from './scenarios/report.js'
 import type { ScenarioResult } from './scenarios/result.js'
-import { isInQuickRun, SYSTEMS, trials, type System } from './trials.js'
+import { groupsOf, isInQuickRun, SYSTEMS, trials, type System } from './trials.js'
 
 const EXIT_FAILED = 1
 const EXIT_USAGE = 2
@@ -31,7 +31,9 @@ const asked = trials().filter(
     (peers || trial.system.peer === undefined) &&
     (!quick || only !== undefined || isInQuickRun(trial)),
 )
-const askedScenarios = scenarios().filter(({ name }) => options.only.test(name))
+const askedScenarios = scenarios().filter(
+  ({ name, isLong }) => options.only.test(name) && (!quick || only !== undefined || !isLong),
+)
 if (options.task === 'help') process.stdout.write(USAGE)
 else if (options.task === 'list') {
   for (const { name } of [...asked, ...askedScenarios]) console.log(name)
@@ -51,11 +53,12 @@ async function run(): Promise<void> {
   console.log(`${found.length} trials, each ${windows}, and ${askedScenarios.length} scenarios`)
   const description = describeRun(parameters)
   const results: TrialResult[] = []
-  for (const [index, trial] of found.entries()) {
-    const result = await runTrial(trial, parameters, profileDir)
-    results.push(result)
-    const progress = `[${index + 1}/${found.length}]`
-    console.log(`${progress.padEnd(9)} ${trial.name.padEnd(38)} ${resultLine(result)}`)
+  for (const group of groupsOf(found)) {
+    const groupResults = await runGroup(group, parameters, profileDir, note)
+    for (const [index, result] of groupResults.entries()) {
+      const progress = `[${results.push(result)}/${found.length}]`
+      console.log(`${progress.padEnd(9)} ${group[index]!.name.padEnd(38)} ${resultLine(result)}`)
+    }
   }
   const scenarioResults = await runScenarios()
   const path = writeResults({
@@ -64,7 +67,7 @@ async function run(): Promise<void> {
     trials: results,
     scenarios: scenarioResults,
   })
-  console.log(`kept in ${path}`)
+  console.log(`kept in ${path}, after ${Math.round(performance.now() / 1000)} s`)
   const all = [...results, ...scenarioResults]
   const failed = all.filter(({ failure }) => failure !== undefined)
   if (failed.length === 0) return
@@ -75,17 +78,21 @@ async function run(): Promise<void> {
 async function runScenarios(): Promise<ScenarioResult[]> {
   const { parameters, profileDir } = options
   const { quick, peers } = parameters
-  // On a terminal only: it is written over by the line that comes next.
-  const note = (line: string): void => {
-    if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K  ${line}\r`)
-  }
   const results: ScenarioResult[] = []
   for (const scenario of askedScenarios) {
+    const startedMs = performance.now()
     const result = await runScenario(scenario, { quick, peers, profileDir, note })
     results.push(result)
-    for (const line of scenarioLines(result)) console.log(line)
+    const seconds = Math.round((performance.now() - startedMs) / 1000)
+    console.log(`${scenario.name}, ${seconds} s`)
+    for (const line of scenarioLines(result)) console.log(`  ${line}`)
   }
   return results
+}
+
+/** Says how far it is, on a terminal only: it is written over by the line that comes next. */
+function note(line: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K  ${line}\r`)
 }
 
 /** Says which of the systems asked for can't be measured here. @returns why not, by name. */

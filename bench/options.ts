@@ -6,12 +6,12 @@ const RULES = 100
 
 export const USAGE = `npm run bench -- [options]
 
-  --quick           short windows, fewer systems, and round trips of 64 bytes alone: about
-                    three minutes
+  --quick           short windows, fewer systems, and round trips of 64 bytes alone: less than
+                    two minutes
   --no-peers        v4vd alone, without the systems that it is compared with
   --only REGEX      only trials whose name matches, such as "unix.*/64B/throughput"
-  --seconds N       length of a window (1; quick: 0.2)
-  --repeats N       windows of each trial (5; quick: 3)
+  --seconds N       length of a window (1; quick: 0.15); what nothing is asked of has half of it
+  --repeats N       windows of each trial (5; quick: 3); what nothing is asked of has 3 of 5
   --touch WHAT      what receivers do with the bytes: compare "all" (the default), or
                     only the sequence number in front, the "stamp"
   --profile DIR     each process writes a CPU profile (*.cpuprofile) to this folder
@@ -47,7 +47,7 @@ export function readOptions(args: readonly string[]): Options {
   })
   const { quick, only, touch, peers } = values
   if (touch !== 'all' && touch !== 'stamp') throw new Error('--touch takes all or stamp')
-  const seconds = numberOf('--seconds', values.seconds ?? (quick ? '0.2' : '1'), 0.05, 60)
+  const seconds = numberOf('--seconds', values.seconds ?? (quick ? '0.15' : '1'), 0.05, 60)
   const repeats = numberOf('--repeats', values.repeats ?? (quick ? '3' : '5'), 1, 100)
   if (!Number.isInteger(repeats)) throw new Error('--repeats takes a whole number')
   return {
@@ -55,7 +55,7 @@ export function readOptions(args: readonly string[]): Options {
     parameters: {
       seconds,
       repeats,
-      warmUpSeconds: quick ? 0.2 : 0.7,
+      warmUpSeconds: quick ? 0.15 : 0.7,
       rules: RULES,
       touch,
       only,

@@ -64,8 +64,8 @@ export interface Snapshot {
 export interface Request {
   readonly id: number
   readonly part: PartName
-  /** `stop`: send nothing more, and then take the snapshot. */
-  readonly ask: 'snapshot' | 'stop'
+  /** A source sends from `start` to `stop`; each is answered by a snapshot. */
+  readonly ask: 'snapshot' | 'start' | 'stop'
 }
 
 export type Report =

@@ -21,6 +21,14 @@ export interface Repeat {
   /** The same of all processes of the trial. */
   readonly cpuSecondsPerMillion: number
   readonly latencyUs?: Latency | undefined
+  /** What it is compared with; not there for the baseline itself, and where there is none. */
+  readonly beside?: Beside | undefined
+}
+
+/** What the baseline did in the windows before and behind, in the middle of both. */
+export interface Beside {
+  readonly datagramsPerSecond: number
+  readonly latencyUs?: Pick<Latency, 'p50' | 'p99'>
 }
 
 export interface TrialResult {

@@ -1,12 +1,13 @@
-import { findGoodTrial, latenciesOf, medianOf } from './figures.js'
+import { baselineOf, findGoodTrial, rateRatioOf, timeRatioOf } from './figures.js'
 import type { Results } from './results.js'
-import { bytesText, PAYLOADS_BYTES } from './trials.js'
-import { ratio, table } from './text.js'
+import type { Spread } from './statistics.js'
+import { bytesText, PAYLOADS_BYTES, SYSTEMS, type Trial } from './trials.js'
+import { ratioText, table } from './text.js'
 
-/** What v4vd is to be measured against, in the same run. */
+/** What v4vd is to be measured against. */
 const AGAINST = 'nats'
 
-/** At least so many times its datagrams, by payload. */
+/** At least so many times its datagrams in the same rounds, by payload. */
 const THROUGHPUT: Readonly<Record<string, readonly number[]>> = {
   'v4vd-unix-batches': [8, 4, 4, 6],
   'v4vd-shm-batches': [10, 12, 18, 25],
@@ -22,56 +23,65 @@ const ROUND_TRIP: Readonly<Record<string, number>> = {
 }
 const P99_MAX = 1
 
+/** True for a trial of which something is asked, and that is measured the longer for it. */
+export function hasTarget({ system, measure, payloadBytes }: Trial): boolean {
+  return measure === 'throughput'
+    ? system.name in THROUGHPUT
+    : system.name in ROUND_TRIP && payloadBytes === PAYLOADS_BYTES[0]
+}
+
 /** What v4vd is to reach, beside what it did. @returns nothing where there is nothing to compare. */
 export function targetsMarkdown(results: Results): string[] {
-  const measured = [...throughputRows(results), ...roundTripRows(results)]
-  if (measured.length === 0) return []
+  const [rates, times] = [throughputRows(results), roundTripRows(results)]
+  if (rates.length + times.length === 0 || baselineOf(results)?.name !== AGAINST) return []
   return [
-    '### Targets',
-    'Times NATS in this run, and what is asked: at least so much of throughput, at most so much of ' +
-      'the time there and back.',
-    table(['', ...PAYLOADS_BYTES.map(bytesText)], throughputRows(results)),
-    table(['', 'p50', 'p99'], roundTripRows(results)),
+    '### What is asked of it',
+    'Times NATS in the same rounds of this run (the median of the rounds, the lowest and the ' +
+      'highest), and what is asked: at least so many times its datagrams, at most so many times ' +
+      'its time there and back.',
+    table(['datagrams/s', ...PAYLOADS_BYTES.map(bytesText)], rates),
+    table([`round trip, ${bytesText(PAYLOADS_BYTES[0]!)}`, 'p50', 'p99'], times),
   ]
 }
 
 function throughputRows(results: Results): string[][] {
-  const rateOf = (system: string, bytes: number): number | undefined => {
-    const result = findGoodTrial(results, system, 'throughput', bytes)
-    return result && medianOf(result, repeat => repeat.datagramsPerSecond)
-  }
   return Object.entries(THROUGHPUT)
     .map(([system, asked]) => [
-      system,
+      titleOf(system),
       ...PAYLOADS_BYTES.map((bytes, i) => {
-        const [value, against] = [rateOf(system, bytes), rateOf(AGAINST, bytes)]
-        if (value === undefined || against === undefined) return ''
-        return targetText(value, against, asked[i]!, value / against >= asked[i]!)
+        const result = findGoodTrial(results, system, 'throughput', bytes)
+        const ratio = result && rateRatioOf(result)
+        return targetText(ratio, `at least ${asked[i]!}x`, ({ median }) => median >= asked[i]!)
       }),
     ])
     .filter(hasFigures)
 }
 
 function roundTripRows(results: Results): string[][] {
-  const timesOf = (system: string): readonly number[] | undefined => {
-    const result = findGoodTrial(results, system, 'round-trip', PAYLOADS_BYTES[0]!)
-    return result && latenciesOf(result)
-  }
-  const against = timesOf(AGAINST)
   return Object.entries(ROUND_TRIP)
     .map(([system, p50Max]) => [
-      system,
-      ...[p50Max, P99_MAX].map((asked, i) => {
-        const value = timesOf(system)
-        if (value === undefined || against === undefined) return ''
-        return targetText(value[i]!, against[i]!, asked, value[i]! / against[i]! <= asked)
+      titleOf(system),
+      ...(['p50', 'p99'] as const).map(percentile => {
+        const result = findGoodTrial(results, system, 'round-trip', PAYLOADS_BYTES[0]!)
+        const ratio = result && timeRatioOf(result, percentile)
+        const asked = percentile === 'p50' ? p50Max : P99_MAX
+        return targetText(ratio, `at most ${asked}x`, ({ median }) => median <= asked)
       }),
     ])
     .filter(hasFigures)
 }
 
-function targetText(value: number, against: number, asked: number, isReached: boolean): string {
-  return `${ratio(value, against)} of ${asked}x${isReached ? '' : ', not reached'}`
+function targetText(
+  ratio: Spread | undefined,
+  asked: string,
+  isReached: (ratio: Spread) => boolean,
+): string {
+  if (ratio === undefined) return ''
+  return `${ratioText(ratio)}, ${asked}: ${isReached(ratio) ? 'yes' : '**no**'}`
+}
+
+function titleOf(name: string): string {
+  return SYSTEMS.find(system => system.name === name)!.title
 }
 
 function hasFigures(row: readonly string[]): boolean {

@@ -1,3 +1,5 @@
+import type { Spread } from './statistics.js'
+
 /** A table in Markdown; all columns but the first are of figures. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
@@ -5,9 +7,11 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return [line(head), line(rule), ...rows.map(line)].join('\n')
 }
 
-/** `5.30x`, or nothing where there is nothing to compare with. */
-export function ratio(value: number, baseline: number | undefined): string {
-  return baseline === undefined ? '' : `${(value / baseline).toFixed(2)}x`
+/** `5.30x (4.9 to 5.6)`, or nothing where there is nothing to compare with. */
+export function ratioText(ratio: Spread | undefined): string {
+  if (ratio === undefined) return ''
+  const [median, min, max] = [ratio.median, ratio.min, ratio.max].map(value => value.toFixed(2))
+  return `${median}x (${min} to ${max})`
 }
 
 /** Three digits that count: `0.0912`, `5.3`, `187`. */

@@ -184,6 +184,9 @@ export const BASELINES: readonly string[] = ['nats', 'ws-relay']
 
 export const PAYLOADS_BYTES: readonly number[] = [64, 1024, 16 * 1024, 64 * 1024]
 
+/** Between these a round trip takes hardly longer, and above them it is mostly copying. */
+const ROUND_TRIP_PAYLOADS_BYTES: readonly number[] = [64, 16 * 1024]
+
 export const MEASURES: readonly Measure[] = ['throughput', 'round-trip']
 
 export interface Trial {
@@ -193,10 +196,10 @@ export interface Trial {
   readonly measure: Measure
 }
 
-/** All trials; those to be compared are neighbours, so that they meet much the same machine. */
+/** All trials; those that are measured side by side are neighbours. */
 export function trials(): Trial[] {
   return MEASURES.flatMap(measure =>
-    PAYLOADS_BYTES.flatMap(payloadBytes =>
+    payloadsOf(measure).flatMap(payloadBytes =>
       SYSTEMS.filter(({ measures = MEASURES }) => measures.includes(measure)).map(system => ({
         name: `${system.name}/${bytesText(payloadBytes)}/${measure}`,
         system,
@@ -207,11 +210,31 @@ export function trials(): Trial[] {
   )
 }
 
-/** A quick run of everything has no extras, and times round trips of the smallest payload alone. */
+function payloadsOf(measure: Measure): readonly number[] {
+  return measure === 'throughput' ? PAYLOADS_BYTES : ROUND_TRIP_PAYLOADS_BYTES
+}
+
+/** Those of one measure and one payload, in the order of the trials. */
+export function groupsOf(all: readonly Trial[]): Trial[][] {
+  const groups = new Map<string, Trial[]>()
+  for (const trial of all) {
+    const key = `${trial.measure} ${trial.payloadBytes}`
+    groups.set(key, [...(groups.get(key) ?? []), trial])
+  }
+  return [...groups.values()]
+}
+
+/**
+ * A quick run of everything has no extras, and times round trips of the smallest payload alone: those
+ * of v4vd by one client of each kind, and with polling where that can be chosen.
+ */
 export function isInQuickRun({ system, measure, payloadBytes }: Trial): boolean {
   if (system.isExtra) return false
-  return measure === 'throughput' || payloadBytes === PAYLOADS_BYTES[0]
+  if (measure === 'throughput') return true
+  return payloadBytes === PAYLOADS_BYTES[0] && !NOT_TIMED_QUICKLY.has(system.name)
 }
+
+const NOT_TIMED_QUICKLY = new Set(['v4vd-unix-one-by-one', 'v4vd-shm-batches'])
 
 /** `64B`, `16KiB` */
 export function bytesText(bytes: number): string {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Door, Job, Latency, PartName, Report, Request, Snapshot } from '../protocol.js'
 
-/** One of the parts of a trial, at work since it was made. */
+/** One of the parts of a trial. A source does nothing before it is told to. */
 export interface Part {
   /** Datagrams received, or sent by a source. */
   readonly datagrams: number
@@ -9,7 +9,9 @@ export interface Part {
   cost?(): Cost
   /** Round trips since the last call. */
   takeLatency?(): Latency
-  /** Sends nothing more from now on. */
+  /** Sends from now on. */
+  start?(): void
+  /** Sends nothing more, until it is told to. */
   stop?(): void
 }
 
@@ -44,7 +46,7 @@ export async function hostParts(start: (job: Job, fail: Fail) => Promise<Hosted>
       fail(`this process does not host a ${name}`)
       return
     }
-    if (ask === 'stop') part.stop?.()
+    if (ask !== 'snapshot') part[ask]?.()
     tell({ kind: 'answer', id, snapshot: snapshotOf(part) })
   })
   tell({ kind: 'ready', doors })

@@ -116,7 +116,7 @@ class Source extends PeerPart {
   #link: PeerLink | undefined
   #arrived = 0
   #isScheduled = false
-  #isStopped = false
+  #isRunning = false
 
   constructor(job: Job, fail: Fail) {
     super(fail)
@@ -133,11 +133,15 @@ class Source extends PeerPart {
     const slots = flow.kind === 'own' ? flow.slots : flow.window + 1
     this.#stamp = new Stamp(this.#payloadBytes, slots)
     this.#link = link
+  }
+
+  start(): void {
+    this.#isRunning = true
     this.onWritable()
   }
 
   stop(): void {
-    this.#isStopped = true
+    this.#isRunning = false
   }
 
   override onCredit(datagrams: number): void {
@@ -163,7 +167,7 @@ class Source extends PeerPart {
   #sendSome(): Promise<void> | void {
     const link = this.#link
     const stamp = this.#stamp
-    while (link !== undefined && !this.#isStopped && this.#mayFollow(link)) {
+    while (link !== undefined && this.#isRunning && this.#mayFollow(link)) {
       const sent = link.send(stamp.bytes)
       stamp.advance()
       if (sent !== undefined) return sent
@@ -214,7 +218,8 @@ class Ping extends PeerPart {
   readonly #check: SequenceCheck
   readonly #trips = new RoundTrips()
   #link: PeerLink | undefined
-  #isStopped = false
+  #isRunning = false
+  #isUnderWay = false
 
   constructor(job: Job, fail: Fail) {
     super(fail)
@@ -228,26 +233,32 @@ class Ping extends PeerPart {
 
   begin(link: PeerLink): void {
     this.#link = link
-    this.#send()
   }
 
   takeLatency(): ReturnType<RoundTrips['take']> {
     return this.#trips.take()
   }
 
+  start(): void {
+    this.#isRunning = true
+    this.#send()
+  }
+
   stop(): void {
-    this.#isStopped = true
+    this.#isRunning = false
   }
 
   override onDatagram(bytes: Uint8Array): void {
     this.#trips.arrive()
+    this.#isUnderWay = false
     this.#check.take(bytes, 0, bytes.length)
     this.#stamp.advance()
     this.#send()
   }
 
   #send(): void {
-    if (this.#isStopped) return
+    if (!this.#isRunning || this.#isUnderWay) return
+    this.#isUnderWay = true
     this.#trips.leave()
     void this.#link?.send(this.#stamp.bytes)
   }

@@ -35,27 +35,31 @@ export async function v4vdPart(
 class Source implements Part {
   readonly #ring: Ring
   readonly #stamp: Stamp
-  #isStopped = false
+  #isRunning = false
 
   constructor(ring: Ring, payloadBytes: number) {
     this.#ring = ring
     this.#stamp = new Stamp(payloadBytes)
     ring.on('drain', () => this.#pump())
-    setImmediate(() => this.#pump())
   }
 
   get datagrams(): number {
     return this.#stamp.seq
   }
 
+  start(): void {
+    this.#isRunning = true
+    setImmediate(() => this.#pump())
+  }
+
   stop(): void {
-    this.#isStopped = true
+    this.#isRunning = false
   }
 
   #pump(): void {
     const ring = this.#ring
     const stamp = this.#stamp
-    while (!this.#isStopped && ring.trySend(SINK, stamp.bytes)) stamp.advance()
+    while (this.#isRunning && ring.trySend(SINK, stamp.bytes)) stamp.advance()
   }
 }
 
@@ -79,7 +83,8 @@ class Ping implements Part {
   readonly #stamp: Stamp
   readonly #check: SequenceCheck
   readonly #trips = new RoundTrips()
-  #isStopped = false
+  #isRunning = false
+  #isUnderWay = false
 
   constructor(ring: Ring, job: Job, fail: Fail) {
     this.#ring = ring
@@ -87,10 +92,10 @@ class Ping implements Part {
     this.#check = new SequenceCheck(job.payloadBytes, job.touch, fail)
     receive(ring, job, fail, (bytes, start, end) => {
       this.#trips.arrive()
+      this.#isUnderWay = false
       this.#check.take(bytes, start, end)
       this.#send()
     })
-    this.#send()
   }
 
   get datagrams(): number {
@@ -101,12 +106,18 @@ class Ping implements Part {
     return this.#trips.take()
   }
 
+  start(): void {
+    this.#isRunning = true
+    this.#send()
+  }
+
   stop(): void {
-    this.#isStopped = true
+    this.#isRunning = false
   }
 
   #send(): void {
-    if (this.#isStopped) return
+    if (!this.#isRunning || this.#isUnderWay) return
+    this.#isUnderWay = true
     this.#trips.leave()
     this.#ring.trySend(SINK, this.#stamp.bytes) // with one on the way it is always taken
     this.#stamp.advance()

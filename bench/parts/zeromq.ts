@@ -16,6 +16,9 @@ interface ZmqSocket {
   send(bytes: Uint8Array): Promise<void>
 }
 
+/** The proxies of this process: with nothing that holds them they would be collected at work. */
+const proxies: unknown[] = []
+
 /** In each of the four queues between a sender and the receiver. */
 const QUEUE_BYTES = 1024 * 1024
 const QUEUE_DATAGRAMS = 16 * 1024
@@ -31,7 +34,9 @@ export async function startZeroMqProxies(job: Job, fail: (reason: string) => voi
     const push = new Push({ sendHighWaterMark: queueOf(job) })
     await pull.bind(addressOf(job.scratchDir, to, 'in'))
     await push.bind(addressOf(job.scratchDir, to, 'out'))
-    new Proxy(pull, push).run().catch((error: unknown) => fail(`the proxy: ${String(error)}`))
+    const proxy = new Proxy(pull, push)
+    proxies.push([proxy, pull, push])
+    proxy.run().catch((error: unknown) => fail(`the proxy: ${String(error)}`))
   }
 }
 

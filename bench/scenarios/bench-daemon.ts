@@ -66,6 +66,15 @@ export class BenchDaemon {
     return response.json()
   }
 
+  /** Puts other rules in force. @param rules such as `web:* -> db:5000`, all accepting. */
+  async replacePolicy(rules: readonly string[]): Promise<void> {
+    await this.request('/v1/policy', {
+      method: 'PUT',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ documents: [{ name: '00-bench.yaml', text: policyText(rules) }] }),
+    })
+  }
+
   /** @throws Error with what the daemon said, when it refuses. */
   async request(path: string, init: RequestInit = {}): Promise<Response> {
     const headers = new Headers(init.headers)
@@ -82,7 +91,14 @@ export class BenchDaemon {
  * @param rules such as `web:* -> db:5000`.
  */
 export function policyOf(before: number, rules: readonly string[]): string {
-  const others = Array.from({ length: before }, (_, i) => `other-${i}:* -> sink:5000`)
-  const lines = [...others, ...rules].map(rule => `  - accept: '${rule}'\n`)
-  return `rules:\n${lines.join('')}`
+  return policyText(rulesOf(before, rules))
+}
+
+/** The rules of such a policy. */
+export function rulesOf(before: number, rules: readonly string[]): string[] {
+  return [...Array.from({ length: before }, (_, i) => `other-${i}:* -> sink:5000`), ...rules]
+}
+
+function policyText(rules: readonly string[]): string {
+  return `rules:\n${rules.map(rule => `  - accept: '${rule}'\n`).join('')}`
 }

@@ -12,7 +12,7 @@ import { expectAll } from './windows.js'
 
 /** Sessions that are attached, of which 100 are active. */
 const SESSIONS = [100, 1_000, 10_000]
-const SESSIONS_QUICK = [100, 2_000]
+const SESSIONS_QUICK = [100, 500]
 const ACTIVE_PAIRS = 50
 const ACTIVE = 2 * ACTIVE_PAIRS
 const PAYLOAD_BYTES = 64
@@ -20,7 +20,7 @@ const PORT = 5000
 const RULES = 100
 /** Of each active source: well below what the daemon can do, so that all cases have the same load. */
 const PER_SECOND = 4_000
-const WARM_UP_MS = 2_000
+const WARM_UP_MS = 1_000
 /** Sessions of one crowd process; each needs a descriptor. */
 const CROWD_SESSIONS_MAX = 5_000
 /** Descriptors that a daemon needs besides those of its domains and sessions. */
@@ -63,7 +63,7 @@ interface Cast {
 async function run(stage: Stage): Promise<Findings> {
   const { crew, quick, note } = stage
   const steps = quick ? SESSIONS_QUICK : SESSIONS
-  const seconds = quick ? 2 : defaultLimits.pingIntervalMs / 1000
+  const seconds = quick ? 1 : defaultLimits.pingIntervalMs / 1000
   const { domains, notes } = domainsFor(steps.at(-1)!)
   const policy = policyOf(RULES, ['tag:source:* -> tag:sink:*'])
   const daemon = await BenchDaemon.start(crew, 'daemon', policy, {

@@ -1,160 +1,195 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { spreadOf } from '../statistics.js'
+import type { Limits } from '../../src/abi/limits.js'
 import { bytesText } from '../trials.js'
 import type { SinkCommands } from './actors/sinks.js'
 import type { SourceCommands } from './actors/sources.js'
 import type { ViewerCommands } from './actors/viewer.js'
 import { BenchDaemon, policyOf } from './bench-daemon.js'
-import type { Actor } from './crew.js'
+import type { Actor, Crew } from './crew.js'
+import { FullFlow, fullFlowRule, type FlowEnds } from './full-flow.js'
+import { Rounds, thereAndBack } from './paired.js'
 import type { ScenarioRow, Target } from './result.js'
 import type { Findings, Scenario, Stage } from './scenario.js'
-import { cpuUsBetween, expectAll, measureRate } from './windows.js'
+import { openStranger } from './stranger.js'
+import { expectAll } from './windows.js'
 
 const PAYLOADS_BYTES = [64, 1024]
-const PORT = 5000
 const RULES = 100
-/** What there is to be seen: refusals each second beside the flow. */
-const REFUSALS_PER_SECOND = 1_000
 const DIFFERENCE_PERCENT_MAX = 5
-const SETTLE_MS = 100
+const VIEWER_SETTLE_MS = 60
+/** Two daemons of each kind: no process is quite as fast as another that does the same. */
+const DAEMONS = ['first', 'second']
 
-/** What it costs the flows that somebody looks on. */
+/** What is on besides the policy and its counters, which always are. */
+const MODES = {
+  off: 'without flow history',
+  history: 'with flow history, as by default',
+  viewer: 'with flow history and a viewer of the flow log',
+} as const
+type Mode = keyof typeof MODES
+
+/** What it costs the flows that their statistics are kept, and that somebody looks on. */
 export const flowStatsScenario: Scenario = {
   name: 'scenario/flow-stats',
-  title: 'Flow log and counters, with and without a viewer',
+  title: 'Flow statistics on and off',
   method:
-    `One flow at full speed (Unix socket, \`trySend\`, \`batches()\`, ${RULES + 1} rules), beside it a domain whose ` +
-    `${REFUSALS_PER_SECOND} datagrams a second are refused. Windows with a viewer in a process of its own ` +
-    '(server-sent events of the flow log, counters once a second) and windows without take turns; ' +
-    'figures are medians, and the difference is the median of those between neighbours.',
+    `One flow at full speed (Unix socket, \`trySend\`, \`batches()\`, ${RULES + 1} rules), and beside it a ` +
+    'domain whose 1000 datagrams a second are refused: over a daemon that keeps no history of flows ' +
+    '(`limits.flowHistoryBytesMax: 0`), over one that does, and over the latter while a process of its own ' +
+    'follows the flow log (server-sent events) and asks for the counters once a second. There are two ' +
+    'daemons of each kind, and a round goes through all of them and back again; figures are medians, and ' +
+    'the difference is the median of those within a round, with the lowest and the highest. The counters ' +
+    'of rules are always on.',
   columns: [
     { key: 'payloadBytes', title: 'payload, bytes' },
-    { key: 'offPerSecond', title: 'datagrams/s, no viewer' },
-    { key: 'onPerSecond', title: 'datagrams/s, viewer' },
-    { key: 'differencePercent', title: 'less with a viewer, %' },
-    { key: 'offCpuUs', title: 'daemon CPU µs per datagram, no viewer' },
-    { key: 'onCpuUs', title: 'daemon CPU µs per datagram, viewer' },
-    { key: 'eventsPerSecond', title: 'events shown/s' },
+    { key: 'datagramsPerSecond', title: 'datagrams/s' },
+    { key: 'daemonCpuUs', title: 'daemon CPU µs per datagram' },
+    { key: 'differencePercent', title: 'less than without history, %' },
+    { key: 'differenceMin', title: 'lowest' },
+    { key: 'differenceMax', title: 'highest' },
   ],
   secondsMax: 240,
   run,
 }
 
-/** One window. */
-interface Window {
-  readonly perSecond: number
-  readonly cpuUs: number
+interface Case {
+  readonly mode: Mode
+  readonly payloadBytes: number
+  readonly rates: Rounds
+  readonly cpuUs: Rounds
 }
 
-interface Pair {
-  readonly off: Window
-  readonly on: Window
+/** A flow over one of the daemons. */
+interface Place {
+  readonly mode: Mode
+  readonly daemon: BenchDaemon
+  readonly flows: ReadonlyMap<number, FullFlow>
 }
 
 async function run({ crew, quick, note }: Stage): Promise<Findings> {
-  const [rounds, seconds] = quick ? [3, 0.25] : [15, 1]
+  const [rounds, seconds] = quick ? [2, 0.1] : [5, 0.25]
+  const payloads = quick ? PAYLOADS_BYTES.slice(0, 1) : PAYLOADS_BYTES
   const sources = crew.actor<SourceCommands>('sources')
   const sinks = crew.actor<SinkCommands>('sinks')
   const viewer = crew.actor<ViewerCommands>('viewer')
-  const policy = policyOf(RULES, [`source:* -> sink:${PORT}-${PORT + 1}`])
-  const daemon = await BenchDaemon.start(crew, 'daemon', policy)
-  await daemon.addDomains(['source', 'sink', 'stranger'])
-  await openFlows(daemon, sources, sinks)
-  await sources.call('start', ['stranger'])
-  const rows: ScenarioRow[] = []
-  for (const payloadBytes of PAYLOADS_BYTES) {
-    const name = `source-${payloadBytes}`
-    await sources.call('start', [name])
-    const before = await viewer.call('seen')
-    const pairs: Pair[] = []
-    // The first round is warm-up.
-    for (let round = 0; round <= rounds; round++) {
-      note(`${bytesText(payloadBytes)}, ${round} of ${rounds} rounds`)
-      const pair = await measurePair(daemon, sinks, viewer, `sink-${payloadBytes}`, seconds, round)
-      if (round > 0) pairs.push(pair)
+  const names = quick ? DAEMONS.slice(0, 1) : DAEMONS
+  const places = await openPlaces(crew, { sources, sinks }, payloads, names)
+  const cases: Case[] = payloads.flatMap(payloadBytes =>
+    (Object.keys(MODES) as Mode[]).map(mode => ({
+      mode,
+      payloadBytes,
+      rates: new Rounds(),
+      cpuUs: new Rounds(),
+    })),
+  )
+  // The first round is warm-up.
+  for (let round = 0; round <= rounds; round++) {
+    note(`${round} of ${rounds} rounds`)
+    for (const payloadBytes of payloads) {
+      for (const place of thereAndBack(places)) {
+        const { perSecond, cpuUs } = await measure(place, viewer, payloadBytes, seconds)
+        if (round === 0) continue
+        const { rates, cpuUs: costs } = caseOf(cases, place.mode, payloadBytes)
+        rates.add(round, perSecond)
+        costs.add(round, cpuUs)
+      }
     }
-    await sources.call('stop', [name])
-    const { flows, lost } = await viewer.call('seen')
-    if (flows === before.flows) throw new Error('the viewer was shown nothing')
-    if (lost > 0) throw new Error(`the viewer was too slow for ${lost} events`)
-    const viewedSeconds = (rounds + 1) * (seconds + SETTLE_MS / 1000)
-    rows.push(rowOf(payloadBytes, pairs, (flows - before.flows) / viewedSeconds))
   }
-  const flowing = PAYLOADS_BYTES.map(bytes => `source-${bytes}`)
-  await expectAll(sources, sinks, undefined, flowing)
-  const { stranger } = await sources.call('counts')
-  if (stranger!.refused === 0) throw new Error('nothing was refused')
-  return { rows, targets: rows.map(targetOf), notes: [] }
+  const { flows, lost } = await viewer.call('seen')
+  if (flows === 0) throw new Error('the viewer was shown nothing')
+  if (lost > 0) throw new Error(`the viewer was too slow for ${lost} events`)
+  await expectAll(sources, sinks, undefined, namesOf(places))
+  const rows = cases.map(one => rowOf(one, cases))
+  return { rows, targets: targetsOf(cases), notes: [] }
 }
 
-async function openFlows(
-  daemon: BenchDaemon,
-  sources: Actor<SourceCommands>,
-  sinks: Actor<SinkCommands>,
-): Promise<void> {
-  const full = { kind: 'full' } as const
-  for (const [i, payloadBytes] of PAYLOADS_BYTES.entries()) {
-    const port = PORT + i
-    const door = daemon.door('sink')
-    await sinks.call('attach', [
-      { name: `sink-${payloadBytes}`, door, port, payloadBytes, size: '4MiB' },
-    ])
-    const source = { name: `source-${payloadBytes}`, door: daemon.door('source'), port }
-    await sources.call('attach', [{ ...source, to: `sink:${port}`, payloadBytes, pace: full }])
+/** In the order of a round: each daemon with history has two places, with a viewer and without. */
+async function openPlaces(
+  crew: Crew,
+  ends: FlowEnds,
+  payloads: readonly number[],
+  names: readonly string[],
+): Promise<Place[]> {
+  const places: Place[] = []
+  for (const name of names) {
+    const off = await openPlace(crew, ends, payloads, `off-${name}`, { flowHistoryBytesMax: 0 })
+    const on = await openPlace(crew, ends, payloads, `on-${name}`, {})
+    places.push({ ...off, mode: 'off' }, { ...on, mode: 'history' }, { ...on, mode: 'viewer' })
   }
-  const pace = { kind: 'rate', perSecond: REFUSALS_PER_SECOND } as const
-  const stranger = { name: 'stranger', door: daemon.door('stranger'), port: PORT, payloadBytes: 64 }
-  await sources.call('attach', [{ ...stranger, to: `sink:${PORT}`, pace, mayBeRefused: true }])
+  return places
 }
 
-async function measurePair(
-  daemon: BenchDaemon,
-  sinks: Actor<SinkCommands>,
+async function openPlace(
+  crew: Crew,
+  ends: FlowEnds,
+  payloads: readonly number[],
+  key: string,
+  limits: Partial<Limits>,
+): Promise<Omit<Place, 'mode'>> {
+  const policy = policyOf(RULES, payloads.map(fullFlowRule))
+  const daemon = await BenchDaemon.start(crew, key, policy, { limits })
+  const flows = new Map<number, FullFlow>()
+  for (const bytes of payloads) flows.set(bytes, await FullFlow.open(daemon, key, ends, bytes))
+  await openStranger(daemon, key, ends.sources, payloads[0]!)
+  return { daemon, flows }
+}
+
+async function measure(
+  { mode, daemon, flows }: Place,
   viewer: Actor<ViewerCommands>,
-  sink: string,
+  payloadBytes: number,
   seconds: number,
-  round: number,
-): Promise<Pair> {
-  const measureOff = async (): Promise<Window> => {
-    await sleep(SETTLE_MS)
-    const before = await daemon.actor.call('usage')
-    const rate = await measureRate(sinks, seconds, sink)
-    return { perSecond: rate, cpuUs: cpuUsBetween(before, await daemon.actor.call('usage'), rate) }
-  }
-  const measureOn = async (): Promise<Window> => {
-    await viewer.call('open', { url: daemon.url, token: daemon.token })
-    const window = await measureOff()
-    await viewer.call('close')
-    return window
-  }
-  // Neither is always the first.
-  if (round % 2 === 0) return { off: await measureOff(), on: await measureOn() }
-  const on = await measureOn()
-  return { off: await measureOff(), on }
+): ReturnType<FullFlow['measure']> {
+  const flow = flows.get(payloadBytes)!
+  if (mode !== 'viewer') return flow.measure(seconds)
+  await viewer.call('open', { url: daemon.url, token: daemon.token })
+  await sleep(VIEWER_SETTLE_MS)
+  const window = await flow.measure(seconds)
+  await viewer.call('close')
+  return window
 }
 
-function rowOf(payloadBytes: number, pairs: readonly Pair[], eventsPerSecond: number): ScenarioRow {
-  const medianOf = (value: (pair: Pair) => number): number => spreadOf(pairs.map(value)).median
+/** Of the sources of all flows. */
+function namesOf(places: readonly Place[]): string[] {
+  return [...new Set(places.flatMap(({ flows }) => [...flows.values()]))].map(({ name }) => name)
+}
+
+function caseOf(cases: readonly Case[], mode: Mode, payloadBytes: number): Case {
+  return cases.find(one => one.mode === mode && one.payloadBytes === payloadBytes)!
+}
+
+function rowOf({ mode, payloadBytes, rates, cpuUs }: Case, cases: readonly Case[]): ScenarioRow {
+  const { median, min, max } = rates.percentBelow(caseOf(cases, 'off', payloadBytes).rates)
   return {
-    label: bytesText(payloadBytes),
+    label: `${bytesText(payloadBytes)}, ${MODES[mode]}`,
     figures: {
       payloadBytes,
-      offPerSecond: medianOf(({ off }) => off.perSecond),
-      onPerSecond: medianOf(({ on }) => on.perSecond),
-      differencePercent: medianOf(({ off, on }) => (1 - on.perSecond / off.perSecond) * 100),
-      offCpuUs: medianOf(({ off }) => off.cpuUs),
-      onCpuUs: medianOf(({ on }) => on.cpuUs),
-      eventsPerSecond,
+      datagramsPerSecond: rates.median,
+      daemonCpuUs: cpuUs.median,
+      differencePercent: median,
+      differenceMin: min,
+      differenceMax: max,
     },
   }
 }
 
-function targetOf({ label, figures }: ScenarioRow): Target {
-  return {
-    text: `A viewer of the flow log and counters at ${label}: throughput lost`,
-    value: figures['differencePercent']!,
-    unit: '%',
-    bound: DIFFERENCE_PERCENT_MAX,
-    side: 'at most',
+function targetsOf(cases: readonly Case[]): Target[] {
+  const less = (mode: Mode, than: Mode, payloadBytes: number): number => {
+    const base = caseOf(cases, than, payloadBytes).rates
+    return caseOf(cases, mode, payloadBytes).rates.percentBelow(base).median
   }
+  const bound = { unit: '%', bound: DIFFERENCE_PERCENT_MAX, side: 'at most' } as const
+  const payloads = [...new Set(cases.map(({ payloadBytes }) => payloadBytes))]
+  return payloads.flatMap(bytes => [
+    {
+      text: `Flow history on against off at ${bytesText(bytes)}: throughput lost`,
+      value: less('history', 'off', bytes),
+      ...bound,
+    },
+    {
+      text: `A viewer of the flow log against none at ${bytesText(bytes)}: throughput lost`,
+      value: less('viewer', 'history', bytes),
+      ...bound,
+    },
+  ])
 }

@@ -2,18 +2,22 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Crew } from './crew.js'
 import { domainsScenario } from './domains.js'
 import { flowStatsScenario } from './flow-stats.js'
+import { lookupScenario } from './lookup.js'
 import type { ScenarioResult } from './result.js'
 import { rulesScenario } from './rules.js'
 import { slowReceiverScenario } from './slow-receiver.js'
 import { failedResult, type RunOptions, type Scenario } from './scenario.js'
 import { soakScenario } from './soak.js'
+import { stalledViewerScenario } from './stalled-viewer.js'
 import { victimScenario } from './victim.js'
 
 /** All scenarios, in the order of the report. */
 export function scenarios(): readonly Scenario[] {
   return [
+    lookupScenario,
     rulesScenario,
     flowStatsScenario,
+    stalledViewerScenario,
     slowReceiverScenario,
     victimScenario,
     soakScenario,

@@ -1,9 +1,8 @@
 import { isReached, type ScenarioResult, type ScenarioRow, type Target } from './result.js'
 
 /** What came out of a scenario in a few lines, for who watches. */
-export function scenarioLines({ name, failure, targets }: ScenarioResult): string[] {
-  if (failure !== undefined) return [`${name} FAILED: ${failure}`]
-  return [name, ...targets.map(target => `  ${targetText(target)}`)]
+export function scenarioLines({ failure, targets }: ScenarioResult): string[] {
+  return failure === undefined ? targets.map(targetText) : [`FAILED: ${failure}`]
 }
 
 /** A section for each scenario, with its table and what is asked of it. */

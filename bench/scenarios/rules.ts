@@ -1,153 +1,115 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { bytesText } from '../trials.js'
-import { spreadOf } from '../statistics.js'
 import type { SinkCommands } from './actors/sinks.js'
 import type { SourceCommands } from './actors/sources.js'
-import { BenchDaemon, policyOf } from './bench-daemon.js'
-import type { Actor } from './crew.js'
+import { BenchDaemon, policyOf, rulesOf } from './bench-daemon.js'
+import { FullFlow, fullFlowRule } from './full-flow.js'
+import { Rounds, thereAndBack } from './paired.js'
 import type { ScenarioRow, Target } from './result.js'
 import type { Findings, Scenario, Stage } from './scenario.js'
-import { cpuUsBetween, expectAll, measureRate } from './windows.js'
+import { expectAll } from './windows.js'
 
 const TABLES = [10, 100, 1_000, 10_000]
-const TABLES_QUICK = [10, 10_000]
+/** These are compared in every round, the others only shown. */
+const [FEWEST, MOST] = [10, 10_000]
+/** Rounds from one with all tables to the next. */
+const ALL_TABLES_EVERY = 4
 const PAYLOADS_BYTES = [64, 1024]
-const PORT = 5000
 const DIFFERENCE_PERCENT_MAX = 5
-/** Rows of datagrams under way when a flow starts or ends are no part of a window. */
-const SETTLE_MS = 50
 
 /** Throughput by the number of rules in front of the one that matches. */
 export const rulesScenario: Scenario = {
   name: 'scenario/rules',
   title: 'Cost by the number of rules',
   method:
-    'One daemon for each table, all in the same run, with the accepting rule as the last one of its table; ' +
-    'the same source process and the same sink process (Unix socket, `trySend`, `batches()`) have ' +
-    'a flow over each of them, of which one at a time is at work. The windows go round, so that a slow ' +
-    'second of the machine meets all tables; figures are medians, and the difference is the median of ' +
-    'those within a round.',
+    'One daemon, whose policy is replaced over REST between the windows, with the accepting rule as ' +
+    'the last one of each table; a flow for each payload (Unix socket, `trySend`, `batches()`), of ' +
+    'which one at a time is at work. A round goes through the tables and back again, so that a ' +
+    'machine that gets slower or faster on the way does so for all of them; figures are medians, ' +
+    'and the difference is the median of those within a round, with the lowest and the highest.',
   columns: [
     { key: 'rules', title: 'rules' },
     { key: 'payloadBytes', title: 'payload, bytes' },
     { key: 'datagramsPerSecond', title: 'datagrams/s' },
     { key: 'daemonCpuUs', title: 'daemon CPU µs per datagram' },
     { key: 'differencePercent', title: 'less than with 10 rules, %' },
+    { key: 'differenceMin', title: 'lowest' },
+    { key: 'differenceMax', title: 'highest' },
   ],
   secondsMax: 300,
   run,
 }
 
-interface Flow {
+/** A flow of some payload with a table of so many rules. */
+interface Case {
   readonly rules: number
   readonly payloadBytes: number
-  readonly name: string
-  readonly daemon: BenchDaemon
-  readonly rates: number[]
-  readonly cpuUs: number[]
+  readonly rates: Rounds
+  readonly cpuUs: Rounds
 }
 
 async function run({ crew, quick, note }: Stage): Promise<Findings> {
-  const [rounds, seconds] = quick ? [3, 0.2] : [15, 0.5]
+  const [rounds, seconds] = quick ? [2, 0.1] : [10, 0.3]
+  const payloads = quick ? PAYLOADS_BYTES.slice(0, 1) : PAYLOADS_BYTES
+  const accept = payloads.map(fullFlowRule)
+  const daemon = await BenchDaemon.start(crew, 'daemon', policyOf(0, accept))
   const sources = crew.actor<SourceCommands>('sources')
   const sinks = crew.actor<SinkCommands>('sinks')
-  const flows: Flow[] = []
-  for (const rules of quick ? TABLES_QUICK : TABLES) {
-    const sourceNames = PAYLOADS_BYTES.map(bytes => `source-${bytes}`)
-    const accept = sourceNames.map((name, i) => `${name}:* -> sink-${PAYLOADS_BYTES[i]!}:${PORT}`)
-    const policy = policyOf(rules - accept.length, accept)
-    const daemon = await BenchDaemon.start(crew, `rules-${rules}`, policy)
-    await daemon.addDomains([...sourceNames, ...PAYLOADS_BYTES.map(bytes => `sink-${bytes}`)])
-    for (const payloadBytes of PAYLOADS_BYTES) {
-      flows.push(await openFlow(daemon, sources, sinks, rules, payloadBytes))
-    }
+  const flows = new Map<number, FullFlow>()
+  for (const bytes of payloads) {
+    flows.set(bytes, await FullFlow.open(daemon, 'rules', { sources, sinks }, bytes))
   }
+  const cases: Case[] = TABLES.flatMap(rules =>
+    payloads.map(payloadBytes => ({
+      rules,
+      payloadBytes,
+      rates: new Rounds(),
+      cpuUs: new Rounds(),
+    })),
+  )
   // The first round is warm-up.
   for (let round = 0; round <= rounds; round++) {
     note(`${round} of ${rounds} rounds`)
-    for (const flow of turned(flows, round)) {
-      await measure(flow, sources, sinks, seconds, round > 0)
+    const tables = !quick && round % ALL_TABLES_EVERY === 1 ? TABLES : [FEWEST, MOST]
+    for (const rules of thereAndBack(tables)) {
+      await daemon.replacePolicy(rulesOf(rules - accept.length, accept))
+      for (const one of cases) {
+        if (one.rules !== rules) continue
+        const { perSecond, cpuUs } = await flows.get(one.payloadBytes)!.measure(seconds)
+        if (round === 0) continue
+        one.rates.add(round, perSecond)
+        one.cpuUs.add(round, cpuUs)
+      }
     }
   }
   await expectAll(sources, sinks)
-  return { rows: flows.map(flow => rowOf(flow, flows)), targets: targetsOf(flows), notes: [] }
+  const measured = cases.filter(({ rates }) => !rates.isEmpty)
+  const rows = measured.map(one => rowOf(one, measured))
+  return { rows, targets: targetsOf(rows), notes: [] }
 }
 
-async function openFlow(
-  daemon: BenchDaemon,
-  sources: Actor<SourceCommands>,
-  sinks: Actor<SinkCommands>,
-  rules: number,
-  payloadBytes: number,
-): Promise<Flow> {
-  const name = `${rules}-${payloadBytes}`
-  const to = `sink-${payloadBytes}:${PORT}`
-  const sink = { name, door: daemon.door(`sink-${payloadBytes}`), port: PORT, payloadBytes }
-  await sinks.call('attach', [{ ...sink, size: '4MiB' }])
-  const door = daemon.door(`source-${payloadBytes}`)
-  const pace = { kind: 'full' } as const
-  await sources.call('attach', [{ name, door, port: PORT, to, payloadBytes, pace }])
-  return { rules, payloadBytes, name, daemon, rates: [], cpuUs: [] }
-}
-
-/** No table is always the one that comes after the same other. */
-function turned<T>(items: readonly T[], by: number): T[] {
-  const start = by % items.length
-  return [...items.slice(start), ...items.slice(0, start)]
-}
-
-async function measure(
-  { name, daemon, rates, cpuUs }: Flow,
-  sources: Actor<SourceCommands>,
-  sinks: Actor<SinkCommands>,
-  seconds: number,
-  counts: boolean,
-): Promise<void> {
-  await sources.call('start', [name])
-  await sleep(SETTLE_MS)
-  const before = await daemon.actor.call('usage')
-  const rate = await measureRate(sinks, seconds, name)
-  const after = await daemon.actor.call('usage')
-  await sources.call('stop', [name])
-  await sleep(SETTLE_MS)
-  if (rate === 0) throw new Error('no datagram arrived')
-  if (!counts) return
-  rates.push(rate)
-  cpuUs.push(cpuUsBetween(before, after, rate))
-}
-
-function rateOf(flow: Flow): number {
-  return spreadOf(flow.rates).median
-}
-
-/** By how much a table is slower than that of the fewest rules, in percent of each round. */
-function differenceOf(flow: Flow, flows: readonly Flow[]): number {
-  const base = flows.find(
-    ({ rules, payloadBytes }) => rules === TABLES[0] && payloadBytes === flow.payloadBytes,
-  )!
-  return spreadOf(flow.rates.map((rate, round) => (1 - rate / base.rates[round]!) * 100)).median
-}
-
-function rowOf(flow: Flow, flows: readonly Flow[]): ScenarioRow {
-  const { rules, payloadBytes, cpuUs } = flow
+function rowOf({ rules, payloadBytes, rates, cpuUs }: Case, cases: readonly Case[]): ScenarioRow {
+  const base = cases.find(one => one.rules === FEWEST && one.payloadBytes === payloadBytes)!
+  const { median, min, max } = rates.percentBelow(base.rates)
   return {
     label: `${rules} rules, ${bytesText(payloadBytes)}`,
     figures: {
       rules,
       payloadBytes,
-      datagramsPerSecond: rateOf(flow),
-      daemonCpuUs: spreadOf(cpuUs).median,
-      differencePercent: differenceOf(flow, flows),
+      datagramsPerSecond: rates.median,
+      daemonCpuUs: cpuUs.median,
+      differencePercent: median,
+      differenceMin: min,
+      differenceMax: max,
     },
   }
 }
 
-function targetsOf(flows: readonly Flow[]): Target[] {
-  return flows
-    .filter(({ rules }) => rules === TABLES.at(-1))
-    .map(flow => ({
-      text: `10,000 rules against 10 at ${bytesText(flow.payloadBytes)}: throughput lost`,
-      value: differenceOf(flow, flows),
+function targetsOf(rows: readonly ScenarioRow[]): Target[] {
+  return rows
+    .filter(({ figures }) => figures['rules'] === MOST)
+    .map(({ figures }) => ({
+      text: `10,000 rules against 10 at ${bytesText(figures['payloadBytes']!)}: throughput lost`,
+      value: figures['differencePercent']!,
       unit: '%',
       bound: DIFFERENCE_PERCENT_MAX,
       side: 'at most',

@@ -28,6 +28,8 @@ export interface Scenario {
   readonly columns: readonly ScenarioColumn[]
   /** Longest time that it may take; beyond that it has failed. */
   readonly secondsMax: number
+  /** Not in quick runs of everything: short windows would say nothing. */
+  readonly isLong?: true
   /** @throws Error with a sentence when something is lost or does not work. */
   run(stage: Stage): Promise<Findings>
 }

@@ -59,9 +59,9 @@ const CASES: readonly Case[] = [
 const flooders = Array.from({ length: FLOODERS }, (_, i) => `flooder-${i}`)
 
 async function run({ crew, quick, note }: Stage): Promise<Findings> {
-  const seconds = quick ? 1 : 10
+  const seconds = quick ? 0.5 : 5
   const rows: ScenarioRow[] = []
-  for (const one of CASES) {
+  for (const one of quick ? CASES.slice(-1) : CASES) {
     note(one.label)
     rows.push(await rowOf(crew, one, seconds))
   }

@@ -1,24 +1,21 @@
 import { hostActor, type Fail } from '../actor.js'
-
-/** Whom to look at. */
-export interface ViewerJob {
-  readonly url: string
-  readonly token: string
-}
+import { FLOW_LOG, FlowEvents, type FlowLogPlace } from '../flow-events.js'
 
 /** How often the counters are asked for, as a page that shows them would. */
 const STATS_INTERVAL_MS = 1_000
-const EVENT = 'event: flow'
-const LOST = /data: lost=([0-9]+)/g
 
 let controller: AbortController | undefined
 let timer: NodeJS.Timeout | undefined
-const seen = { flows: 0, lost: 0 }
+/** One for each time that it looked. */
+const logs: FlowEvents[] = []
 
-async function follow({ url, token }: ViewerJob, signal: AbortSignal, fail: Fail): Promise<void> {
+async function follow(
+  { url, token }: FlowLogPlace,
+  signal: AbortSignal,
+  fail: Fail,
+): Promise<void> {
   const headers = { authorization: `Bearer ${token}` }
-  // Without the recent ones: what is measured is to look on, not to look back.
-  const response = await fetch(`${url}/v1/flows?follow=true&limit=1`, { headers, signal })
+  const response = await fetch(`${url}${FLOW_LOG}`, { headers, signal })
   if (!response.ok) throw new Error(`/v1/flows: ${response.status} ${await response.text()}`)
   read(response, signal).catch((error: unknown) => fail(`the flow log ended: ${String(error)}`))
   timer = setInterval(() => {
@@ -31,17 +28,10 @@ async function follow({ url, token }: ViewerJob, signal: AbortSignal, fail: Fail
 }
 
 async function read(response: Response, signal: AbortSignal): Promise<void> {
-  const decoder = new TextDecoder()
-  let rest = ''
+  const events = new FlowEvents()
+  logs.push(events)
   try {
-    for await (const chunk of response.body!) {
-      const text = rest + decoder.decode(chunk as Uint8Array, { stream: true })
-      const end = text.lastIndexOf('\n\n')
-      rest = text.slice(end + 2)
-      const whole = text.slice(0, Math.max(0, end))
-      seen.flows += whole.split(EVENT).length - 1
-      for (const [, lost] of whole.matchAll(LOST)) seen.lost += Number(lost)
-    }
+    for await (const chunk of response.body!) events.push(chunk as Uint8Array)
   } catch (error) {
     if (!signal.aborted) throw error
   }
@@ -49,7 +39,7 @@ async function read(response: Response, signal: AbortSignal): Promise<void> {
 
 const commandsOf = (fail: Fail) => ({
   /** Follows the flow log and asks for the counters, from now on. */
-  async open(job: ViewerJob): Promise<void> {
+  async open(job: FlowLogPlace): Promise<void> {
     controller = new AbortController()
     await follow(job, controller.signal, fail)
   },
@@ -61,7 +51,10 @@ const commandsOf = (fail: Fail) => ({
 
   /** What it has been shown. */
   seen(): { readonly flows: number; readonly lost: number } {
-    return seen
+    return {
+      flows: logs.reduce((sum, { flows }) => sum + flows, 0),
+      lost: logs.reduce((sum, { lost }) => sum + lost, 0),
+    }
   },
 })
 

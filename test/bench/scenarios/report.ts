@@ -23,9 +23,8 @@ const result: ScenarioResult = {
 
 await t.test('a target that is not reached says so', async t => {
   t.same(scenarioLines(result), [
-    'scenario/some',
-    '  Cost: 4.9 % (asked: at most 5 %)',
-    '  Share: 79 % (asked: at least 80 %, not reached)',
+    'Cost: 4.9 % (asked: at most 5 %)',
+    'Share: 79 % (asked: at least 80 %, not reached)',
   ])
 })
 
@@ -38,7 +37,7 @@ await t.test('the section has rows, targets and notes', async t => {
 
 await t.test('a scenario that failed shows why, and no figures', async t => {
   const failed = { ...result, failure: '3 datagrams are missing' }
-  t.same(scenarioLines(failed), ['scenario/some FAILED: 3 datagrams are missing'])
+  t.same(scenarioLines(failed), ['FAILED: 3 datagrams are missing'])
   t.match(scenariosMarkdown([failed]), '**Failed:** 3 datagrams are missing')
   t.notMatch(scenariosMarkdown([failed]), '|')
 })
