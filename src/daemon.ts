@@ -128,7 +128,8 @@ async function start(
     hypervisor,
     clock,
     log,
-    native: config.sharedMemory ? native : undefined,
+    native,
+    sharesMemory: config.sharedMemory,
     polling: pollingOf(config.polling, native),
     admit: (token, socketDomain) => admit(store, hypervisor, token, socketDomain),
   })

@@ -1,6 +1,6 @@
 /**
- * The few system calls that Node has not: memory shared between processes, and giving way to
- * another process. Only on Linux, and only where the optional package koffi can be loaded;
+ * The few system calls that Node has not: memory shared between processes, giving way to another
+ * process, and how much of what is written a socket holds. Only on Linux, and only where the optional package koffi can be loaded;
  * everything works without.
  */
 export interface Native {
@@ -16,6 +16,12 @@ export interface Native {
   close(fd: number): void
   /** Lets another process run that waits for this processor; returns at once where none does. */
   yieldProcessor(): void
+  /**
+   * Has the system hold more of what is written to a socket and not read: so many bytes, or as many
+   * as it lets a socket have.
+   * @param fd of the socket; of anything else, nothing is done.
+   */
+  setSendBuffer(fd: number, bytes: number): void
 }
 
 /** Memory of `map`. It stays mapped while anything refers to `bytes` or another view of it. */
@@ -60,6 +66,8 @@ const NOTHING_THERE = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE
 /** MAP_FAILED, and the sign of an address that is none. */
 const MAP_FAILED = -1n
 const MADV_REMOVE = 9
+const SOL_SOCKET = 1
+const SO_SNDBUF = 7
 
 let loading: Promise<Native | undefined> | undefined
 
@@ -100,6 +108,9 @@ function bind(koffi: Koffi): Native {
   const madvise = libc.func('int madvise(intptr_t at, size_t length, int advice)')
   const close = libc.func('int close(int fd)')
   const schedYield = libc.func('int sched_yield()')
+  const setsockopt = libc.func(
+    'int setsockopt(int fd, int level, int name, const int32_t *value, uint32_t length)',
+  )
 
   const checked = (name: string, result: unknown): number => {
     if (typeof result === 'number' && result >= 0) return result
@@ -141,5 +152,7 @@ function bind(koffi: Koffi): Native {
     },
     close: fd => void checked('close', close(fd)),
     yieldProcessor: () => void schedYield(),
+    // The system takes twice what it is told, for what it keeps besides the bytes.
+    setSendBuffer: (fd, bytes) => void setsockopt(fd, SOL_SOCKET, SO_SNDBUF, [bytes >>> 1], 4),
   }
 }

@@ -118,7 +118,7 @@ async function openTransport(
     const path = url.slice('unix:'.length).replace(/^\/\/(?=\/)/, '')
     if (path === '') throw new V4vError('EINVAL', `${quote(url)} has no path`)
     const mayShare = native !== undefined && options.sharedMemory !== 'off'
-    return mayShare ? new SharedTransport(path) : new UnixTransport(path)
+    return mayShare ? new SharedTransport(path, native) : new UnixTransport(path, native)
   }
   if (!/^wss?:\/\//.test(url) || !URL.canParse(url)) {
     throw new V4vError('EINVAL', `${quote(url)} is not unix:/path, ws://… or wss://…`)

@@ -2,6 +2,7 @@ import { FrameReader } from '../abi/frame-reader.js'
 import { FRAME, frameType, type FrameBytes } from '../abi/frame.js'
 import { FRAME_BYTES_MAX } from '../abi/limits.js'
 import { encodeBell, encodeMapped } from '../abi/share-frame.js'
+import type { Native } from '../native/native.js'
 import type { Load, Polling } from '../native/poller.js'
 import type { ChunkPool } from './chunk.js'
 import type { Segment } from './segment.js'
@@ -29,9 +30,9 @@ export class SharedTransport implements Transport {
     return undefined
   })
 
-  /** @param path of the daemon's socket; it is opened by `start`. */
-  constructor(path: string) {
-    this.#socket = new UnixTransport(path)
+  /** See UnixTransport. */
+  constructor(path: string, native?: Native) {
+    this.#socket = new UnixTransport(path, native)
     this.load = this.#socket.load
   }
 

@@ -120,7 +120,9 @@ export class Connection implements SessionSink {
     const { close } = errorInfo(code)
     this.#hub.log('info', { code, reason, domain: this.session?.domain.name }, 'session ended')
     const closing = encodeClosing({ errno: errnoOf(code), reason })
-    this.link.write([...this.#output.take(), closing], () => this.link.end(close, reason))
+    this.link.write([...this.#output.take(this.#isWriting), closing], () =>
+      this.link.end(close, reason),
+    )
     this.#hub.expectEnd(this)
   }
 

@@ -39,8 +39,9 @@ export interface HubOptions {
   readonly clock: Clock
   readonly admit: Admit
   readonly log: Log
-  /** What memory is shared with clients by; undefined: none is. */
   readonly native?: Native | undefined
+  /** Whether memory is shared with clients, where that can be done. */
+  readonly sharesMemory?: boolean | undefined
   /** For how long more is looked for after something came; undefined: not at all. */
   readonly polling?: Polling | undefined
 }
@@ -72,6 +73,8 @@ export class Hub {
   readonly clock: Clock
   readonly admit: Admit
   readonly log: Log
+  /** The system calls that Node has not, where they are to be had. */
+  readonly native: Native | undefined
   readonly segments: SharedSegments
   readonly watch: LinkWatch
   readonly #connections = new Set<Connection>()
@@ -89,7 +92,9 @@ export class Hub {
     this.clock = options.clock
     this.admit = options.admit
     this.log = options.log
-    this.segments = new SharedSegments(options.native, options.hypervisor.limits)
+    this.native = options.native
+    const sharing = options.sharesMemory === false ? undefined : options.native
+    this.segments = new SharedSegments(sharing, options.hypervisor.limits)
     this.watch = new LinkWatch(options.polling ?? NO_POLLING)
     this.#pings = setInterval(() => {
       const now = this.clock.now()

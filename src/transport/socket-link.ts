@@ -17,11 +17,14 @@ export class SocketLink implements Link {
     const socket = this.#socket
     if (socket.destroyed || socket.writableEnded) return
     const last = chunks.length - 1
-    socket.cork()
-    for (const [index, chunk] of chunks.entries()) {
-      if (index < last) socket.write(chunk)
-      else socket.write(chunk, error => (error == null ? done() : undefined))
+    const onWritten = (error?: Error | null): void => (error == null ? done() : undefined)
+    if (last === 0) {
+      socket.write(chunks[0]!, onWritten)
+      return
     }
+    socket.cork()
+    for (let i = 0; i < last; i++) socket.write(chunks[i]!)
+    socket.write(chunks[last]!, onWritten)
     socket.uncork()
   }
 

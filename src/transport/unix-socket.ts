@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { errnoOf } from '../abi/errno.js'
 import { encodeClosing } from '../abi/control-frame.js'
+import { widenSendBuffer } from '../native/send-buffer.js'
 import type { Connection } from './connection.js'
 import { TURNED_AWAY, type Hub } from './hub.js'
 import { listenAtPath } from './socket-path.js'
@@ -45,6 +46,7 @@ export class UnixSocket {
 function attach(accepted: Socket, hub: Hub, domain: string | undefined): void {
   let connection: Connection | undefined
   const socket = readShared(accepted, (bytes, start, end) => connection?.receive(bytes, start, end))
+  widenSendBuffer(socket, hub.native)
   socket.on('error', () => socket.destroy())
   socket.on('end', () => socket.destroy())
   socket.on('close', () => connection?.gone())

@@ -133,20 +133,74 @@ await t.test('refusals beyond one frame go on in the next, and nothing is said t
 
 await t.test("a ring's bytes are written where they lie, and each once", t => {
   const output = new SessionOutput()
-  const ring = makeRing(4096)
-  fill(ring, 3, 100)
+  const ring = makeRing(8192)
+  fill(ring, 3, 1000)
   output.ring(ring)
   output.ring(ring)
   const chunks = output.take()
   t.equal(chunks.length, 2)
   t.equal(chunks[1]!.buffer, ring.buffer.region(0, 1).buffer, 'they are not copied')
-  t.equal(ring.givenOffset, 3 * 128)
+  t.equal(ring.givenOffset, 3 * 1024)
   t.ok(output.isEmpty)
   fill(ring, 1, 0)
   output.ring(ring)
   const [data] = frames(output.take())
-  t.equal(ringOffset(data!.view, 0), 3 * 128)
+  t.equal(ringOffset(data!.view, 0), 3 * 1024)
   t.equal(data!.bytes.length, 32)
+  t.end()
+})
+
+await t.test('all that is small is one piece to be written', t => {
+  const output = new SessionOutput()
+  const rings = [makeRing(4096, 1), makeRing(4096, 2)]
+  for (const ring of rings) {
+    fill(ring, 1, 100)
+    output.ring(ring)
+  }
+  output.sent(3)
+  const chunks = output.take()
+  t.equal(chunks.length, 1)
+  const told = frames(chunks)
+  t.same(
+    told.map(({ view }) => frameType(view, 0)),
+    [FRAME.SENT, FRAME.RING_DATA, FRAME.RING_DATA],
+  )
+  for (const [i, ring] of rings.entries()) {
+    t.equal(Buffer.compare(told[i + 1]!.bytes.subarray(16), ring.buffer.region(0, 128)), 0)
+  }
+  t.end()
+})
+
+await t.test('more small frames than are kept room for are written all the same', t => {
+  const output = new SessionOutput()
+  const rings = Array.from({ length: 100 }, (_, i) => makeRing(4096, i + 1))
+  for (const [i, ring] of rings.entries()) {
+    fill(ring, 1, i)
+    output.ring(ring)
+  }
+  const told = frames(output.take())
+  t.same(
+    told.map(({ view }) => frameX(view, 0)),
+    rings.map(({ handle }) => handle),
+  )
+  for (const [i, ring] of rings.entries()) {
+    const region = ring.buffer.region(0, 4096)
+    t.equal(Buffer.compare(told[i]!.bytes.subarray(16), region), 0, `ring ${ring.handle}`)
+  }
+  t.end()
+})
+
+await t.test('what is not written yet stays as it is', t => {
+  const output = new SessionOutput()
+  output.sent(1)
+  const [first] = output.take()
+  output.sent(2)
+  const [second] = output.take(true)
+  t.equal(sentUpTo(frameBytes(first!).view, 0), 1)
+  t.equal(sentUpTo(frameBytes(second!).view, 0), 2)
+  output.sent(3)
+  const [third] = output.take()
+  t.equal(third!.buffer, second!.buffer, 'what is written makes room')
   t.end()
 })
 
