@@ -112,7 +112,7 @@ function bind(koffi: Koffi): Native {
    * full from the beginning and can be refused when the old is gone, and a file's when it is used.
    */
   const replace = (at: bigint, bytes: number): void => {
-    const fd = memfdCreate('v4v-released', MFD_CLOEXEC) as number
+    const fd = memfdCreate('released', MFD_CLOEXEC) as number
     // Without it all stays as it is, until nothing refers to it any more.
     if (fd < 0) return
     if (ftruncate(fd, bytes) === 0) {
