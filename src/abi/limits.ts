@@ -62,6 +62,8 @@ export interface Limits {
   readonly sharedMemoryBytesPerSession: number
   /** All memory shared with the sessions of one domain; a session beyond it keeps to its socket. */
   readonly sharedMemoryBytesPerDomainMax: number
+  /** The same of all domains together. */
+  readonly sharedMemoryBytesMax: number
   /** Flows that have a token bucket of their own, of all domains and of one as the source. */
   readonly flowBucketsMax: number
   readonly flowBucketsPerDomainMax: number
@@ -109,6 +111,7 @@ export const defaultLimits: Limits = {
   partialFrameBytesPerDomainMax: 64 * 1024 * 1024,
   sharedMemoryBytesPerSession: 24 * 1024 * 1024,
   sharedMemoryBytesPerDomainMax: 256 * 1024 * 1024,
+  sharedMemoryBytesMax: 4 * 1024 * 1024 * 1024,
   flowBucketsMax: 65_536,
   flowBucketsPerDomainMax: 8_192,
   rateWaitersMax: 4_096,

@@ -1,6 +1,7 @@
 import { SLOT_BYTES } from './limits.js'
 import {
   CHUNKS_AT,
+  SHARED_CHUNK_BYTES,
   SHARED_WORD,
   UP_QUEUE_AT,
   UP_QUEUE_LENGTH,
@@ -10,7 +11,8 @@ import {
 
 /**
  * What the client sends, as descriptors `{ u32 offset, u32 length }` of pieces of its chunks, in
- * their order. The pieces one behind the other are a stream of frames, cut anywhere between slots.
+ * their order. A piece is not longer than a chunk, so that taking one is never a long turn. The
+ * pieces one behind the other are a stream of frames, cut anywhere between slots.
  * Head and tail count descriptors modulo 2^32; a descriptor's place is its number modulo the
  * queue's length, and head - tail <= that length.
  */
@@ -42,7 +44,7 @@ export class UpWriter {
   /**
    * Publishes a piece. Everything in it was written before, and stays as it is until the daemon
    * has taken it.
-   * @param offset in the segment, a multiple of 16 in the chunks; `length` likewise and not 0.
+   * @param offset in the segment, a multiple of 16 in the chunks; `length` likewise, and 16 to SHARED_CHUNK_BYTES.
    * @returns false when the queue is full.
    */
   push(offset: number, length: number): boolean {
@@ -122,6 +124,7 @@ export class UpReader {
     return (
       offset >= CHUNKS_AT &&
       length > 0 &&
+      length <= SHARED_CHUNK_BYTES &&
       offset + length <= this.#end &&
       offset % SLOT_BYTES === 0 &&
       length % SLOT_BYTES === 0

@@ -150,7 +150,7 @@ export class Hypervisor {
     this.kick(domain, 'ECONNRESET', `domain ${domain.name} was removed`)
     for (const ring of domain.partnerRings) {
       const { owner } = ring
-      this.#registry.remove(ring)
+      this.#registry.lose(ring)
       owner.sink.event({ kind: 'ring-down', party: owner.domain.party, port: ring.id.port })
     }
     assert(domain.rings.size === 0 && domain.ringBytes === 0, 'nothing is left of a dead domain')

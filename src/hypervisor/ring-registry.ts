@@ -92,13 +92,32 @@ export class RingRegistry {
     return { ok: true, ring }
   }
 
-  /** Takes a ring away at its owner's wish; ENOENT when the session has none with that handle. */
+  /**
+   * Takes a ring away at its owner's wish, or the memory of one that was lost; ENOENT when the
+   * session has none with that handle.
+   */
   unregister(session: Session, handle: number): UnregisterOutcome {
+    const lost = session.lostRings.get(handle)
+    if (lost !== undefined) {
+      session.lostRings.delete(handle)
+      lost.release()
+      return { ok: true }
+    }
     const ring = session.rings.get(handle)
     if (ring === undefined) return refusal('ENOENT', `this session has no ring ${handle}`)
     this.remove(ring)
     ring.buffer.release()
     return { ok: true }
+  }
+
+  /**
+   * Takes a ring away that its owner did not want to go. What is in memory that the owner sees can
+   * still be read: it goes when the owner unregisters the ring.
+   */
+  lose(ring: Ring): void {
+    const { owner, handle, buffer } = ring
+    this.remove(ring)
+    if (buffer.placeOffset !== undefined) owner.lostRings.set(handle, buffer)
   }
 
   /**

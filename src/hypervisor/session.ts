@@ -1,6 +1,7 @@
 import type { Port } from '../abi/addr.js'
 import type { Domain } from './domain.js'
 import type { SessionSink } from './event.js'
+import type { RingBuffer } from './ring-buffer.js'
 import type { RingMemory } from './ring-memory.js'
 import type { Ring } from './ring.js'
 import type { RingWish } from './target.js'
@@ -21,6 +22,11 @@ export class Session {
   readonly sink: SessionSink
   /** Its rings by handle. */
   readonly rings = new Map<number, Ring>()
+  /**
+   * Memory that it sees of rings that were taken from it, by handle: it may still read there, until
+   * it unregisters them.
+   */
+  readonly lostRings = new Map<number, RingBuffer>()
   /** The ports its rings have, with how many rings each. */
   readonly ports = new Map<Port, number>()
   /** Rings it waits for space in, or was told of space in and has not come back to. */
@@ -51,7 +57,7 @@ export class Session {
   /** A handle that no ring of this session has, 1..0xFFFF. */
   nextHandle(): number {
     do this.#lastHandle = (this.#lastHandle % 0xffff) + 1
-    while (this.rings.has(this.#lastHandle))
+    while (this.rings.has(this.#lastHandle) || this.lostRings.has(this.#lastHandle))
     return this.#lastHandle
   }
 }

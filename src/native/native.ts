@@ -35,7 +35,8 @@ export interface Mapping {
   remove(offset: number, length: number): void
   /**
    * Lets go of the file at once, which the system frees when nobody else has it. What refers to
-   * `bytes` can go on doing so, and sees memory of this process alone that nothing is in.
+   * `bytes` can go on doing so, and sees memory of this process alone that nothing is in. Where
+   * the system can't do that (no more files may be opened) it lets go when nothing refers to it.
    */
   release(): void
 }
@@ -57,12 +58,7 @@ const F_SEAL_SHRINK = 0x2
 const F_SEAL_GROW = 0x4
 const PROT_READ_WRITE = 0x3
 const MAP_SHARED = 0x1
-const MAP_PRIVATE = 0x2
 const MAP_FIXED = 0x10
-const MAP_ANONYMOUS = 0x20
-const MAP_NORESERVE = 0x4000
-/** In the place of what is mapped there: memory that is taken when it is used. */
-const NOTHING_THERE = MAP_PRIVATE | MAP_FIXED | MAP_ANONYMOUS | MAP_NORESERVE
 /** MAP_FAILED, and the sign of an address that is none. */
 const MAP_FAILED = -1n
 const MADV_REMOVE = 9
@@ -121,6 +117,20 @@ function bind(koffi: Koffi): Native {
     if (at === MAP_FAILED) checked('mmap', -1)
     return at
   }
+  /**
+   * Has an empty file in the place of what is mapped there. A file, because a system may be set to
+   * promise no more memory than it has (vm.overcommit_memory=2): then private memory counts in
+   * full from the beginning and can be refused when the old is gone, and a file's when it is used.
+   */
+  const replace = (at: bigint, bytes: number): void => {
+    const fd = memfdCreate('released', MFD_CLOEXEC) as number
+    // Without it all stays as it is, until nothing refers to it any more.
+    if (fd < 0) return
+    if (ftruncate(fd, bytes) === 0) {
+      mmap(at, bytes, PROT_READ_WRITE, MAP_SHARED | MAP_FIXED, fd, 0)
+    }
+    close(fd)
+  }
   // Told when nothing refers to a buffer any more, by views or by itself.
   const forgotten = new FinalizationRegistry<{ at: bigint; bytes: number }>(({ at, bytes }) =>
     munmap(at, bytes),
@@ -147,7 +157,7 @@ function bind(koffi: Koffi): Native {
         bytes: new Uint8Array(buffer),
         remove: (offset, length) => void madvise(at + BigInt(offset), length, MADV_REMOVE),
         // Not unmapped: nothing can take its memory from a buffer that something may refer to.
-        release: () => void mapped(mmap(at, bytes, PROT_READ_WRITE, NOTHING_THERE, -1, 0)),
+        release: () => replace(at, bytes),
       }
     },
     close: fd => void checked('close', close(fd)),

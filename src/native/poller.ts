@@ -4,6 +4,15 @@ import type { Native } from './native.js'
 /** About what it takes to wake two processes, which is what looking on saves. */
 const POLLING_US = 50
 
+/** In a stream others take that much longer to have more: they deal with many messages first. */
+const STREAM_FACTOR = 2
+
+/**
+ * So long it looks again and again before the loop of events has its turn, which costs as much as
+ * many looks. How many looks that is, others decide who are let run between them.
+ */
+const LOOKING_MS = 0.02
+
 /** A turn that brought more messages than this is of a stream. */
 const FEW_MESSAGES = 8
 
@@ -20,7 +29,7 @@ export function loadOf(messages: number, bytes: number): number {
   return messages + (bytes >>> 14)
 }
 
-/** How long is looked for more after something happened, and how others are let run meanwhile. */
+/** How long is looked for more after something happened, twice as long in a stream, and how others are let run meanwhile. */
 export interface Polling {
   /** Microseconds; 0: not at all. */
   readonly us: number
@@ -91,7 +100,10 @@ export class Poller {
 
   /** Something was dealt with: more may follow soon. */
   stir(): void {
-    if (this.#polling.us > 0) this.#untilMs = performance.now() + this.#polling.us / 1000
+    if (this.#polling.us > 0) {
+      const us = this.#isStream ? this.#polling.us * STREAM_FACTOR : this.#polling.us
+      this.#untilMs = performance.now() + us / 1000
+    }
     this.#again()
   }
 
@@ -119,14 +131,17 @@ export class Poller {
     const { messages } = this.#load
     this.#load.messages = 0
     if (messages > 0) this.#isStream = messages > FEW_MESSAGES
-    if (this.#look()) {
-      this.stir()
-    } else if (performance.now() < this.#untilMs) {
+    const startMs = performance.now()
+    for (let nowMs = startMs; nowMs - startMs <= LOOKING_MS; nowMs = performance.now()) {
+      if (this.#look()) return this.stir()
+      if (this.#isStopped) return
+      if (nowMs >= this.#untilMs) {
+        if (!this.#sleep()) this.#again()
+        return
+      }
       this.#polling.yieldProcessor()
-      this.#again()
-    } else if (!this.#sleep()) {
-      this.#again()
     }
+    this.#again()
   }
 
   #again(): void {

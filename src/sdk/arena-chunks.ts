@@ -17,6 +17,9 @@ interface Slot {
  * of them are in use the heap's serve, from which the messages have to be copied once more.
  */
 export class ArenaChunks implements ChunkPool {
+  readonly frameBytes = SHARED_CHUNK_BYTES
+  // What is written costs the daemon a turn; so much, and its copying costs more than that.
+  readonly flushBytes = 512 * 1024
   readonly #memory: SharedMemory
   readonly #up: UpWriter
   readonly #start: number

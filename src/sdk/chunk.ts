@@ -18,6 +18,10 @@ export interface Chunk extends FrameBytes {
 
 /** Where chunks come from. */
 export interface ChunkPool {
+  /** A SEND frame in them grows to this, unless one message is larger. */
+  readonly frameBytes: number
+  /** So much is written at once, without waiting for the turn to end. */
+  readonly flushBytes: number
   /** A chunk of CHUNK_BYTES, or of `bytes` where that is more. */
   take(bytes: number): Chunk
   /** Takes a chunk back of which all messages are decided and everything was given to the transport. */
@@ -37,6 +41,9 @@ export function newChunk(home: ChunkPool, bytes: Uint8Array): Chunk {
 
 /** Chunks of this process's own memory. */
 export class HeapChunks implements ChunkPool {
+  // As much as a Unix socket's buffer takes at once.
+  readonly frameBytes = 128 * 1024
+  readonly flushBytes = 128 * 1024
   readonly #spares: Chunk[] = []
 
   take(bytes: number): Chunk {

@@ -1,7 +1,7 @@
 import { encodeBye } from '../abi/control-frame.js'
 import { writeConsumed, writeSendHeader } from '../abi/data-frame.js'
 import { FRAME_HEADER_BYTES, SEND_HEADER_BYTES } from '../abi/limits.js'
-import { HeapChunks, type Chunk } from './chunk.js'
+import { HeapChunks, type Chunk, type ChunkPool } from './chunk.js'
 import { Fifo } from './fifo.js'
 import type { Flow } from './flow.js'
 import { HeldRun, KEPT_BYTES_MIN } from './held-run.js'
@@ -9,10 +9,8 @@ import type { PendingSend } from './pending-send.js'
 import type { Ring } from './ring.js'
 import type { Transport } from './transport.js'
 
-/** A SEND frame grows to this, unless one message is larger. */
-const FRAME_BYTES_TARGET = 128 * 1024
-/** So much is written at once, without waiting for the turn to end. */
-const FLUSH_BYTES = 128 * 1024
+/** So many messages are written at once, also where they are few bytes: each takes its time. */
+const FLUSH_MESSAGES = 2048
 
 /** A SEND frame that is not decided. */
 export interface SendFrame {
@@ -40,7 +38,7 @@ export interface SendFrame {
  */
 export class Packer {
   readonly #transport: Transport
-  readonly #heap = new HeapChunks()
+  #pool: ChunkPool
   /** SEND frames that are not decided, oldest first. */
   readonly inFlight = new Fifo<SendFrame>()
   readonly #consumed = new Set<Ring>()
@@ -52,6 +50,7 @@ export class Packer {
   /** Chunks that the pieces are of, without the one being written to. */
   #left: Chunk[] = []
   #packedBytes = 0
+  #flushedSeq = 0
   #frame: SendFrame | undefined
   #nextSeq = 0
   #isScheduled = false
@@ -64,6 +63,7 @@ export class Packer {
 
   constructor(transport: Transport) {
     this.#transport = transport
+    this.#pool = transport.chunks ?? new HeapChunks()
     this.#chunk = this.#takeChunk(0)
   }
 
@@ -100,7 +100,7 @@ export class Packer {
       frame.ring !== ring ||
       frame.type !== type ||
       flow.isRetry ||
-      this.#at + size - frame.at > FRAME_BYTES_TARGET ||
+      this.#at + size - frame.at > this.#pool.frameBytes ||
       this.#at + size > this.#chunk.bytes.length
     ) {
       frame = this.#open(flow, ring, type, size)
@@ -120,7 +120,8 @@ export class Packer {
 
   /** To be called when the message's slots are written. */
   packed(): void {
-    if (this.#packedBytes >= FLUSH_BYTES) this.flush()
+    const messages = this.#nextSeq - this.#flushedSeq
+    if (this.#packedBytes >= this.#pool.flushBytes || messages >= FLUSH_MESSAGES) this.flush()
     else this.#schedule()
   }
 
@@ -154,12 +155,14 @@ export class Packer {
     const pieces = this.#pieces
     this.#pieces = []
     this.#packedBytes = 0
+    this.#flushedSeq = this.#nextSeq
     this.#isWritable = this.#transport.send(pieces)
     if (this.#left.length > 0) this.#giveLeft()
   }
 
   /** The transport has other memory now: what is packed from here on is packed there. */
   moveOn(): void {
+    this.#pool = this.#transport.chunks ?? this.#pool
     this.#seal()
     this.#changeChunk(0)
   }
@@ -327,7 +330,7 @@ export class Packer {
   }
 
   #takeChunk(size: number): Chunk {
-    const chunk = (this.#transport.chunks ?? this.#heap).take(size)
+    const chunk = this.#pool.take(size)
     chunk.endsUnanswered = false
     return chunk
   }

@@ -17,6 +17,8 @@ export class RingTable {
   readonly #rings = new Map<number, Ring>()
   /** Rings that only one domain may send to: they go when that domain does. */
   readonly #partnerRings = new Set<Ring>()
+  /** Those that went so: the daemon keeps what arrived in shared memory until they are closed. */
+  readonly #lostRings = new Set<Ring>()
   readonly #calls = new Calls<Ring | Result>()
   /** Where rings lie that the daemon has placed and not yet spoken of. */
   readonly #places = new Map<number, FrameBytes>()
@@ -57,7 +59,8 @@ export class RingTable {
   }
 
   async unregister(ring: Ring, options: CallOptions): Promise<void> {
-    if (!this.#rings.delete(ring.handle)) return
+    const isLost = this.#lostRings.delete(ring)
+    if (!isLost && !this.#rings.delete(ring.handle)) return
     this.#partnerRings.delete(ring)
     const { packer } = this.#connection
     await this.#calls.call(options, id => packer.control(encodeUnregister(id, ring.handle)))
@@ -97,6 +100,7 @@ export class RingTable {
       if (ring.port !== port) continue
       this.#partnerRings.delete(ring)
       this.#rings.delete(ring.handle)
+      this.#lostRings.add(ring)
       ring.lost(new V4vError('ECONNRESET', 'the domain this ring was for is gone'))
     }
   }
@@ -106,6 +110,7 @@ export class RingTable {
     const rings = this.rings()
     this.#rings.clear()
     this.#partnerRings.clear()
+    this.#lostRings.clear()
     this.#calls.failAll(error)
     for (const ring of rings) {
       if (isLost) ring.lost(error)

@@ -26,6 +26,7 @@ export class SharedSegments {
   readonly #limits: Limits
   readonly #layout: SharedLayout
   readonly #bytes = new WeakMap<Domain, number>()
+  #bytesOfAll = 0
 
   /** @param native undefined: no memory is shared. */
   constructor(native: Native | undefined, limits: Limits) {
@@ -67,14 +68,22 @@ export class SharedSegments {
 
   #charged(domain: Domain, make: (onRelease: () => void) => SharedSegment): SegmentOutcome {
     const { bytes } = this.#layout
-    const { sharedMemoryBytesPerDomainMax: bytesMax } = this.#limits
+    const { sharedMemoryBytesPerDomainMax: bytesMax, sharedMemoryBytesMax } = this.#limits
     const before = this.#bytes.get(domain) ?? 0
     if (before + bytes > bytesMax) {
       return refusal('ENOSPC', `a domain shares at most ${bytesMax} bytes of memory`)
     }
-    const segment = make(() => this.#bytes.set(domain, this.#bytes.get(domain)! - bytes))
-    this.#bytes.set(domain, before + bytes)
+    if (this.#bytesOfAll + bytes > sharedMemoryBytesMax) {
+      return refusal('ENOSPC', `all domains together share at most ${sharedMemoryBytesMax} bytes`)
+    }
+    const segment = make(() => this.#charge(domain, -bytes))
+    this.#charge(domain, bytes)
     return { ok: true, segment }
+  }
+
+  #charge(domain: Domain, bytes: number): void {
+    this.#bytes.set(domain, (this.#bytes.get(domain) ?? 0) + bytes)
+    this.#bytesOfAll += bytes
   }
 }
 

@@ -119,7 +119,8 @@ await t.test('a descriptor of anything but a piece of the chunks is seen', async
   }
   const end = layout.ringsAt
   t.ok(set(CHUNKS_AT, 16))
-  t.ok(set(CHUNKS_AT, end - CHUNKS_AT), 'all of the chunks')
+  t.ok(set(CHUNKS_AT, SHARED_CHUNK_BYTES), 'as much as a chunk holds')
+  t.ok(set(CHUNKS_AT + 16, SHARED_CHUNK_BYTES), 'of two chunks')
   t.ok(set(end - 16, 16))
   for (const [offset, length] of [
     [CHUNKS_AT - 16, 32],
@@ -129,6 +130,8 @@ await t.test('a descriptor of anything but a piece of the chunks is seen', async
     [CHUNKS_AT + 8, 16],
     [end, 16],
     [end - 16, 32],
+    [CHUNKS_AT, SHARED_CHUNK_BYTES + 16],
+    [CHUNKS_AT, end - CHUNKS_AT],
     [CHUNKS_AT, end - CHUNKS_AT + 16],
     [CHUNKS_AT, 0xfffffff0],
     [0xfffffff0, 16],

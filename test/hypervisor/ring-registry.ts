@@ -243,3 +243,33 @@ await t.test('rings lie where the session says, as far as there is room', async 
   client.end()
   t.same(released, [512], 'what is unread can be read when the session has ended')
 })
+
+await t.test(
+  'memory of a lost ring that its owner sees is its own until it unregisters',
+  async t => {
+    const machine = new Machine()
+    const web = machine.client('web')
+    const db = machine.client('db')
+    const released: number[] = []
+    const partner = web.session.domain.id
+    const inHeap = db.ring(1, 64, { partner })
+    let offset = 0
+    db.session.ringMemory = {
+      take: bytes => {
+        const at = (offset += 4096)
+        return { bytes: new Uint8Array(bytes), offset: at, release: () => released.push(at) }
+      },
+    }
+    const placed = db.ring(2, 64, { partner })
+    const kept = db.ring(3, 64)
+    machine.hypervisor.destroyDomain(web.session.domain)
+    t.same([...db.session.rings.values()], [kept])
+    t.same(released, [], 'it may still be read')
+    const { hypervisor } = machine
+    t.same(hypervisor.unregisterRing(db.session, placed.handle), { ok: true })
+    t.same(released, [4096])
+    t.match(hypervisor.unregisterRing(db.session, placed.handle), { code: 'ENOENT' })
+    t.match(hypervisor.unregisterRing(db.session, inHeap.handle), { code: 'ENOENT' })
+    t.same(released, [4096])
+  },
+)

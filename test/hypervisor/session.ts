@@ -12,4 +12,6 @@ await t.test('handles count up, start over at 0xffff and pass over those in use'
   session.rings.set(1, ring)
   for (let handle = 3; handle <= 0xffff; handle++) session.nextHandle()
   t.equal(session.nextHandle(), 2)
+  session.lostRings.set(3, ring.buffer)
+  t.equal(session.nextHandle(), 4)
 })

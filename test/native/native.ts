@@ -14,6 +14,11 @@ function mapped(): number {
   return lines.filter(line => line.includes('/memfd:v4v-test')).length
 }
 
+function released(): string[] {
+  const lines = readFileSync('/proc/self/maps', 'utf8').split('\n')
+  return lines.filter(line => line.includes('/memfd:released'))
+}
+
 await t.test('two mappings of a file are the same memory', { skip }, async t => {
   const fd = native!.memfdCreate('v4v-test', BYTES)
   t.match(readlinkSync(`/proc/self/fd/${fd}`), /^\/memfd:v4v-test/)
@@ -38,6 +43,38 @@ await t.test('two mappings of a file are the same memory', { skip }, async t => 
   t.equal(mapped(), 1)
   right.release()
   t.equal(mapped(), 0)
+})
+
+await t.test('what is released counts as memory only where it is used', { skip }, async t => {
+  const fd = native!.memfdCreate('v4v-test', BYTES)
+  const mapping = native!.map(fd, BYTES)
+  native!.close(fd)
+  const before = released().length
+  mapping.release()
+  const now = released()
+  t.equal(now.length, before + 1)
+  t.match(now.at(-1), / rw-s /, 'as a file, and not set aside as private memory is')
+  mapping.bytes[BYTES - 1] = 1
+  t.equal(mapping.bytes[BYTES - 1], 1)
+})
+
+await t.test('where no file can be opened it lets go later', { skip }, async t => {
+  const fd = native!.memfdCreate('v4v-test', BYTES)
+  const mapping = native!.map(fd, BYTES)
+  native!.close(fd)
+  const taken: number[] = []
+  try {
+    for (;;) taken.push(openSync('/dev/null', 'r'))
+  } catch (error) {
+    t.match(error, { code: 'EMFILE' })
+  }
+  try {
+    t.doesNotThrow(() => mapping.release())
+  } finally {
+    for (const one of taken) closeSync(one)
+  }
+  mapping.bytes[0] = 1
+  t.equal(mapping.bytes[0], 1, 'all is as it was')
 })
 
 await t.test('a file whose length is sealed keeps it', { skip }, async t => {

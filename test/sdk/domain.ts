@@ -260,5 +260,8 @@ await t.test('a ring for a partner goes with the partner', async t => {
   await t.rejects(reading, { code: 'ECONNRESET' })
   t.throws(() => ring.trySend('web:80', bytes('c')), { code: 'ECONNRESET' })
   t.ok(other.trySend('web:80', bytes('c')))
+  t.same(peer.unregistered, [], 'what has come can still be read')
+  await ring.close()
+  t.same(peer.unregistered, [1], 'the daemon may use its memory again')
   await domain.close({ timeoutMs: 1 })
 })

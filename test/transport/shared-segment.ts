@@ -103,6 +103,18 @@ await t.test('a domain shares no more than it may', { skip }, async t => {
   t.match(segments({ sharedMemoryBytesPerDomainMax: 1 }).open(web), { code: 'ENOSPC' })
 })
 
+await t.test('all domains share no more than the daemon may', { skip }, async t => {
+  const all = segments({ sharedMemoryBytesPerSession: MIB, sharedMemoryBytesMax: 16 * MIB })
+  const db = new Domain(2 as DomainId, 'db', [])
+  const held = [open(all), open(all, db)]
+  const refused = { ok: false, code: 'ENOSPC', detail: /together share at most 16777216 bytes/ }
+  t.match(all.open(web), refused)
+  t.match(all.openForThread(db), refused)
+  held[0]!.release()
+  open(all, db).release()
+  held[1]!.release()
+})
+
 await t.test('however large it may be, its offsets are 32-bit numbers', { skip }, async t => {
   const large = 2 ** 40
   const segment = open(
