@@ -35,8 +35,10 @@ const rule = { action: 'drop', source: 'x:*', destination: 'y:1' }
 const asked = { from: 'web:1', to: 'control:1' }
 
 /** What an admin of the README's table does, in this order. */
-function rowsFor(dir: string, bad: string, more: Record<string, string>): Record<string, Row> {
+function rowsFor(dir: string, others: string, more: Record<string, string>): Record<string, Row> {
   const same = join(dir, 'a.yaml')
+  const bad = join(others, 'bad.yaml')
+  const later = join(others, 'later.yaml')
   const { decision = '' } = more
   return {
     'policy as files': {
@@ -96,7 +98,7 @@ function rowsFor(dir: string, bad: string, more: Record<string, string>): Record
     },
     'confirm or roll back': {
       commands: [
-        [0, 'policy', 'apply', same, '--confirm', '1h'],
+        [0, 'policy', 'apply', later, '--confirm', '1h'],
         [0, 'policy', 'confirm'],
       ],
       requests: [
@@ -291,7 +293,8 @@ function tableOf(readme: string): Map<string, { commands: string[]; routes: stri
 }
 
 await t.test('each row of the table in README.md works as command and as request', async t => {
-  const root = t.testdir({ good: policy, bad: { 'bad.yaml': failing[0]!.text } })
+  const others = { 'bad.yaml': failing[0]!.text, 'later.yaml': `${policy['a.yaml']}# later\n` }
+  const root = t.testdir({ good: policy, others })
   const dir = join(root, 'good')
   const place = await daemon(t, dir)
   for (const name of ['web', 'db', 'collector']) await place.v4v(['domain', 'add', name])
@@ -299,7 +302,7 @@ await t.test('each row of the table in README.md works as command and as request
   const [, decision = ''] = /\(decision (d-[0-9a-f]+)\)/.exec(refused.stderr) ?? []
   const readme = readFileSync(join(mainPath, '../../../../README.md'), 'utf8')
   const table = tableOf(readme)
-  const rows = rowsFor(dir, join(root, 'bad', 'bad.yaml'), { decision })
+  const rows = rowsFor(dir, join(root, 'others'), { decision })
   t.strictSame([...table.keys()], Object.keys(rows))
 
   const { url } = JSON.parse(readFileSync(join(place.dir, 'daemon.json'), 'utf8')) as {
