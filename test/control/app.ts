@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { buildTestApp } from './fixtures/build-app.js'
 
@@ -25,4 +27,15 @@ void t.test('a request for another name or from another site is refused', async 
     t.equal(answer.status, 403)
     t.equal(answer.body.code, 'EPERM')
   }
+})
+
+void t.test('a change that the disk does not take is not told as made', async t => {
+  const path = join(t.testdir(), 'v4vd.sqlite')
+  const { call } = buildTestApp(t, { path })
+  t.equal((await call('POST', '/v1/domains', { name: 'web' })).status, 201)
+  rmSync(`${path}-wal`)
+  const { status, body } = await call('POST', '/v1/domains', { name: 'db' })
+  t.ok(status >= 500, `${status}`)
+  t.equal(body.code, 'EIO')
+  t.equal((await call('GET', '/v1/domains')).status, 200, 'what only looks goes on')
 })
