@@ -1,12 +1,24 @@
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import t from 'tap'
+import { accessTo } from './fixtures/access.js'
 import { daemon, run, stateDir, until, type TestDaemon } from './fixtures/v4v.js'
 
 t.setTimeout(230_000) // it starts many processes, on machines of any speed
 
 const policy = { 'a.yaml': 'rules:\n  - id: logs\n    accept: web:* -> collector:514\n' }
+
+const place = await daemon(t, t.testdir(policy))
+const access = accessTo(place)
+const { admin } = access
+
+// Each case finds the policy as above and no domain.
+t.beforeEach(async () => {
+  for (const { name } of await admin.domains()) await admin.ask('DELETE', `/v1/domains/${name}`)
+  const documents = [{ name: 'a.yaml', text: policy['a.yaml'] }]
+  await admin.ask('PUT', '/v1/policy', { documents })
+})
 
 async function json(place: TestDaemon, ...args: string[]): Promise<unknown> {
   const { code, stdout, stderr } = await place.v4v([...args, '-o', 'json'])
@@ -15,7 +27,6 @@ async function json(place: TestDaemon, ...args: string[]): Promise<unknown> {
 }
 
 await t.test('domains are added, listed, shown, kicked and removed', async t => {
-  const place = await daemon(t, t.testdir(policy))
   const added = await place.v4v(['domain', 'add', 'web', '--tag', 'a', '--tag', 'b'])
   t.same([added.code, added.stdout], [0, 'added domain web\n'])
   t.match(await json(place, 'domain', 'ls'), [{ name: 'web', tags: ['a', 'b'], sessions: 0 }])
@@ -32,7 +43,8 @@ await t.test('domains are added, listed, shown, kicked and removed', async t => 
   t.match(bad.stderr, /^v4v: [^\n]+\(EINVAL\)\n$/)
   t.notOk(bad.stderr.includes('\u001b'))
 
-  t.match(await json(place, 'domain', 'rm', 'web'), { revision: 1 })
+  const { revision } = await admin.stats()
+  t.match(await json(place, 'domain', 'rm', 'web'), { revision })
   const gone = await place.v4v(['domain', 'show', 'web'])
   t.equal(gone.code, 1)
   t.match(gone.stderr, /^v4v: there is no domain "web"[^\n]*\(ENOENT\)\n$/)
@@ -40,15 +52,19 @@ await t.test('domains are added, listed, shown, kicked and removed', async t => 
 })
 
 await t.test('rules are added at a position, moved and removed', async t => {
-  const place = await daemon(t, t.testdir(policy))
+  const { revision } = await admin.stats()
   const add = ['rule', 'add', 'accept', 'web:*', 'db:5432']
   const added = await place.v4v([...add, '--at', '1', '--replies', '--comment', 'app to db'])
-  t.same([added.code, added.stdout], [0, 'added rule r1: accept web:* -> db:5432 (revision 2)\n'])
+  const line = `added rule r1: accept web:* -> db:5432 (revision ${revision + 1})\n`
+  t.same([added.code, added.stdout], [0, line])
   const listed = await place.v4v(['rule', 'ls', '-v'])
   t.match(listed.stdout, /^1 +r1 +accept +web:\* +db:5432 +any +yes +0 .*- +app to db$/m)
   t.equal((await place.v4v(['rule', 'move', 'r1', '2'])).code, 0)
-  t.match(await json(place, 'rule', 'ls'), { revision: 3, rules: [{ id: 'logs' }, { id: 'r1' }] })
-  t.match(await json(place, 'rule', 'rm', 'r1'), { revision: 4 })
+  t.match(await json(place, 'rule', 'ls'), {
+    revision: revision + 2,
+    rules: [{ id: 'logs' }, { id: 'r1' }],
+  })
+  t.match(await json(place, 'rule', 'rm', 'r1'), { revision: revision + 3 })
   t.equal((await place.v4v(['rule', 'rm', 'r1'])).code, 1)
   const refused = await place.v4v(['rule', 'add', 'drop', 'web:*', 'db:1', '--replies'])
   t.equal(refused.code, 3)
@@ -57,7 +73,6 @@ await t.test('rules are added at a position, moved and removed', async t => {
 })
 
 await t.test('the policy is shown as a file that says the same, and explained', async t => {
-  const place = await daemon(t, t.testdir(policy))
   const { stdout } = await place.v4v(['policy', 'show'])
   t.match(stdout, 'rules:\n  - id: logs\n    accept: web:* -> collector:514\n')
   const yes = await place.v4v(['policy', 'explain', 'web:9', 'collector:514'])
@@ -65,14 +80,15 @@ await t.test('the policy is shown as a file that says the same, and explained', 
     yes.stdout,
     /verdict +accept\nbecause +rule 1 matches first\nrule +logs \(1, a\.yaml:2\): accept/,
   )
+  const { revision } = await admin.stats()
   const no = await json(place, 'policy', 'explain', 'agent:9', 'collector:514')
-  t.match(no, { action: 'reject', rule: null, revision: 1 })
+  t.match(no, { action: 'reject', rule: null, revision })
 })
 
 await t.test('viptables knows its own words', async t => {
-  const place = await daemon(t, t.testdir(policy))
-  await place.v4v(['domain', 'add', 'web'])
-  const added = await place.v4v(['viptables', '-I', '1', '-d', '1', '-q', '80', '-j', 'REJECT'])
+  await access.addDomains('web')
+  const id = String((await admin.domains())[0]!.id)
+  const added = await place.v4v(['viptables', '-I', '1', '-d', id, '-q', '80', '-j', 'REJECT'])
   t.same([added.code, added.stdout, added.stderr], [0, '', ''])
   const listed = await place.v4v(['viptables', '--list'])
   t.equal(listed.stdout, '1 : REJECT web:* -> *:80\n2 : ACCEPT web:* -> collector:514\n')
@@ -85,8 +101,7 @@ await t.test('viptables knows its own words', async t => {
 })
 
 await t.test('tokens let a domain in from elsewhere, until they are revoked', async t => {
-  const place = await daemon(t, t.testdir(policy))
-  await place.v4v(['domain', 'add', 'web'])
+  await admin.ask('POST', '/v1/domains', { name: 'web' })
   const { stdout } = await place.v4v(['token', 'issue', 'web', '--label', 'laptop'])
   const V4V_TOKEN = stdout.trim()
   const [token] = (await json(place, 'token', 'ls', 'web')) as { id: number; label: string }[]
@@ -103,13 +118,12 @@ await t.test('tokens let a domain in from elsewhere, until they are revoked', as
   const revoked = await place.v4v(send, { env: { V4V_TOKEN } })
   t.equal(revoked.code, 1)
   t.match(revoked.stderr, /^v4v: can't attach [^\n]*EKEYREVOKED[^\n]*v4v token issue[^\n]*\n$/)
-  const admin = await place.v4v(['domain', 'ls'], { env: { V4V_ADMIN_TOKEN: 'wrong' } })
-  t.equal(admin.code, 1)
-  t.match(admin.stderr, /^v4v: [^\n]+\(EACCES\); set V4V_ADMIN_TOKEN[^\n]+\n$/)
+  const stranger = await place.v4v(['domain', 'ls'], { env: { V4V_ADMIN_TOKEN: 'wrong' } })
+  t.equal(stranger.code, 1)
+  t.match(stranger.stderr, /^v4v: [^\n]+\(EACCES\); set V4V_ADMIN_TOKEN[^\n]+\n$/)
 })
 
 await t.test('check says how the daemon is', async t => {
-  const place = await daemon(t, t.testdir(policy))
   const { code, stdout } = await place.v4v(['check'])
   t.equal(code, 0)
   t.match(stdout, /^ok +alive\nok +ready\n +ok +store: /)
@@ -121,7 +135,7 @@ await t.test('check says how the daemon is', async t => {
 
 await t.test('the viewer shows a refusal with its reason as it happens', async t => {
   const place = await daemon(t, t.testdir(policy))
-  for (const name of ['web', 'agent']) await place.v4v(['domain', 'add', name])
+  await accessTo(place).addDomains('web', 'agent')
   t.match((await place.v4v(['flows'])).stderr, /nothing was decided yet/)
   const viewer = place.start(['flows', '-f', '--verdict', 'reject'])
   const line = once(createInterface({ input: viewer.stdout! }), 'line') as Promise<[string]>
@@ -149,9 +163,9 @@ await t.test('serve ends well on SIGTERM and refuses a second daemon in one line
   const second = await place.v4v(['serve', '--listen', '127.0.0.1:0', '--log-level', 'error'])
   t.equal(second.code, 1)
   t.match(second.stderr, /^v4v: [^\n]*another daemon[^\n]*\n$/)
-  const { url } = JSON.parse(readFileSync(`${place.dir}/daemon.json`, 'utf8')) as { url: string }
+  const { host } = new URL(accessTo(place).url)
   const taken = await run(
-    ['serve', '--state', await stateDir(t), '--listen', new URL(url).host, '--log-level', 'error'],
+    ['serve', '--state', await stateDir(t), '--listen', host, '--log-level', 'error'],
     {},
   )
   t.equal(taken.code, 1)

@@ -1,7 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { daemon, mainPath, until } from './fixtures/v4v.js'
+import { connect } from '../../src/sdk/index.js'
+import { until } from '../fixtures/daemon.js'
+import { accessTo } from './fixtures/access.js'
+import { daemon, mainPath } from './fixtures/v4v.js'
 
 t.setTimeout(240_000) // it starts many processes, on machines of any speed
 
@@ -297,7 +300,10 @@ await t.test('each row of the table in README.md works as command and as request
   const root = t.testdir({ good: policy, others })
   const dir = join(root, 'good')
   const place = await daemon(t, dir)
-  for (const name of ['web', 'db', 'collector']) await place.v4v(['domain', 'add', name])
+  const access = accessTo(place)
+  for (const name of ['web', 'db', 'collector']) {
+    await access.admin.ask('POST', '/v1/domains', { name })
+  }
   const refused = await place.v4v(['send', 'collector:1', 'x', '--as', 'web'])
   const [, decision = ''] = /\(decision (d-[0-9a-f]+)\)/.exec(refused.stderr) ?? []
   const readme = readFileSync(join(mainPath, '../../../../README.md'), 'utf8')
@@ -305,19 +311,18 @@ await t.test('each row of the table in README.md works as command and as request
   const rows = rowsFor(dir, join(root, 'others'), { decision })
   t.strictSame([...table.keys()], Object.keys(rows))
 
-  const { url } = JSON.parse(readFileSync(join(place.dir, 'daemon.json'), 'utf8')) as {
-    url: string
-  }
-  const token = readFileSync(join(place.dir, 'admin.token'), 'utf8').trim()
-  const senders: ReturnType<typeof place.start>[] = []
-  t.teardown(() => senders.forEach(sender => sender.kill('SIGKILL')))
+  await using web = await connect(access.as('web', 'own-socket'))
   for (const [feature, { commands, requests }] of Object.entries(rows)) {
     const named = table.get(feature)!
     if (feature === 'asks and grants') {
-      for (const port of ['1', '2', '3', '4']) {
-        senders.push(place.start(['send', `db:${port}`, 'x', '--as', 'web', '--wait']))
-        await until(async () => (await place.v4v(['ask', 'ls'])).stdout.includes(`db:${port} `))
-      }
+      const ring = await web.bind(0)
+      const payload = new Uint8Array(1)
+      // What is granted finds nobody, what is denied is refused.
+      for (const port of [1, 2, 3, 4]) ring.send(`db:${port}`, payload).catch(() => undefined)
+      await until(
+        () => access.admin.ask<{ asks: unknown[] }>('GET', '/v1/asks'),
+        ({ asks }) => asks.length === 4,
+      )
     }
     for (const each of named.commands) {
       const isRun = commands.some(([, ...args]) => args.join(' ').startsWith(each))
@@ -335,10 +340,10 @@ await t.test('each row of the table in README.md works as command and as request
     }
     for (const [status, method, path, body, headers = {}] of requests) {
       const prefix = path === '/readyz' || path === '/openapi.json' ? '' : '/v1'
-      const answer = await fetch(`${url}${prefix}${path}`, {
+      const answer = await fetch(`${access.url}${prefix}${path}`, {
         method,
         headers: {
-          authorization: `Bearer ${token}`,
+          authorization: `Bearer ${access.admin.token}`,
           ...(body !== undefined && { 'content-type': 'application/json' }),
           ...headers,
         },

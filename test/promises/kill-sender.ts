@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { connect } from '../../src/sdk/index.js'
+import { connect, type Status } from '../../src/sdk/index.js'
 import { spawnDaemon, until, type DaemonProcess } from '../fixtures/daemon.js'
 import { PeerProcess } from '../fixtures/peer-process.js'
 
@@ -22,6 +22,15 @@ async function held(from: DaemonProcess): Promise<Record<string, number>> {
     victims: sessions.filter(session => session.domain === 'victim').length,
     sessions: sessions.length,
     openFiles: from.openFiles(),
+  }
+}
+
+/** Waits until this port of the victim is told to be gone; what else is told is thrown away. */
+async function hear(feed: AsyncIterator<Status>, port: number): Promise<void> {
+  for (;;) {
+    const { value, done } = await feed.next()
+    if (done === true) throw new Error('the session ended')
+    if (value.kind === 'ring-down' && value.domain === 'victim' && value.port === port) return
   }
 }
 
@@ -59,23 +68,21 @@ await t.test('a sender that is killed leaves nothing, and others send on', async
     }
   })()
   const before = await held(daemon)
+  const toldAfterMs: number[] = []
   let spare = start(0)
   for (let round = 0; round < ROUNDS; round++) {
     const victim = await spare
     spare = round + 1 < ROUNDS ? start(round + 1) : spare
     const killedAt = performance.now()
-    const heard = (async () => {
-      for await (const status of feed) {
-        if (status.kind === 'domain-down' || status.kind === 'ring-down') return
-      }
-    })()
+    // The next victim is of the same domain, which is therefore not down.
+    const heard = hear(feed, portOf(round))
     await victim.kill()
-    if (round === ROUNDS - 1) {
-      await heard
-      const ms = performance.now() - killedAt
-      t.ok(ms < 1000, `the receiver heard of it after ${ms} ms`)
-    }
+    await heard
+    toldAfterMs.push(performance.now() - killedAt)
   }
+  // The machine may stand still in a round or two, but not in most of them.
+  const median = toldAfterMs.toSorted((a, b) => a - b)[ROUNDS / 2]!
+  t.ok(median < 1000, `the receiver was told after ${median} ms`)
   isDone = true
   await sending
   const after = await until(
@@ -96,8 +103,13 @@ await t.test('a sender that is killed leaves nothing, and others send on', async
   await reading
 })
 
+/** The port a victim sends from. */
+function portOf(round: number): number {
+  return 1000 + round
+}
+
 function start(round: number): Promise<PeerProcess> {
   const way = (['unix', 'ws', 'own-socket'] as const)[round % 3]
-  const task = { kind: 'send', port: 1000 + round, to: ['reader:514', 'reader:515'] } as const
+  const task = { kind: 'send', port: portOf(round), to: ['reader:514', 'reader:515'] } as const
   return PeerProcess.start(daemon, 'victim', task, way)
 }

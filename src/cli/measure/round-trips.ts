@@ -66,6 +66,7 @@ export class RoundTrips {
       const timer = setTimeout(() => {
         reject(failed(`no answer came from ${this.#to} for ${SILENT_MS_MAX / 1000} s`))
       }, SILENT_MS_MAX)
+      timer.unref() // a measurement that is over, by Ctrl-C or otherwise, waits for no answer
       this.#onArrival = () => {
         this.#gauge.record((performance.now() - leftMs) * NS_PER_MS)
         clearTimeout(timer)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { PolicyThread } from '../../../src/control/policy/policy-thread.js'
 import { StoreError } from '../../../src/store/store-error.js'
@@ -218,7 +219,7 @@ void t.test('what is not confirmed in time goes away by itself', async t => {
   t.match((await call('GET', '/v1/policy/revisions')).body, {
     unconfirmed: { revision: 2, backTo: 1, deadline },
   })
-  while (hypervisor.policy.revision === 2) await new Promise(setImmediate)
+  while (hypervisor.policy.revision === 2) await sleep(1)
   t.ok(Date.now() >= deadline)
   t.equal(hypervisor.policy.rules.length, 2)
   t.match(services.audit.list(1), [
@@ -232,7 +233,7 @@ void t.test('what is not confirmed goes, whatever the tests of what comes back s
   const failing = { rules, tests: [{ from: 'web:1', to: 'db:1', expect: 'accept' }] }
   t.equal((await call('PUT', '/v1/policy?tests=skip', failing)).status, 200)
   t.equal((await call('PUT', '/v1/policy?confirm=50ms', { rules: [] })).status, 200)
-  while (hypervisor.policy.revision === 2) await new Promise(setImmediate)
+  while (hypervisor.policy.revision === 2) await sleep(1)
   t.strictSame([hypervisor.policy.revision, hypervisor.policy.rules.length], [3, 2])
 })
 
@@ -369,6 +370,6 @@ void t.test('a rule that expires ends by the clock for traffic that flows', asyn
     const outcome = web.send(7, 'db', 1)
     return outcome.ok ? undefined : outcome.code
   }
-  while (code() !== 'EPERM') await new Promise(setImmediate)
+  while (code() !== 'EPERM') await sleep(1)
   t.ok(Date.now() >= made.expires)
 })
