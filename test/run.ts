@@ -36,7 +36,7 @@ const longFiles = [
   'cli/commands.js',
   'promises/kill-receiver.js',
   'promises/kill-sender.js',
-  'cli/latency.js',
+  'cli/features.js',
   'daemon.js',
   'control/routes/policy.js',
   'sdk/shared-memory.js',
