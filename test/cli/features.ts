@@ -123,9 +123,15 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
       commands: [[0, 'check']],
       requests: [[200, 'GET', '/readyz']],
     },
-    explain: {
-      commands: [[0, 'policy', 'explain', 'web:1', 'collector:514', '--revision', '1']],
-      requests: [[200, 'POST', '/policy/explain', { ...asked, revision: 1 }]],
+    'explain, also for a size': {
+      commands: [
+        [0, 'policy', 'explain', 'web:1', 'collector:514', '--revision', '1'],
+        [0, 'policy', 'explain', 'web:1', 'collector:514', '--size', '64KiB'],
+      ],
+      requests: [
+        [200, 'POST', '/policy/explain', { ...asked, revision: 1 }],
+        [200, 'POST', '/policy/explain', { ...asked, size: 65_536 }],
+      ],
     },
     'who can talk to whom': {
       commands: [
