@@ -122,7 +122,7 @@ export function createServices(options: ServicesOptions): Services {
       },
       asking,
     ),
-    rules: new RuleService(hypervisor, policy),
+    rules: new RuleService(hypervisor, policy, tally, changes),
     sets,
     tally,
     live: new LiveService(hypervisor, store, tally, clock, () => hub?.sessions() ?? []),

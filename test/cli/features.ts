@@ -170,10 +170,14 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
     counters: {
       commands: [
         [0, 'rule', 'ls', '-v'],
+        [0, 'rule', 'zero', 'default'],
+        [0, 'rule', 'zero', '--reason', 'a new day'],
         [0, 'stats'],
       ],
       requests: [
         [200, 'GET', '/rules'],
+        [200, 'POST', '/rules/logs/zero', {}],
+        [200, 'POST', '/rules/zero', {}],
         [200, 'GET', '/stats'],
       ],
     },

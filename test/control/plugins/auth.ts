@@ -84,6 +84,8 @@ const needed: Readonly<Record<string, AdminRole>> = {
   'POST /v1/rules': 'policy-admin',
   'PATCH /v1/rules/{id}': 'policy-admin',
   'DELETE /v1/rules/{id}': 'policy-admin',
+  'POST /v1/rules/zero': 'policy-admin',
+  'POST /v1/rules/{id}/zero': 'policy-admin',
   'PUT /v1/policy': 'policy-admin',
   'POST /v1/policy/confirm': 'policy-admin',
   'POST /v1/policy/rollback': 'policy-admin',
