@@ -65,6 +65,11 @@ export interface TokenIssued extends Changed {
   readonly text: string
 }
 
+export interface RulesZeroed extends Changed {
+  readonly hits: number
+  readonly bytes: number
+}
+
 export interface RuleInfo {
   readonly id: string
   readonly position: number

@@ -21,12 +21,13 @@ import { PolicyService } from './services/policy.js'
 import { RuleService } from './services/rules.js'
 import { SetService } from './services/sets.js'
 import { Tally } from './services/tally.js'
-import { TokenService, type EndSessions } from './services/tokens.js'
+import { TokenService, type EndSessions, type ExpireSessions } from './services/tokens.js'
 
 /** What is asked of whoever holds the clients' connections. */
 export interface Clients {
   sessions(): readonly ClientInfo[]
   endToken: EndSessions
+  expireToken: ExpireSessions
 }
 
 export interface ServicesOptions {
@@ -100,6 +101,7 @@ export function createServices(options: ServicesOptions): Services {
   )
   const policy = new PolicyService(store, hypervisor, clock, thread, tally, sets, log)
   const endSessions: EndSessions = (...token) => hub?.endToken(...token)
+  const expireSessions: ExpireSessions = (...token) => hub?.expireToken(...token)
   return {
     domains: new DomainService(store, hypervisor, changes, {
       ...options,
@@ -109,7 +111,7 @@ export function createServices(options: ServicesOptions): Services {
         asking.noteDomain(name, domain)
       },
     }),
-    tokens: new TokenService(store, clock, changes, endSessions, log),
+    tokens: new TokenService(store, clock, changes, endSessions, expireSessions, log),
     policy,
     inquiries: new InquiryService(
       {
@@ -122,7 +124,7 @@ export function createServices(options: ServicesOptions): Services {
       },
       asking,
     ),
-    rules: new RuleService(hypervisor, policy),
+    rules: new RuleService(hypervisor, policy, tally, changes),
     sets,
     tally,
     live: new LiveService(hypervisor, store, tally, clock, () => hub?.sessions() ?? []),

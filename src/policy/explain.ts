@@ -1,7 +1,7 @@
 import type { Place } from './policy.js'
 import type { Decisions } from './pair-rules.js'
 import { formatRule } from './rule-text.js'
-import { DEFAULT_ID, matches, type Action, type Rule } from './rule.js'
+import { DEFAULT_ID, lets, matches, type Action, type Rule } from './rule.js'
 import type { Scope } from './scope.js'
 import { formatSelector, isExpired, matchesEnd, matchesPort, matchesSubject } from './selector.js'
 import type { Selector } from './selector.js'
@@ -31,15 +31,20 @@ export interface Explanation {
   readonly rule: ExplainedRule | null
   /** A datagram of more bytes is refused with EMSGSIZE all the same. */
   readonly maxBytes?: number | undefined
+  /** How the datagram that was asked about is refused for its size, though a rule admits it. */
+  readonly code?: 'EMSGSIZE'
   /** The rules in front, in order. */
   readonly walk: readonly PassedRule[]
   /** Later rules that speak of this datagram too, and are not asked. */
   readonly shadows: readonly ExplainedRule[]
 }
 
-/** Walks through the rules as `evaluate` does and says what happens at each. */
-export function explain(policy: Decisions, tuple: Tuple, now: number): Explanation {
-  return new Explainer(policy, now).explain(tuple)
+/**
+ * Walks through the rules as `evaluate` does and says what happens at each.
+ * @param bytes of payload; 0 when left out.
+ */
+export function explain(policy: Decisions, tuple: Tuple, now: number, bytes = 0): Explanation {
+  return new Explainer(policy, now).explain(tuple, bytes)
 }
 
 /** For many questions about one policy at one moment. */
@@ -58,7 +63,7 @@ export class Explainer {
     })
   }
 
-  explain(tuple: Tuple): Explanation {
+  explain(tuple: Tuple, bytes = 0): Explanation {
     const rules = this.#rules
     const { action, rule, position } = evaluate(rules, 0, tuple, this.#scope)
     const passed = rule === null ? rules.length : position - 1
@@ -75,6 +80,7 @@ export class Explainer {
       decidedBy: rule?.id ?? DEFAULT_ID,
       rule: rule === null ? null : this.#explained[position - 1]!,
       ...(rule?.maxBytes !== undefined && { maxBytes: rule.maxBytes }),
+      ...(bytes > (rule?.maxBytes ?? Infinity) && lets(action) && { code: 'EMSGSIZE' }),
       walk,
       shadows,
     }

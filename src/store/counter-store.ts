@@ -1,7 +1,7 @@
 import { ACTIONS, type Action } from '../policy/rule.js'
 import type { Database, Statement } from './database.js'
 
-/** What a rule has decided since it was added. */
+/** What a rule has decided since it was added, or since its counter was zeroed. */
 export interface RuleCounters {
   /** A rule's id, or DEFAULT_ID for what no rule matched. */
   readonly id: string
@@ -22,7 +22,7 @@ export interface Decided {
   readonly bytes: number
 }
 
-/** What rules that are gone have decided, by what they said. */
+/** What rules that are gone have decided, or others before they were zeroed, by what they said. */
 export type Retired = Readonly<Record<Action, Decided>>
 
 /**
@@ -45,6 +45,7 @@ export class CounterStore {
   >
   readonly #all: Statement<[], Omit<RuleCounters, 'lastHit'> & { readonly lastHit: number | null }>
   readonly #drop: Statement<[string], never>
+  readonly #dropAll: Statement<[], never>
   readonly #retire: Statement<[action: string, hits: number, bytes: number], never>
   readonly #retired: Statement<[], { readonly action: string } & Decided>
 
@@ -66,6 +67,7 @@ export class CounterStore {
        FROM counters ORDER BY rule`,
     )
     this.#drop = db.prepare('DELETE FROM counters WHERE rule = ?')
+    this.#dropAll = db.prepare('DELETE FROM counters')
     this.#retire = db.prepare(
       `INSERT INTO retired (action, hits, bytes) VALUES (?, ?, ?)
        ON CONFLICT (action) DO UPDATE SET hits = excluded.hits, bytes = excluded.bytes`,
@@ -86,10 +88,20 @@ export class CounterStore {
       for (const { id, hits, bytes, lastHit, audited, auditedBytes, limited } of entries) {
         this.#save.run(id, hits, bytes, lastHit ?? null, audited, auditedBytes, limited)
       }
-      if (retired === undefined) return
-      for (const action of ACTIONS) {
-        this.#retire.run(action, retired[action].hits, retired[action].bytes)
-      }
+      if (retired !== undefined) this.#saveRetired(retired)
+    })
+  }
+
+  /**
+   * Lets a counter start again, or all of them.
+   * @param id undefined for all.
+   * @param retired what is retired then, what those counters stood at included.
+   */
+  zero(id: string | undefined, retired: Retired): void {
+    this.#db.transaction(() => {
+      if (id === undefined) this.#dropAll.run()
+      else this.#drop.run(id)
+      this.#saveRetired(retired)
     })
   }
 
@@ -107,5 +119,11 @@ export class CounterStore {
         return [action, { hits, bytes }]
       }),
     ) as unknown as Retired
+  }
+
+  #saveRetired(retired: Retired): void {
+    for (const action of ACTIONS) {
+      this.#retire.run(action, retired[action].hits, retired[action].bytes)
+    }
   }
 }

@@ -46,6 +46,11 @@ export interface TokenIssued {
   readonly text: string
 }
 
+export interface TokenRotated extends TokenIssued {
+  /** The one that is replaced: revoked, or with the time at which it ends. */
+  readonly old: Token
+}
+
 export type TokenRefusal = Refusal<'EACCES' | 'EKEYEXPIRED' | 'EKEYREVOKED'>
 
 export interface DomainAuthenticated {
@@ -106,6 +111,7 @@ export class TokenStore {
   readonly #listOfDomain: Statement<[number], TokenRow>
   readonly #listOfAdmins: Statement<[], TokenRow>
   readonly #revoke: Statement<[number, number], never>
+  readonly #expire: Statement<[number, number], never>
   readonly #touch: Statement<[number, number], never>
 
   constructor(
@@ -134,6 +140,7 @@ export class TokenStore {
     this.#revoke = db.prepare(
       'UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL',
     )
+    this.#expire = db.prepare('UPDATE tokens SET expires_at = ? WHERE id = ?')
     this.#touch = db.prepare(
       'UPDATE tokens SET last_used_at = max(?, ifnull(last_used_at, 0)) WHERE id = ?',
     )
@@ -232,6 +239,36 @@ export class TokenStore {
       const token = this.get(id)
       if (token === undefined) return refuse('ENOENT', `there is no token ${id}`)
       return { ok: true, token }
+    })
+  }
+
+  /**
+   * Makes a token that stands for the same, under the same label and until the same time, in place
+   * of one that is valid.
+   * @param overlapMs how long the old one goes on, unless it ends before; 0 revokes it.
+   * @returns both; ENOENT for an unknown id, EINVAL for one that is not valid any more or an
+   *   overlap that goes too far, ENOSPC when there are too many.
+   */
+  rotate(id: number, overlapMs: number): TokenRotated | Refusal<'ENOENT' | 'EINVAL' | 'ENOSPC'> {
+    return this.#db.transaction(() => {
+      const row = this.#byId.get(id)
+      if (row === undefined) return refuse('ENOENT', `there is no token ${id}`)
+      const dead = this.#refuseDead(row)
+      if (dead !== undefined) return refuse('EINVAL', `${dead.message}: issue a new one`)
+      const now = this.#clock.now()
+      const endsAt = Math.min(now + overlapMs, row.expiresAt ?? Infinity)
+      if (!Number.isSafeInteger(endsAt)) return refuse('EINVAL', 'the overlap is too long')
+      const kind = row.role === null ? 'domain' : 'admin'
+      const role = row.role === null ? null : roleOf(row.role)
+      const { label, expiresAt } = row
+      const options = { label, expiresAt: expiresAt ?? undefined }
+      const issued = this.#issue(kind, row.domainId, role, options)
+      if (!issued.ok) return issued
+      if (overlapMs === 0) this.#revoke.run(now, id)
+      else this.#expire.run(endsAt, id)
+      const old = this.get(id)
+      assert(old !== undefined, 'a valid token gives way to no other')
+      return { ...issued, old }
     })
   }
 

@@ -133,6 +133,11 @@ export class Connection implements SessionSink {
     this.#hub.forget(this)
   }
 
+  /** The token that let it in ends then, if not before; milliseconds since the Unix epoch. */
+  expireBy(at: number): void {
+    this.#expiresAt = Math.min(this.#expiresAt, at)
+  }
+
   /** Called at every ping interval: asks a silent client whether it is there. */
   ping(now: number): void {
     if (this.#isClosing) return

@@ -214,6 +214,13 @@ export class Hub {
     return ended.length
   }
 
+  /** Ends the sessions that a token let in at the first ping after that time. */
+  expireToken(tokenId: number, expiresAt: number): void {
+    for (const connection of this.#connections) {
+      if (connection.tokenId === tokenId) connection.expireBy(expiresAt)
+    }
+  }
+
   /** Tells every client that this is the end, and waits for them to go, for a second at most. */
   async close(): Promise<void> {
     this.#isClosing = true

@@ -126,9 +126,15 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
       commands: [[0, 'check']],
       requests: [[200, 'GET', '/readyz']],
     },
-    explain: {
-      commands: [[0, 'policy', 'explain', 'web:1', 'collector:514', '--revision', '1']],
-      requests: [[200, 'POST', '/policy/explain', { ...asked, revision: 1 }]],
+    'explain, also for a size': {
+      commands: [
+        [0, 'policy', 'explain', 'web:1', 'collector:514', '--revision', '1'],
+        [0, 'policy', 'explain', 'web:1', 'collector:514', '--size', '64KiB'],
+      ],
+      requests: [
+        [200, 'POST', '/policy/explain', { ...asked, revision: 1 }],
+        [200, 'POST', '/policy/explain', { ...asked, size: 65_536 }],
+      ],
     },
     'who can talk to whom': {
       commands: [
@@ -167,10 +173,14 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
     counters: {
       commands: [
         [0, 'rule', 'ls', '-v'],
+        [0, 'rule', 'zero', 'default'],
+        [0, 'rule', 'zero', '--reason', 'a new day'],
         [0, 'stats'],
       ],
       requests: [
         [200, 'GET', '/rules'],
+        [200, 'POST', '/rules/logs/zero', {}],
+        [200, 'POST', '/rules/zero', {}],
         [200, 'GET', '/stats'],
       ],
     },
@@ -259,6 +269,7 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
         [0, 'token', 'issue', 'web'],
         [0, 'token', 'issue', '--admin', 'viewer'],
         [0, 'token', 'ls'],
+        [0, 'token', 'rotate', '3', '--overlap', '1h', '--reason', 'as every month'],
         [0, 'token', 'revoke', '2'],
         [0, 'token', 'whoami'],
       ],
@@ -267,6 +278,7 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
         [200, 'GET', '/tokens'],
         [201, 'POST', '/domains/web/tokens', {}],
         [200, 'GET', '/domains/web/tokens'],
+        [201, 'POST', '/tokens/3/rotate', {}],
         [200, 'DELETE', '/tokens/3'],
         [200, 'GET', '/whoami'],
       ],

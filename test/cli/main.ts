@@ -32,6 +32,7 @@ await t.test('a wrong command line is one line on stderr and exit code 2', async
     [['rule', 'add', 'accept', 'a', 'b:1'], /"a" has no port/],
     [['rule', 'move', 'r1', '0'], /whole number from 1 up/],
     [['token', 'revoke', 'x'], /not the id of a token/],
+    [['token', 'rotate', 'x'], /not the id of a token/],
     [['viptables'], /say what to do: -A, -I, -D, -L or -F/],
     [['viptables', '-A', '-d', 'web'], /-j ACCEPT or -j REJECT/],
     [['listen', '70000000000'], /decimal number from 0 to 4294967294/],

@@ -62,6 +62,12 @@ await t.test('a policy in files is asked about without a daemon', async t => {
   const explain = await policy('explain', 'web9:1', 'db:22', '--file', path, ...known)
   t.match(explain.stdout, /verdict +reject\n.*\nrule +no-ssh \(1, .*p\.yaml:4\)/)
   t.match(explain.stdout, /never asked +web-to-db \(2, .*p\.yaml:6\)/)
+  writeFileSync(path, tiers.replace('replies: true', 'max_bytes: 1024'))
+  const sized = (size: string): Promise<Ran> =>
+    policy('explain', 'web9:1', 'db:1', '--file', path, ...known, '--size', size)
+  t.match((await sized('1KiB')).stdout, /^verdict +accept\n/)
+  t.match((await sized('1025')).stdout, /^verdict +accept, but 1025 bytes get EMSGSIZE\n/)
+  t.match(await sized('16MiB'), { code: 2, stderr: /a datagram has at most 16777120 bytes/ })
 })
 
 await t.test('a graph is drawn in every form', async t => {

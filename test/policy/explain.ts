@@ -74,6 +74,26 @@ rules:
   t.equal(none.walk[0]?.why, 'the source this domain is not in web:*')
 })
 
+await t.test(
+  'a datagram above the max_bytes of a rule that lets it through is refused',
+  async t => {
+    const document = parsePolicyDocument(
+      `rules:
+  - { id: small, accept: "web:* -> db:1", max_bytes: 9 }
+  - { id: never, reject: "web:* -> db:2" }
+  - { id: any, accept: "web:* -> db:3" }
+`,
+      'f.yaml',
+    )
+    if (!document.ok) throw new Error('not sound')
+    const codeOf = (port: number, bytes?: number): string | undefined =>
+      explain(document, between(web, db, port), 0, bytes).code
+    t.strictSame([codeOf(1), codeOf(1, 9), codeOf(1, 10)], [undefined, undefined, 'EMSGSIZE'])
+    t.match(explain(document, between(web, db, 1), 0, 10), { action: 'accept', decidedBy: 'small' })
+    for (const port of [2, 3, 4]) t.equal(codeOf(port, 1_000_000), undefined)
+  },
+)
+
 await t.test('the verdict is that of the plain loop, and the walk leads to it', async () => {
   fc.assert(
     fc.property(smallPolicy, tuple, moment, (policy, each, now) => {

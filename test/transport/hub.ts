@@ -83,6 +83,21 @@ await t.test('a session ends when the token that let it in does', async t => {
   t.match(closing?.reason, /expired/)
 })
 
+await t.test(
+  'a token that is to end sooner ends the sessions it let in, and no others',
+  async t => {
+    const hub = new TestHub(t, { pingIntervalMs: 400 })
+    const path = await hub.listen()
+    const client = await RawUnixClient.attach(path, 'web')
+    const other = await RawUnixClient.attach(path, 'db')
+    hub.hub.expireToken(1, Date.now())
+    t.equal((await client.closed())?.errno, 127)
+    other.write(encodePing(FRAME.PING, 1, 1))
+    await other.take(FRAME.PONG)
+    other.end()
+  },
+)
+
 await t.test('a token that is withdrawn ends the sessions it let in, and no others', async t => {
   const hub = new TestHub(t)
   const path = await hub.listen()

@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander'
 import { CONTROL_NAME, type Endpoint, type MessageType } from '../../abi/addr.js'
+import { MESSAGE_BYTES_MAX } from '../../abi/limits.js'
 import {
   explain as explainTuple,
   type ExplainedRule,
@@ -15,7 +16,7 @@ import {
 import { formatPorts } from '../../policy/selector.js'
 import { AdminClient } from '../admin-client.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
-import { EXIT } from '../fail.js'
+import { EXIT, usage } from '../fail.js'
 import { GRAPH_FORMATS, graphText, type GraphFormat } from '../graph-text.js'
 import {
   endOf,
@@ -26,7 +27,7 @@ import {
   type OfflineOptions,
 } from '../offline.js'
 import { column, note, printJson, printRows, printThing } from '../output.js'
-import { endpointOf, parseCount } from '../parse.js'
+import { endpointOf, parseBytes, parseCount } from '../parse.js'
 import type { DomainList } from '../rest.js'
 
 interface Options extends DaemonOptions, OutputOptions, OfflineOptions {
@@ -35,6 +36,7 @@ interface Options extends DaemonOptions, OutputOptions, OfflineOptions {
 
 interface ExplainOptions extends Options {
   readonly type: MessageType
+  readonly size?: number
   readonly file?: string[]
 }
 
@@ -57,6 +59,7 @@ function explain(): Command {
       adminCommand('explain', 'say which rule decides about a datagram, and how', [
         'v4v policy explain web:40000 collector:514',
         'v4v policy explain web:40000 collector:514 --revision 7',
+        'v4v policy explain web:40000 collector:514 --size 64KiB',
         'v4v policy explain --file policy/00-default.yaml web:40000 collector:514',
       ]),
     ),
@@ -66,16 +69,21 @@ function explain(): Command {
     .addOption(
       new Option('--type <type>', 'message type').choices(['dgram', 'stream']).default('dgram'),
     )
+    .option('--size <bytes>', 'of so much payload, for rules with max_bytes', parseBytes)
     .option('--file <file...>', 'ask these files or folders instead of a daemon')
     .action(async (from: string, to: string, options: ExplainOptions) => {
       const [source, destination] = [endpointOf(from), endpointOf(to)]
+      const { size } = options
+      if (size !== undefined && size > MESSAGE_BYTES_MAX) {
+        throw usage(`a datagram has at most ${MESSAGE_BYTES_MAX} bytes of payload, not ${size}`)
+      }
       const answer: Explanation & { readonly revision?: number } =
         options.file === undefined
           ? await explainedByDaemon(source, destination, options)
           : await explainedByFiles(source, destination, options.file, options)
-      const { action, rule, walk, shadows, maxBytes } = answer
+      const { action, rule, walk, shadows, maxBytes, code } = answer
       printThing(options.output, answer, [
-        ['verdict', action],
+        ['verdict', code === undefined ? action : `${action}, but ${size} bytes get ${code}`],
         ['because', rule === null ? 'no rule matches' : `rule ${rule.position} matches first`],
         ...(rule === null ? [] : ([['rule', ruleText(rule)]] as const)),
         ...(maxBytes === undefined ? [] : ([['at most', `${maxBytes} bytes`]] as const)),
@@ -99,8 +107,14 @@ async function explainedByDaemon(
     }
   }
   const [from, to] = [source, destination].map(({ domain, port }) => `${domain}:${port}`)
-  const { type, revision } = options
-  const asked = { from, to, type, ...(revision !== undefined && { revision }) }
+  const { type, size, revision } = options
+  const asked = {
+    from,
+    to,
+    type,
+    ...(size !== undefined && { size }),
+    ...(revision !== undefined && { revision }),
+  }
   return client.call<Explanation & { readonly revision: number }>(
     'POST',
     '/v1/policy/explain',
@@ -125,7 +139,7 @@ async function explainedByFiles(
     destinationPort: to.port,
     type: options.type,
   }
-  return explainTuple(policy, tuple, Date.now())
+  return explainTuple(policy, tuple, Date.now(), options.size)
 }
 
 function whoCan(): Command {

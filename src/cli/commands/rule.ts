@@ -2,12 +2,18 @@ import { Argument, Option, type Command } from 'commander'
 import { ACTIONS, RULE_TYPES } from '../../policy/rule.js'
 import { parseSelector } from '../../policy/selector.js'
 import { AdminClient } from '../admin-client.js'
-import { changeHeaders, changeQuery, withChange, type ChangeOptions } from '../change.js'
+import {
+  changeHeaders,
+  changeQuery,
+  withChange,
+  withReason,
+  type ChangeOptions,
+} from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { usage } from '../fail.js'
 import { column, note, printDone, printJson, printRows, time, type Column } from '../output.js'
 import { parseCount } from '../parse.js'
-import type { Changed, RuleChanged, RuleInfo, RuleList } from '../rest.js'
+import type { Changed, RuleChanged, RuleInfo, RuleList, RulesZeroed } from '../rest.js'
 
 type Options = DaemonOptions & OutputOptions
 
@@ -34,7 +40,7 @@ export function ruleCommand(): Command {
     'rule',
     'list and change the rules; the first that matches decides, none means reject',
     ['v4v rule add accept web:* db:5432 --replies --comment "app to db"', 'v4v rule ls -v'],
-    [list(), add(), remove(), move()],
+    [list(), add(), remove(), move(), zero()],
   )
 }
 
@@ -147,6 +153,24 @@ function move(): Command {
       const path = `${rulePath(id)}${changeQuery(options)}`
       const answer = await client.call<Changed>('PATCH', path, { position }, changeHeaders(options))
       printDone(options.output, answer, `moved rule ${id} to ${position} ${now(answer)}`)
+    })
+}
+
+function zero(): Command {
+  return withReason(
+    adminCommand('zero', 'start the counters of a rule, or all, again from zero', [
+      'v4v rule zero r7',
+      'v4v rule zero default',
+      'v4v rule zero --reason "after the move"',
+    ]),
+  )
+    .argument('[id]', 'a rule, or default; all when left out')
+    .action(async (id: string | undefined, options: Options & { reason?: string }) => {
+      const client = await AdminClient.open(options)
+      const path = `${id === undefined ? '/v1/rules' : rulePath(id)}/zero`
+      const answer = await client.call<RulesZeroed>('POST', path, {}, changeHeaders(options))
+      const counted = `${answer.hits} datagrams, ${answer.bytes} bytes were counted`
+      printDone(options.output, answer, `zeroed ${id ?? 'all counters'}: ${counted}`)
     })
 }
 

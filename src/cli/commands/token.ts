@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
+import { changeHeaders, withReason } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { usage } from '../fail.js'
 import {
@@ -38,7 +39,7 @@ export function tokenCommand(): Command {
       'V4V_TOKEN=$(v4v token issue web) v4v listen 80',
       'v4v token issue --admin viewer --label dashboard',
     ],
-    [issue(), list(), revoke(), whoami()],
+    [issue(), list(), rotate(), revoke(), whoami()],
   )
 }
 
@@ -68,9 +69,38 @@ function issue(): Command {
         printJson(answer)
         return
       }
-      printLine(printable(answer.text))
-      if (process.stdout.isTTY) note('keep it now: only its hash is stored')
+      printText(answer)
     })
+}
+
+function rotate(): Command {
+  return withReason(
+    adminCommand('rotate', 'print a new token in place of another, for the same and as long', [
+      'v4v token rotate 7',
+      'v4v token rotate 7 --overlap 1h',
+    ]),
+  )
+    .argument('<id>', 'the number that "v4v token ls" shows')
+    .option('--overlap <time>', 'how long the old one goes on, such as 1h; not at all if left out')
+    .action(async (id: string, options: Options & { overlap?: string; reason?: string }) => {
+      const { overlap } = options
+      const path = `${tokenPath(id)}/rotate`
+      const client = await AdminClient.open(options)
+      const body = overlap === undefined ? {} : { overlap }
+      const answer = await client.call<TokenIssued>('POST', path, body, changeHeaders(options))
+      if (options.output === 'json') printJson(answer)
+      else printText(answer)
+    })
+}
+
+function printText({ text }: TokenIssued): void {
+  printLine(printable(text))
+  if (process.stdout.isTTY) note('keep it now: only its hash is stored')
+}
+
+function tokenPath(id: string): string {
+  if (/^[0-9]{1,15}$/.test(id)) return `/v1/tokens/${id}`
+  throw usage(`${JSON.stringify(id)} is not the id of a token`, 'see "v4v token ls NAME"')
 }
 
 function list(): Command {
@@ -123,11 +153,9 @@ function revoke(): Command {
   ])
     .argument('<id>', 'the number that "v4v token ls" shows')
     .action(async (id: string, options: Options) => {
-      if (!/^[0-9]{1,15}$/.test(id)) {
-        throw usage(`${JSON.stringify(id)} is not the id of a token`, 'see "v4v token ls NAME"')
-      }
+      const path = tokenPath(id)
       const client = await AdminClient.open(options)
-      const answer = await client.call('DELETE', `/v1/tokens/${id}`)
+      const answer = await client.call('DELETE', path)
       printDone(options.output, answer, `revoked token ${id}`)
     })
 }

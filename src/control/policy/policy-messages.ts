@@ -101,6 +101,8 @@ export interface Asked {
   readonly destination: string
   readonly destinationPort: number
   readonly type: MessageType
+  /** Bytes of payload. */
+  readonly size: number
 }
 
 /** Why an edit can not be made. */

@@ -137,7 +137,7 @@ export class PolicyTasks {
 
   /** How a revision comes to its verdict about a datagram, as JSON. */
   explain(of: KeptBody, live: readonly KeptElement[], asked: Asked, now: number): string {
-    const { source, sourcePort, destination, destinationPort, type } = asked
+    const { source, sourcePort, destination, destinationPort, type, size } = asked
     const tuple = {
       source: this.#subjectOf(source),
       sourcePort,
@@ -145,7 +145,7 @@ export class PolicyTasks {
       destinationPort,
       type,
     }
-    const explanation = explain(withLive(this.#kept(of), live), tuple, now)
+    const explanation = explain(withLive(this.#kept(of), live), tuple, now, size)
     return JSON.stringify({ revision: of.revision, ...explanation })
   }
 

@@ -52,7 +52,7 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
       },
     },
     async (request, reply) => {
-      const { from, to, type = 'dgram', revision } = request.body
+      const { from, to, type = 'dgram', size = 0, revision } = request.body
       const [source, destination] = [endOf('from', from), endOf('to', to)]
       const asked = {
         source: source.domain,
@@ -60,6 +60,7 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
         destination: destination.domain,
         destinationPort: destination.port,
         type,
+        size,
       }
       return send(reply, accepted(await inquiries.explain(asked, revision)).json)
     },

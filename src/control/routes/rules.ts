@@ -2,7 +2,7 @@ import { Readable } from 'node:stream'
 import type { ControlApp } from '../app.js'
 import { causeOf } from '../plugins/auth.js'
 import { accepted } from '../refused.js'
-import { RuleChangeHeaders } from '../schemas/common.js'
+import { ChangeHeaders, ReasonBody, RuleChangeHeaders } from '../schemas/common.js'
 import { errorResponses } from '../schemas/error.js'
 import { ApplyQuery } from '../schemas/policy.js'
 import {
@@ -13,12 +13,13 @@ import {
   RuleParams,
   RulePatch,
   RuleRemoved,
+  RulesZeroed,
   RuleView,
 } from '../schemas/rule.js'
 import type { Services } from '../services.js'
 import { applyOptions, JSON_TYPE, jsonText } from './policy.js'
 
-export function ruleRoutes(app: ControlApp, { rules }: Services): void {
+export function ruleRoutes(app: ControlApp, { rules, revision }: Services): void {
   app.get(
     '/rules',
     {
@@ -106,6 +107,43 @@ export function ruleRoutes(app: ControlApp, { rules }: Services): void {
         await rules.remove(request.params.id, cause, applyOptions(request, request.query)),
       )
       return { id, revision }
+    },
+  )
+
+  app.post(
+    '/rules/zero',
+    {
+      config: { role: 'policy-admin' },
+      schema: {
+        summary: 'Starts all counters again from zero; what they stood at is retired.',
+        headers: ChangeHeaders,
+        body: ReasonBody,
+        response: { 200: RulesZeroed, ...errorResponses },
+      },
+    },
+    request => {
+      const cause = causeOf(request, request.body?.reason)
+      const { hits, bytes } = accepted(rules.zero(undefined, cause))
+      return { revision: revision(), hits, bytes }
+    },
+  )
+
+  app.post(
+    '/rules/:id/zero',
+    {
+      config: { role: 'policy-admin' },
+      schema: {
+        summary: 'Starts the counters of a rule, or of default, again from zero.',
+        params: RuleParams,
+        headers: ChangeHeaders,
+        body: ReasonBody,
+        response: { 200: RulesZeroed, ...errorResponses },
+      },
+    },
+    request => {
+      const cause = causeOf(request, request.body?.reason)
+      const { hits, bytes } = accepted(rules.zero(request.params.id, cause))
+      return { revision: revision(), hits, bytes }
     },
   )
 }

@@ -1,6 +1,7 @@
+import { parseDuration } from '../../policy/time-text.js'
 import type { ControlApp } from '../app.js'
 import { causeOf, requireRole } from '../plugins/auth.js'
-import { accepted } from '../refused.js'
+import { accepted, Refused } from '../refused.js'
 import { ChangeHeaders, NameParams } from '../schemas/common.js'
 import { errorResponses } from '../schemas/error.js'
 import {
@@ -10,6 +11,8 @@ import {
   TokenList,
   TokenParams,
   TokenRevoked,
+  TokenRotate,
+  TokenRotated,
   WhoAmI,
 } from '../schemas/token.js'
 import type { Services } from '../services.js'
@@ -90,6 +93,31 @@ export function tokenRoutes(app: ControlApp, { tokens, revision }: Services): vo
     request => ({ token: tokenView(accepted(tokens.get(request.adminTokenId)).token) }),
   )
 
+  app.post(
+    '/tokens/:id/rotate',
+    {
+      config: { role: 'policy-admin' },
+      schema: {
+        summary: 'Makes a token in place of another, which ends at once or after an overlap.',
+        params: TokenParams,
+        headers: ChangeHeaders,
+        body: TokenRotate,
+        response: { 201: TokenRotated, ...errorResponses },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      if (accepted(tokens.get(id)).token.kind === 'admin') requireRole(request, 'root')
+      const { overlap, reason } = request.body ?? {}
+      const overlapMs = overlap === undefined ? 0 : readOverlap(overlap)
+      const cause = causeOf(request, reason)
+      const rotated = accepted(tokens.rotate(id, overlapMs, request.adminTokenId, cause))
+      const { token, text, old } = rotated
+      const answer = { token: tokenView(token), text, old: tokenView(old) }
+      return reply.code(201).send({ revision: revision(), ...answer })
+    },
+  )
+
   app.delete(
     '/tokens/:id',
     {
@@ -108,4 +136,10 @@ export function tokenRoutes(app: ControlApp, { tokens, revision }: Services): vo
       return { revision: revision(), token: tokenView(token) }
     },
   )
+}
+
+function readOverlap(text: string): number {
+  const ms = parseDuration(text)
+  if (typeof ms === 'string') throw new Refused('EINVAL', `overlap: ${ms}`)
+  return ms
 }

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { MESSAGE_TYPES, type MessageType } from '../../abi/addr.js'
+import { MESSAGE_BYTES_MAX } from '../../abi/limits.js'
 import { ACTIONS } from '../../policy/rule.js'
 import { Count, Revision } from './common.js'
 
@@ -55,6 +56,13 @@ export const ExplainRequest = Type.Object(
     from: End,
     to: End,
     type: Type.Optional(Type.Enum(types)),
+    size: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: MESSAGE_BYTES_MAX,
+        description: 'bytes of payload, for rules with maxBytes; 0 if left out',
+      }),
+    ),
     revision: AtRevision,
   },
   { additionalProperties: false },
@@ -67,6 +75,11 @@ export const ExplanationView = Type.Object({
   decidedBy: Type.String({ description: 'id of the rule, or default' }),
   rule: Type.Union([ExplainedRule, Type.Null()]),
   maxBytes: Type.Optional(Type.Integer()),
+  code: Type.Optional(
+    Type.Enum(['EMSGSIZE'], {
+      description: 'how a datagram of this size is refused, though the rule admits it',
+    }),
+  ),
   walk: Type.Array(ExplainedRule, {
     description: 'the rules in front, and why each did not match',
   }),

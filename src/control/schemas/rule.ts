@@ -165,4 +165,9 @@ export type RulePatch = Static<typeof RulePatch>
 export const RuleParams = Type.Object({ id: Id })
 
 export const RuleChanged = Type.Object({ revision: Revision, rule: RuleView })
+export const RulesZeroed = Type.Object({
+  revision: Revision,
+  hits: Type.Integer({ minimum: 0, description: 'what had been counted, and is retired now' }),
+  bytes: Count,
+})
 export const RuleRemoved = Type.Object({ revision: Revision, id: Id })

@@ -25,7 +25,10 @@ export const Stats = Type.Object({
   verdicts: VerdictCounts,
   retired: Type.Object(
     { hits: Count, bytes: Count },
-    { description: 'what rules that are gone have decided; it is part of the verdicts' },
+    {
+      description:
+        'what rules that are gone, or were zeroed, had decided; it is part of the verdicts',
+    },
   ),
   store: Type.Object({
     databaseBytes: Count,

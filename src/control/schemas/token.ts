@@ -54,6 +54,24 @@ export const TokenIssued = Type.Object({
   text: Type.String({ description: 'the token itself; it is shown this once and not kept' }),
 })
 
+export const TokenRotate = Type.Union([
+  Type.Object(
+    {
+      overlap: Type.Optional(
+        Type.String({
+          maxLength: 12,
+          description: 'how long the old one goes on, such as 1h; not at all if left out',
+        }),
+      ),
+      reason: Type.Optional(Reason),
+    },
+    { additionalProperties: false },
+  ),
+  Type.Null(),
+])
+
+export const TokenRotated = Type.Object({ ...TokenIssued.properties, old: TokenView })
+
 export const TokenRevoked = Type.Object({ revision: Revision, token: TokenView })
 
 export const TokenParams = Type.Object({

@@ -13,8 +13,10 @@ import type {
 } from '../schemas/rule.js'
 import type { Applied, ApplyOptions, PolicyRefusal } from './applied.js'
 import type { Cause } from './cause.js'
+import type { Changes } from './changes.js'
 import { nextTurn } from './next-turn.js'
 import type { PolicyService } from './policy.js'
+import type { Tally } from './tally.js'
 
 type Counters = Hypervisor['ruleCounters']
 
@@ -28,14 +30,26 @@ export interface RuleHits {
   readonly rest: number | undefined
 }
 
+/** Counters were zeroed. */
+export interface Zeroed {
+  readonly ok: true
+  /** What they had stood at, together. */
+  readonly hits: number
+  readonly bytes: number
+}
+
 /** The ordered rules, one by one. */
 export class RuleService {
   readonly #hypervisor: Hypervisor
   readonly #policy: PolicyService
+  readonly #tally: Tally
+  readonly #changes: Changes
 
-  constructor(hypervisor: Hypervisor, policy: PolicyService) {
+  constructor(hypervisor: Hypervisor, policy: PolicyService, tally: Tally, changes: Changes) {
     this.#hypervisor = hypervisor
     this.#policy = policy
+    this.#tally = tally
+    this.#changes = changes
   }
 
   /**
@@ -124,6 +138,22 @@ export class RuleService {
       action: 'rule.remove',
       target: id,
     }))
+  }
+
+  /**
+   * Starts the counters of a rule again from zero, or all of them; it makes no revision. What they
+   * stood at is retired.
+   * @param id of a rule, or DEFAULT_ID; all when left out. ENOENT for an unknown one.
+   */
+  zero(id: string | undefined, cause: Cause): Zeroed | Refusal<'ENOENT'> {
+    const { policy } = this.#hypervisor
+    if (id !== undefined && id !== DEFAULT_ID && policy.list.indexOf(id) < 0) return unknownRule(id)
+    return this.#changes.make(
+      cause,
+      () => ({ ok: true, ...this.#tally.zero(id) }),
+      ({ hits, bytes }) => ({ action: 'rule.zero', target: id ?? '*', detail: { hits, bytes } }),
+      ({ apply }) => apply(),
+    )
   }
 }
 

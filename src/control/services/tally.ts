@@ -28,12 +28,22 @@ interface Fold extends Counted {
 /** What a counter stands at, as far as it goes into sums. */
 type Counted = Pick<RuleCounters, 'hits' | 'bytes' | 'audited' | 'auditedBytes'>
 
+/** Counters that are about to start again. */
+interface Zeroing {
+  readonly hits: number
+  readonly bytes: number
+  readonly apply: () => void
+}
+
+const NOTHING = { hits: 0, bytes: 0, lastHit: 0, audited: 0, auditedBytes: 0, limited: 0 }
+
 /** Counters that are looked at, and rows that are written, before others get their turn. */
 const LOOKS_PER_STEP = 500
 const ROWS_PER_STEP = 100
 
 /**
- * What was decided, exactly: the counters of the rules in force, and sums of those that are gone.
+ * What was decided, exactly: the counters of the rules in force, and sums of those that are gone and
+ * of what was counted before a counter was zeroed.
  * Rules come, go and change what they say; the totals by verdict only ever grow, and
  * rules + default + retired is always the number of decisions.
  */
@@ -41,7 +51,7 @@ export class Tally {
   readonly #store: Store
   readonly #hypervisor: Hypervisor
   readonly #log: Log | undefined
-  /** What rules that are gone have decided. */
+  /** What rules that are gone have decided, and others before their counters were zeroed. */
   readonly #retired: Sums
   /** The same as far as it is stored, and of whom the store still has a counter. */
   readonly #storedRetired: Sums
@@ -103,7 +113,7 @@ export class Tally {
     }
   }
 
-  /** What rules that are gone have decided, all verdicts together. */
+  /** What is retired, all verdicts together. */
   retired(): { readonly hits: number; readonly bytes: number } {
     this.#leave(Infinity)
     const sum = { hits: 0, bytes: 0 }
@@ -149,6 +159,39 @@ export class Tally {
   }
 
   /**
+   * Starts counters again from zero: what they stood at is retired, so the totals stay. The store
+   * has it first, in the transaction that is under way.
+   * @param id of a rule, or DEFAULT_ID; every counter when left out.
+   * @returns what they stood at together, and what sets them to zero once that is committed.
+   */
+  zero(id?: string): Zeroing {
+    this.#leave(Infinity)
+    const isMeant = (other: string): boolean => id === undefined || other === id
+    const folds = this.#folds.filter(fold => isMeant(fold.id))
+    const counters = [...this.#hypervisor.ruleCounters].filter(([other]) => isMeant(other))
+    const sums = copyOf(this.#storedRetired)
+    for (const counted of [...folds, ...counters.map(([, counter]) => counter)]) {
+      addCounted(sums, counted.action, counted)
+    }
+    this.#store.counters.zero(id, sums)
+    const apply = (): void => {
+      Object.assign(this.#storedRetired, sums)
+      const left = this.#folds.filter(fold => !isMeant(fold.id))
+      this.#folds.splice(0, this.#folds.length, ...left)
+      for (const [other, counter] of counters) {
+        addCounted(this.#retired, counter.action, counter)
+        Object.assign(counter, NOTHING)
+        this.#stored.delete(other)
+      }
+    }
+    return {
+      hits: counters.reduce((sum, [, { hits }]) => sum + hits, 0),
+      bytes: counters.reduce((sum, [, { bytes }]) => sum + bytes, 0),
+      apply,
+    }
+  }
+
+  /**
    * Saves what has changed: now and then. Others get their turn between the parts of it. A store
    * that fails does not stop the daemon: it is logged once, and the next call tries again.
    * @returns false when it failed.
@@ -179,14 +222,14 @@ export class Tally {
       yield true
     }
     while (this.#folds.length > 0) yield this.#write(this.#folds.slice(0, ROWS_PER_STEP), [])
-    let changed: RuleCounters[] = []
+    let changed: string[] = []
     let looks = 0
     for (const [id, counter] of this.#hypervisor.ruleCounters) {
       if (++looks % LOOKS_PER_STEP === 0) yield true
-      const { hits, bytes, limited, lastHit } = counter
+      const { hits, bytes, limited } = counter
       const stored = this.#stored.get(id) ?? { hits: 0, bytes: 0, limited: 0 }
       if (hits === stored.hits && bytes === stored.bytes && limited === stored.limited) continue
-      changed.push({ id, ...counter, lastHit: lastHit === 0 ? undefined : lastHit })
+      changed.push(id)
       if (changed.length < ROWS_PER_STEP) continue
       yield this.#write([], changed)
       changed = []
@@ -195,11 +238,10 @@ export class Tally {
   }
 
   // Each write keeps the sum over the store what it was, so that a crash between two loses nothing.
-  #write(folds: readonly Fold[], changed: readonly RuleCounters[]): boolean {
+  #write(folds: readonly Fold[], changed: readonly string[]): boolean {
     const sums = copyOf(this.#storedRetired)
     for (const fold of folds) addCounted(sums, fold.action, fold)
-    // A rule that went while this was under way is folded by the next step.
-    const kept = changed.length === 0 ? [] : this.#staying(changed)
+    const kept = this.#standing(changed)
     try {
       this.#store.counters.save(
         kept,
@@ -219,13 +261,22 @@ export class Tally {
     return true
   }
 
-  #staying(changed: readonly RuleCounters[]): readonly RuleCounters[] {
-    if (this.#folds.length === 0 && this.#leaving.length === 0) return changed
-    const { list } = this.#hypervisor.policy
+  // What counters stand at now: one that was zeroed meanwhile must not be written as it was. A rule
+  // that went meanwhile is folded by the next step.
+  #standing(ids: readonly string[]): RuleCounters[] {
+    const { ruleCounters, policy } = this.#hypervisor
+    const isAllThere = this.#folds.length === 0 && this.#leaving.length === 0
     const folded = new Set(this.#folds.map(fold => fold.id))
-    return changed.filter(
-      ({ id }) => (id === DEFAULT_ID || list.indexOf(id) >= 0) && !folded.has(id),
-    )
+    const isThere = (id: string): boolean =>
+      isAllThere || ((id === DEFAULT_ID || policy.list.indexOf(id) >= 0) && !folded.has(id))
+    const standing: RuleCounters[] = []
+    for (const id of ids) {
+      const counter = ruleCounters.get(id)
+      if (counter === undefined || !isThere(id)) continue
+      const { lastHit } = counter
+      standing.push({ id, ...counter, lastHit: lastHit === 0 ? undefined : lastHit })
+    }
+    return standing
   }
 
   #leave(count: number): void {

@@ -8,6 +8,7 @@ import type {
   TokenIssued,
   TokenOptions,
   TokenRefusal,
+  TokenRotated,
 } from '../../store/token-store.js'
 import type { Clock } from '../../util/clock.js'
 import type { TokenView } from '../schemas/token.js'
@@ -18,6 +19,9 @@ import type { Log } from './log.js'
 /** Ends the sessions that a token let in. */
 export type EndSessions = (tokenId: number, code: ErrorCode, reason: string) => void
 
+/** Ends the sessions that a token let in when that time has come. */
+export type ExpireSessions = (tokenId: number, expiresAt: number) => void
+
 /** When a token was last used is written down no more often than this. */
 const USE_INTERVAL_MS = 60_000
 
@@ -27,6 +31,7 @@ export class TokenService {
   readonly #clock: Clock
   readonly #changes: Changes
   readonly #endSessions: EndSessions
+  readonly #expireSessions: ExpireSessions
   readonly #log: Log | undefined
   /** When uses of admin tokens were written down, by token id. */
   readonly #notedAt = new Map<number, number>()
@@ -36,12 +41,14 @@ export class TokenService {
     clock: Clock,
     changes: Changes,
     endSessions: EndSessions,
+    expireSessions: ExpireSessions,
     log: Log | undefined,
   ) {
     this.#store = store
     this.#clock = clock
     this.#changes = changes
     this.#endSessions = endSessions
+    this.#expireSessions = expireSessions
     this.#log = log
   }
 
@@ -125,6 +132,39 @@ export class TokenService {
         detail: token.kind === 'domain' ? { domain: token.domain } : { role: token.role },
       }),
       () => this.#endSessions(id, 'EKEYREVOKED', `token ${id} was revoked`),
+    )
+  }
+
+  /**
+   * Makes a token in place of another, which goes on for some time at most. The one that asks for it
+   * needs such a time, so that an answer that is lost locks nobody out.
+   * @param asker id of the admin token with which this is asked.
+   */
+  rotate(
+    id: number,
+    overlapMs: number,
+    asker: number,
+    cause: Cause,
+  ): TokenRotated | Refusal<'ENOENT' | 'EINVAL' | 'ENOSPC'> {
+    if (id === asker && overlapMs === 0) {
+      return refuse('EINVAL', `token ${id} is the one this request is made with: give an overlap`)
+    }
+    return this.#changes.make(
+      cause,
+      () => this.#store.tokens.rotate(id, overlapMs),
+      ({ token, old }) => ({
+        action: 'token.rotate',
+        target: String(id),
+        detail: {
+          ...(token.kind === 'domain' ? { domain: token.domain } : { role: token.role }),
+          to: token.id,
+          endsAt: old.revokedAt ?? old.expiresAt,
+        },
+      }),
+      ({ old: { revokedAt, expiresAt = Infinity } }) => {
+        if (revokedAt === undefined) this.#expireSessions(id, expiresAt)
+        else this.#endSessions(id, 'EKEYREVOKED', `token ${id} was replaced`)
+      },
     )
   }
 

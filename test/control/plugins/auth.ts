@@ -81,9 +81,12 @@ const needed: Readonly<Record<string, AdminRole>> = {
   'POST /v1/domains/{name}/tokens': 'policy-admin',
   'POST /v1/tokens': 'root',
   'DELETE /v1/tokens/{id}': 'root', // the one that is tried is an admin's
+  'POST /v1/tokens/{id}/rotate': 'root', // the same
   'POST /v1/rules': 'policy-admin',
   'PATCH /v1/rules/{id}': 'policy-admin',
   'DELETE /v1/rules/{id}': 'policy-admin',
+  'POST /v1/rules/zero': 'policy-admin',
+  'POST /v1/rules/{id}/zero': 'policy-admin',
   'PUT /v1/policy': 'policy-admin',
   'POST /v1/policy/confirm': 'policy-admin',
   'POST /v1/policy/rollback': 'policy-admin',

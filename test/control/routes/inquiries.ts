@@ -74,6 +74,35 @@ void t.test('explain names the rule with its place, of any revision', async t =>
   t.match(await ask({ from: 'web', to: 'db:5432' }), { code: 'EINVAL', message: /^from: / })
 })
 
+void t.test('explain says of a size what a datagram of that size meets', async t => {
+  const { call, hypervisor } = await withPolicy(t)
+  const small = {
+    id: 'small',
+    action: 'accept',
+    source: 'web:*',
+    destination: 'db:80',
+    maxBytes: 5,
+  }
+  await call('POST', '/v1/rules', small)
+  new TestClient(hypervisor, 'db').bind(80)
+  const web = new TestClient(hypervisor, 'web')
+  web.bind(1)
+  for (const [payload, code] of [
+    ['12345', undefined],
+    ['123456', 'EMSGSIZE'],
+  ] as const) {
+    const asked = { from: 'web:1', to: 'db:80', size: payload.length }
+    const { body } = await call('POST', '/v1/policy/explain', asked)
+    t.match(body, { action: 'accept', decidedBy: 'small', maxBytes: 5 })
+    const sent = web.send(1, 'db', 80, payload)
+    t.strictSame([body.code, sent.ok ? undefined : sent.code], [code, code])
+  }
+  for (const size of [-1, 0.5, '5', 2 ** 24]) {
+    const answer = await call('POST', '/v1/policy/explain', { from: 'web:1', to: 'db:80', size })
+    t.match(answer, { status: 400, body: { code: 'EINVAL', message: /size/ } })
+  }
+})
+
 void t.test('who was put into a set by hand is in it for every question', async t => {
   const { call } = await withPolicy(t)
   await call('POST', '/v1/sets/guests/elements', { element: 'bob', timeout: '10m' })

@@ -6,6 +6,7 @@ void t.test('rings, sessions and counts are those of the hypervisor', async t =>
   const hub = {
     sessions: () => [{ id: 1, transport: 'unix', agent: 'test', connectedAt }],
     endToken: () => undefined,
+    expireToken: () => undefined,
   }
   const { call, hypervisor } = buildTestApp(t, { hub })
   for (const name of ['web', 'db']) await call('POST', '/v1/domains', { name })

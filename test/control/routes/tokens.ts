@@ -6,6 +6,7 @@ void t.test('a token is issued, works, is listed without its secret, and is revo
   const hub = {
     sessions: () => [],
     endToken: (id: number, code: string) => void ended.push([id, code]),
+    expireToken: () => undefined,
   }
   const { call, store } = buildTestApp(t, { hub })
   await call('POST', '/v1/domains', { name: 'web' })
@@ -42,6 +43,52 @@ void t.test('an admin can revoke the token of another admin, but not the one in 
   const own = await call('DELETE', `/v1/tokens/${tokenId}`)
   t.strictSame([own.status, own.body.code], [400, 'EINVAL'])
   t.equal((await call('GET', '/v1/rules')).status, 200)
+})
+
+void t.test('a token is rotated: another for the same, and the old one ends', async t => {
+  const ended: unknown[][] = []
+  const hub = {
+    sessions: () => [],
+    endToken: (id: number, code: string) => void ended.push([id, code]),
+    expireToken: (id: number, at: number) => void ended.push([id, at]),
+  }
+  const { call, store, token, tokenId } = buildTestApp(t, { hub })
+  await call('POST', '/v1/domains', { name: 'web' })
+  const first = await call('POST', '/v1/domains/web/tokens', { label: 'ci' })
+  const second = await call('POST', '/v1/tokens/2/rotate', { reason: 'it leaked' })
+  t.match(second, { status: 201, body: { token: { id: 3, domain: 'web', label: 'ci' } } })
+  const by = (answer: typeof first): object =>
+    store.tokens.authenticate(String(answer.body['text']))
+  t.match(by(first), { ok: false, code: 'EKEYREVOKED' })
+  t.match(by(second), { ok: true, tokenId: 3 })
+  const third = await call('POST', '/v1/tokens/3/rotate', { overlap: '1h' })
+  t.match([by(second), by(third)], [{ ok: true }, { ok: true, expiresAt: undefined }])
+  const endsAt = store.tokens.get(3)?.expiresAt
+  t.ok(endsAt! > Date.now())
+  t.strictSame(ended, [
+    [2, 'EKEYREVOKED'],
+    [3, endsAt],
+  ])
+  const [last, before] = store.audit.list(2)
+  t.match(last, { action: 'token.rotate', target: '3', detail: { domain: 'web', to: 4, endsAt } })
+  t.match(before, { target: '2', reason: 'it leaked', detail: { to: 3 } })
+
+  const own = `/v1/tokens/${tokenId}/rotate`
+  t.match(await call('POST', own), { status: 400, body: { message: /give an overlap/ } })
+  const root = await call('POST', own, { overlap: '10m' })
+  t.match(root, { status: 201, body: { token: { role: 'root', id: 5 }, old: { id: tokenId } } })
+  for (const text of [token, String(root.body['text'])]) {
+    t.equal((await call('GET', '/v1/rules', undefined, { token: text })).status, 200)
+  }
+  for (const [id, body, status] of [
+    [2, {}, 400],
+    [99, {}, 404],
+    [4, { overlap: 'soon' }, 400],
+    [4, { overlap: '999999999d' }, 400],
+  ] as const) {
+    t.equal((await call('POST', `/v1/tokens/${id}/rotate`, body)).status, status)
+  }
+  t.match(by(third), { ok: true })
 })
 
 void t.test('what can not be is refused', async t => {

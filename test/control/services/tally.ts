@@ -30,7 +30,7 @@ void t.test('rules + default + retired is what was decided, whatever becomes of 
   const path = join(t.testdir(), 'v4vd.sqlite')
   let decided = 0
   await t.test('while it runs', async t => {
-    const { call, send, services } = await withTraffic(t, path)
+    const { call, send, services, store } = await withTraffic(t, path)
     const some = (count: number): void => {
       for (let i = 0; i < count; i++) {
         send(1 + (i % 3))
@@ -66,6 +66,23 @@ void t.test('rules + default + retired is what was decided, whatever becomes of 
     await call('POST', '/v1/policy/rollback', { revision: 3 })
     some(7)
     await check('after all came back')
+    t.match((await call('POST', '/v1/rules/b/zero')).body, { revision: 7, hits: 2 })
+    await check('after one was zeroed')
+    t.match((await call('GET', '/v1/rules/b')).body, { hits: 0, bytes: 0, lastHit: null })
+    some(4)
+    await check('and goes on')
+    await services.tally.save()
+    some(2)
+    const left = decided - services.tally.retired().hits
+    t.equal((await call('POST', '/v1/rules/zero', { reason: 'a new day' })).status, 200)
+    await check('after all were zeroed')
+    const { rules, default: none } = (await call('GET', '/v1/rules')).body
+    for (const each of [...rules!, none]) t.match(each, { hits: 0, bytes: 0, lastHit: null })
+    t.strictSame(store.counters.load(), [], 'the store has it, too')
+    const [all, one] = store.audit.list(2)
+    t.match(all, { action: 'rule.zero', target: '*', reason: 'a new day', detail: { hits: left } })
+    t.match(one, { action: 'rule.zero', target: 'b', detail: { hits: 2 } })
+    some(5)
     t.equal(services.tally.saveNow(), true)
     t.equal(services.tally.saveNow(), true)
   })
@@ -129,6 +146,37 @@ void t.test('ten thousand counters are saved in parts, and all of them are', asy
   t.equal(store.counters.load().length, 10_001)
   t.ok(store.counters.load().every(({ hits }) => hits === 3))
 })
+
+void t.test(
+  'what is zeroed while it is saved, or after a rule of its name, is counted once',
+  async t => {
+    const { call, send, services, store, hypervisor } = await withTraffic(t)
+    const rule = { id: 'a', action: 'accept', source: '*:*', destination: '*:1' }
+    await call('POST', '/v1/rules', rule)
+    send(1)
+    await services.tally.save()
+    await call('DELETE', '/v1/rules/a')
+    await call('POST', '/v1/rules', rule)
+    send(1)
+    t.match((await call('POST', '/v1/rules/a/zero')).body, { hits: 1 })
+    const stored = (): number => {
+      const counted = store.counters.load().reduce((sum, { hits }) => sum + hits, 0)
+      const retired = Object.values(store.counters.loadRetired())
+      return retired.reduce((sum, { hits }) => sum + hits, counted)
+    }
+    t.equal(stored(), 2, 'both are on the disk')
+    t.strictSame(await sums(call), { total: 2, byVerdict: 2 })
+
+    for (let i = 0; i < 600; i++) hypervisor.ruleCounter(`x${i}`)
+    send(1)
+    const saving = services.tally.save()
+    await call('POST', '/v1/rules/zero')
+    t.equal(await saving, true)
+    t.equal(stored(), 3)
+    t.strictSame(await sums(call), { total: 3, byVerdict: 3 })
+    t.match(await call('POST', '/v1/rules/nobody/zero'), { status: 404, body: { code: 'ENOENT' } })
+  },
+)
 
 void t.test('a store that fails to save them is logged once and does not throw', async t => {
   const { services, store, hypervisor, logged } = buildTestApp(t)
