@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
 import { failed } from '../fail.js'
-import { column, printJson, printLine, printRows, time } from '../output.js'
+import { column, printData, printLine, printRows, time } from '../output.js'
 import { parseCount } from '../parse.js'
 import { printableJson } from '../printable.js'
 import type { AuditList, AuditVerdict } from '../rest.js'
@@ -46,7 +46,7 @@ function verify(): Command {
     const options = self.optsWithGlobals<DaemonOptions & OutputOptions>()
     const client = await AdminClient.open(options)
     const verdict = await client.get<AuditVerdict>('/v1/audit/verify')
-    if (options.output === 'json') printJson(verdict)
+    if (options.output !== 'table') printData(options.output, verdict)
     else if (verdict.ok) printLine(`${verdict.records} records, the last with hash ${verdict.hash}`)
     if (!verdict.ok) throw failed(verdict.message, 'compare with a copy of the log from before')
   })

@@ -4,7 +4,7 @@ import { adminCommand, type DaemonOptions, type OutputOptions } from '../command
 import { EXIT } from '../fail.js'
 import { healthExitCode, healthFormats } from '../health-text.js'
 import { healthOf } from '../health.js'
-import { colour, printJson, printLine } from '../output.js'
+import { colour, printData, printLine } from '../output.js'
 import { printable } from '../printable.js'
 import type { Ready } from '../rest.js'
 
@@ -58,7 +58,7 @@ async function checkReady(options: Options): Promise<void> {
   const base = await adminUrl(options)
   const probes = [await probe('alive', new URL('/livez', base))]
   probes.push(await probe('ready', new URL('/readyz?verbose', base)))
-  if (options.output === 'json') printJson(probes)
+  if (options.output !== 'table') printData(options.output, probes)
   else for (const line of probes.flatMap(lines)) printLine(line)
   if (!probes.every(({ ok }) => ok)) process.exitCode = EXIT.failed
 }

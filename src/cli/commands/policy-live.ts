@@ -6,7 +6,7 @@ import { AdminClient } from '../admin-client.js'
 import { changeHeaders, changeQuery, withChange, type ChangeOptions } from '../change.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
 import { EXIT, failed, usage } from '../fail.js'
-import { column, note, printDone, printJson, printLine, printRows, time } from '../output.js'
+import { column, note, printDone, printData, printLine, printRows, time } from '../output.js'
 import { parseCount } from '../parse.js'
 import { diffLines, planLines } from '../plan-text.js'
 import { readPolicyFiles, withoutFolders } from '../policy-files.js'
@@ -54,8 +54,8 @@ function show(): Command {
       const { dir } = options
       const policy = await client.get<PolicyDocuments>(documentsPath(options))
       if (dir !== undefined) await writeFiles(dir, policy)
-      else if (options.output === 'json') {
-        printJson(policy)
+      else if (options.output !== 'table') {
+        printData(options.output, policy)
       } else {
         process.stdout.write(oneDocument(policy))
       }
@@ -101,7 +101,7 @@ function plan(): Command {
       const { replay } = options
       const query = replay === undefined ? '' : `?replay=${encodeURIComponent(replay)}`
       const answer = await client.call<PolicyPlan>('POST', `/v1/policy/plan${query}`, { documents })
-      if (options.output === 'json') printJson(answer)
+      if (options.output !== 'table') printData(options.output, answer)
       else for (const line of planLines(answer)) printLine(printable(line))
       const codes = { none: EXIT.ok, changes: EXIT.usage, refused: EXIT.refused }
       process.exitCode = codes[answer.status]
@@ -149,8 +149,8 @@ function history(): Command {
       const client = await AdminClient.open(options)
       const query = options.limit === undefined ? '' : `?limit=${options.limit}`
       const list = await client.get<RevisionList>(`/v1/policy/revisions${query}`)
-      if (options.output === 'json') {
-        printJson(list)
+      if (options.output !== 'table') {
+        printData(options.output, list)
         return
       }
       printRows(
@@ -201,7 +201,7 @@ export async function printRevisionDiff(a: string, b: string, options: Options):
   const diff = await client.get<PolicyDiff>(
     `/v1/policy/diff?from=${revisionOf(a)}&to=${revisionOf(b)}`,
   )
-  if (options.output === 'json') printJson(diff)
+  if (options.output !== 'table') printData(options.output, diff)
   else for (const line of diffLines(diff)) printLine(printable(line))
 }
 

@@ -5,7 +5,7 @@ import { AdminClient } from '../admin-client.js'
 import { changeHeaders, changeQuery, withChange, type ChangeOptions } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { usage } from '../fail.js'
-import { column, note, printDone, printJson, printRows, time, type Column } from '../output.js'
+import { column, note, printDone, printData, printRows, time, type Column } from '../output.js'
 import { parseCount } from '../parse.js'
 import type { Changed, RuleChanged, RuleInfo, RuleList } from '../rest.js'
 
@@ -67,8 +67,8 @@ function list(): Command {
           column('COMMENT', r => r.comment),
         )
       }
-      if (options.output === 'json') {
-        printJson(list)
+      if (options.output !== 'table') {
+        printData(options.output, list)
         return
       }
       printRows('table', list.rules, columns, 'there are no rules: everything is rejected')

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
 import { changeHeaders, withReason } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
-import { column, printDone, printJson, printRows, time } from '../output.js'
+import { column, printDone, printData, printRows, time } from '../output.js'
 import type { ElementChanged, SetList } from '../rest.js'
 
 type Options = DaemonOptions & OutputOptions
@@ -27,8 +27,8 @@ function list(): Command {
       const client = await AdminClient.open(options)
       const list = await client.get<SetList>('/v1/sets')
       const sets = list.sets.filter(set => name === undefined || set.name === name)
-      if (options.output === 'json') {
-        printJson({ ...list, sets })
+      if (options.output !== 'table') {
+        printData(options.output, { ...list, sets })
         return
       }
       const none = { element: '-', expiresAt: null, addedBy: null }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
-import { byteCount, column, printJson, printLine, printRows, printThing, time } from '../output.js'
+import { byteCount, column, printData, printLine, printRows, printThing, time } from '../output.js'
 import type { Stats } from '../rest.js'
 
 /** `v4v stats`: what the daemon has done since it started. */
@@ -10,8 +10,8 @@ export function statsCommand(): Command {
     async (options: DaemonOptions & OutputOptions) => {
       const client = await AdminClient.open(options)
       const stats = await client.get<Stats>('/v1/stats')
-      if (options.output === 'json') {
-        printJson(stats)
+      if (options.output !== 'table') {
+        printData(options.output, stats)
         return
       }
       const { verdicts } = stats

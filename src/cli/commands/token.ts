@@ -6,7 +6,7 @@ import {
   column,
   note,
   printDone,
-  printJson,
+  printData,
   printLine,
   printRows,
   printThing,
@@ -64,8 +64,8 @@ function issue(): Command {
       }
       const path = name === undefined ? '/v1/tokens' : `${domainPath(name)}/tokens`
       const answer = await client.call<TokenIssued>('POST', path, body)
-      if (options.output === 'json') {
-        printJson(answer)
+      if (options.output !== 'table') {
+        printData(options.output, answer)
         return
       }
       printLine(printable(answer.text))
