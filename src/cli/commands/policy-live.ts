@@ -20,6 +20,7 @@ import type {
   PolicyPlan,
   RevisionList,
 } from '../rest.js'
+import { watched, withWatch } from '../watch.js'
 
 type Options = DaemonOptions & OutputOptions
 
@@ -141,38 +142,42 @@ function confirm(): Command {
 }
 
 function history(): Command {
-  return adminCommand('history', 'list the revisions of the policy, the newest first', [
-    'v4v policy history --limit 10',
-  ])
+  return withWatch(
+    adminCommand('history', 'list the revisions of the policy, the newest first', [
+      'v4v policy history --limit 10',
+    ]),
+  )
     .option('--limit <n>', 'how many, up to 1000', parseCount)
-    .action(async (options: Options & { limit?: number }) => {
-      const client = await AdminClient.open(options)
-      const query = options.limit === undefined ? '' : `?limit=${options.limit}`
-      const list = await client.get<RevisionList>(`/v1/policy/revisions${query}`)
-      if (options.output !== 'table') {
-        printData(options.output, list)
-        return
-      }
-      printRows(
-        'table',
-        list.revisions,
-        [
-          column('REVISION', r => r.revision, true),
-          column('AT', r => time(r.at)),
-          column('BY', r => r.author),
-          column('RULES', r => r.rules, true),
-          column('REASON', r => r.reason || '-'),
-        ],
-        'there is no revision: everything is rejected',
-      )
-      const { unconfirmed } = list
-      note(`revision ${list.revision} is in force`)
-      if (unconfirmed === null) return
-      const { revision, backTo, deadline } = unconfirmed
-      note(
-        `revision ${revision} waits for "v4v policy confirm" until ${time(deadline)}, else ${backTo} comes back`,
-      )
-    })
+    .action(
+      watched(async (options: Options & { limit?: number }) => {
+        const client = await AdminClient.open(options)
+        const query = options.limit === undefined ? '' : `?limit=${options.limit}`
+        const list = await client.get<RevisionList>(`/v1/policy/revisions${query}`)
+        if (options.output !== 'table') {
+          printData(options.output, list)
+          return
+        }
+        printRows(
+          'table',
+          list.revisions,
+          [
+            column('REVISION', r => r.revision, true),
+            column('AT', r => time(r.at)),
+            column('BY', r => r.author),
+            column('RULES', r => r.rules, true),
+            column('REASON', r => r.reason || '-'),
+          ],
+          'there is no revision: everything is rejected',
+        )
+        const { unconfirmed } = list
+        note(`revision ${list.revision} is in force`)
+        if (unconfirmed === null) return
+        const { revision, backTo, deadline } = unconfirmed
+        note(
+          `revision ${revision} waits for "v4v policy confirm" until ${time(deadline)}, else ${backTo} comes back`,
+        )
+      }),
+    )
 }
 
 function rollback(): Command {
