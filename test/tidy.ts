@@ -41,7 +41,7 @@ const layers: Readonly<Record<string, Layer>> = {
   sdk: { from: ['websocket', 'native', 'abi', 'util'], packages: ['ws'] },
   cli: {
     from: ['daemon.ts', 'config.ts', 'sdk', 'policy', 'abi', 'util'],
-    packages: ['@viz-js/viz', 'commander'],
+    packages: ['@viz-js/viz', 'commander', 'yaml'],
   },
   'index.ts': { from: ['sdk'] },
   'config.ts': { from: ['abi', 'util'], packages: ['yaml'] },

@@ -44,9 +44,9 @@ export function withDaemon(target: Command, exampleUrl: string): Command {
 }
 
 /** Adds `-o`. */
-export function withOutput(target: Command): Command {
+export function withOutput(target: Command, formats: readonly Format[] = FORMATS): Command {
   return target.addOption(
-    new Option('-o, --output <format>', 'print a table or JSON').choices(FORMATS).default('table'),
+    new Option('-o, --output <format>', 'how to print it').choices(formats).default('table'),
   )
 }
 

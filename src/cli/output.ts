@@ -1,8 +1,11 @@
 import { printable, printableJson } from './printable.js'
+import { yamlText } from './yaml-text.js'
 
-/** How results are printed: for people, or as JSON for programs. */
-export const FORMATS = ['table', 'json'] as const
+/** How results are printed: for people, or as JSON or YAML for programs. */
+export const FORMATS = ['table', 'json', 'yaml'] as const
 export type Format = (typeof FORMATS)[number]
+/** Those for programs. */
+export type DataFormat = Exclude<Format, 'table'>
 
 /** A column: its heading, what it shows of a row, and on which side it is aligned. */
 export interface Column<Row> {
@@ -31,31 +34,36 @@ export function note(line: string): void {
   process.stderr.write(`${line}\n`)
 }
 
-/** Prints JSON, indented. */
-export function printJson(value: unknown): void {
-  printLine(printableJson(value, 2))
+/** Prints data for a program, indented. */
+export function printData(format: DataFormat, value: unknown): void {
+  printLine(format === 'json' ? printableJson(value, 2) : yamlText(value))
 }
 
-/** Prints rows, as a table or as a JSON array of `rows` themselves; `none` when there are none. */
+/** Prints one of many: a line of JSON, or a document of YAML. */
+export function printRecord(format: DataFormat, value: unknown): void {
+  printLine(format === 'json' ? printableJson(value) : `---\n${yamlText(value)}`)
+}
+
+/** Prints rows, as a table or `rows` themselves as data; `none` when there are none. */
 export function printRows<Row>(
   format: Format,
   rows: readonly Row[],
   columns: readonly Column<Row>[],
   none: string,
 ): void {
-  if (format === 'json') printJson(rows)
+  if (format !== 'table') printData(format, rows)
   else if (rows.length === 0) note(none)
   else for (const line of tableLines(rows, columns)) printLine(line)
 }
 
-/** Prints one thing: `name: value` in lines for people, or the JSON of `value`. */
+/** Prints one thing: `name: value` in lines for people, or `value` as data. */
 export function printThing(
   format: Format,
   value: object,
   fields: readonly (readonly [name: string, text: string | number])[],
 ): void {
-  if (format === 'json') {
-    printJson(value)
+  if (format !== 'table') {
+    printData(format, value)
     return
   }
   const width = Math.max(...fields.map(([name]) => name.length))
@@ -64,9 +72,9 @@ export function printThing(
   }
 }
 
-/** Prints what was done in one sentence, or the JSON of the daemon's answer. */
+/** Prints what was done in one sentence, or the daemon's answer as data. */
 export function printDone(format: Format, answer: unknown, sentence: string): void {
-  if (format === 'json') printJson(answer)
+  if (format !== 'table') printData(format, answer)
   else printLine(printable(sentence))
 }
 

@@ -28,9 +28,19 @@ export function decodeUtf8(bytes: Uint8Array): string | undefined {
 
 /** JSON on one line or indented, with what a terminal would obey escaped in the strings. */
 export function printableJson(value: unknown, indent = 0): string {
-  return JSON.stringify(value, undefined, indent).replace(unprintablePattern, character =>
+  return escapeUnprintable(JSON.stringify(value, undefined, indent))
+}
+
+/** Text of JSON or YAML with what a terminal would obey, but for newlines, written as `\\uNNNN`. */
+export function escapeUnprintable(text: string): string {
+  return text.replace(unprintablePattern, character =>
     character === '\n' ? character : `\\u${hex(character.charCodeAt(0), 4)}`,
   )
+}
+
+/** Whether a terminal shows the text and does nothing else. */
+export function isPrintable(text: string): boolean {
+  return text.search(unprintablePattern) === -1
 }
 
 function escapeCharacter(character: string): string {

@@ -25,7 +25,7 @@ await t.test('a wrong command line is one line on stderr and exit code 2', async
     [['rule', 'list'], /unknown command 'list'/],
     [['explain'], /unknown command 'explain' \(Did you mean policy explain\?\)/],
     [['domain', 'add'], /missing required argument 'name'/],
-    [['domain', 'ls', '-o', 'xml'], /Allowed choices are table, json/],
+    [['domain', 'ls', '-o', 'xml'], /Allowed choices are table, json, yaml/],
     [['domain', 'ls', '--urll', 'x'], /unknown option '--urll' \(Did you mean --url\?\)/],
     [['domain', 'ls', '--url', 'ftp://x'], /is not the URL of a daemon/],
     [['rule', 'add', 'permit', 'a:1', 'b:1'], /Allowed choices are accept, reject, drop/],

@@ -4,9 +4,8 @@ import { changeHeaders, withReason } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { serverEvents } from '../event-source.js'
 import { failed } from '../fail.js'
-import { column, printDone, printJson, printLine, printRows, time } from '../output.js'
+import { column, printData, printDone, printRecord, printRows, time } from '../output.js'
 import { parseCount } from '../parse.js'
-import { printableJson } from '../printable.js'
 import type { AskInfo, AskList, GrantInfo } from '../rest.js'
 
 type Options = DaemonOptions & OutputOptions
@@ -100,9 +99,9 @@ function revoke(): Command {
 }
 
 function print(list: AskList, { output }: Options, isOneOfMany = false): void {
-  if (output === 'json') {
-    if (isOneOfMany) printLine(printableJson(list))
-    else printJson(list)
+  if (output !== 'table') {
+    if (isOneOfMany) printRecord(output, list)
+    else printData(output, list)
     return
   }
   const rows = [

@@ -2,41 +2,46 @@ import type { Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
 import { failed } from '../fail.js'
-import { column, printJson, printLine, printRows, time } from '../output.js'
+import { column, printData, printLine, printRows, time } from '../output.js'
 import { parseCount } from '../parse.js'
 import { printableJson } from '../printable.js'
 import type { AuditList, AuditVerdict } from '../rest.js'
+import { watched, withWatch } from '../watch.js'
 
 /** Records asked for at a time. */
 const PAGE = 1000
 
 /** `v4v audit`: who changed what. */
 export function auditCommand(): Command {
-  return adminCommand('audit', 'print the changes that were made, the newest first', [
-    'v4v audit --limit 20',
-  ])
+  return withWatch(
+    adminCommand('audit', 'print the changes that were made, the newest first', [
+      'v4v audit --limit 20',
+    ]),
+  )
     .option('--limit <n>', 'how many, up to 1000', parseCount)
     .addCommand(verify())
     .addCommand(exportAll())
-    .action(async (options: DaemonOptions & OutputOptions & { limit?: number }) => {
-      const client = await AdminClient.open(options)
-      const query = options.limit === undefined ? '' : `?limit=${options.limit}`
-      const { records } = await client.get<AuditList>(`/v1/audit${query}`)
-      printRows(
-        options.output,
-        records,
-        [
-          column('SEQ', r => r.seq, true),
-          column('AT', r => time(r.at)),
-          column('ACTOR', r => r.actor),
-          column('ACTION', r => r.action),
-          column('TARGET', r => r.target),
-          column('REVISION', r => r.revisionAfter ?? '-', true),
-          column('REASON', r => r.reason || '-'),
-        ],
-        'nothing was changed yet',
-      )
-    })
+    .action(
+      watched(async (options: DaemonOptions & OutputOptions & { limit?: number }) => {
+        const client = await AdminClient.open(options)
+        const query = options.limit === undefined ? '' : `?limit=${options.limit}`
+        const { records } = await client.get<AuditList>(`/v1/audit${query}`)
+        printRows(
+          options.output,
+          records,
+          [
+            column('SEQ', r => r.seq, true),
+            column('AT', r => time(r.at)),
+            column('ACTOR', r => r.actor),
+            column('ACTION', r => r.action),
+            column('TARGET', r => r.target),
+            column('REVISION', r => r.revisionAfter ?? '-', true),
+            column('REASON', r => r.reason || '-'),
+          ],
+          'nothing was changed yet',
+        )
+      }),
+    )
 }
 
 function verify(): Command {
@@ -46,7 +51,7 @@ function verify(): Command {
     const options = self.optsWithGlobals<DaemonOptions & OutputOptions>()
     const client = await AdminClient.open(options)
     const verdict = await client.get<AuditVerdict>('/v1/audit/verify')
-    if (options.output === 'json') printJson(verdict)
+    if (options.output !== 'table') printData(options.output, verdict)
     else if (verdict.ok) printLine(`${verdict.records} records, the last with hash ${verdict.hash}`)
     if (!verdict.ok) throw failed(verdict.message, 'compare with a copy of the log from before')
   })

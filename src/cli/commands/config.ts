@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { resolveConfig } from '../../config.js'
 import { command, group, withOutput, type OutputOptions } from '../command.js'
 import { errorText, usage } from '../fail.js'
-import { column, printJson, printRows, type Column } from '../output.js'
+import { column, printData, printRows, type Column } from '../output.js'
 
 interface Setting {
   readonly name: string
@@ -26,8 +26,8 @@ function print(): Command {
     .option('--origin', 'also say where each value comes from')
     .action((options: OutputOptions & { state?: string; origin?: true }) => {
       const settings = readSettings(options.state)
-      if (options.output === 'json') {
-        printJson(settings)
+      if (options.output !== 'table') {
+        printData(options.output, settings)
         return
       }
       const columns: Column<Setting>[] = [

@@ -4,6 +4,7 @@ import { changeHeaders, withReason } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { byteCount, column, printDone, printRows, printThing, time } from '../output.js'
 import type { DomainInfo, DomainKicked, DomainList } from '../rest.js'
+import { watched, withWatch } from '../watch.js'
 
 type Options = DaemonOptions & OutputOptions
 
@@ -29,8 +30,8 @@ function add(): Command {
 }
 
 function list(): Command {
-  return adminCommand('ls', 'list the domains', ['v4v domain ls -o json']).action(
-    async (options: Options) => {
+  return withWatch(adminCommand('ls', 'list the domains', ['v4v domain ls -o json'])).action(
+    watched(async (options: Options) => {
       const client = await AdminClient.open(options)
       const { domains } = await client.get<DomainList>('/v1/domains')
       printRows(
@@ -46,7 +47,7 @@ function list(): Command {
         ],
         'there are no domains; add one with: v4v domain add NAME',
       )
-    },
+    }),
   )
 }
 

@@ -5,9 +5,9 @@ import { adminCommand, type DaemonOptions, type OutputOptions } from '../command
 import { serverEvents } from '../event-source.js'
 import { failed } from '../fail.js'
 import { flowLine } from '../flow-line.js'
-import { column, note, printJson, printLine, printRows, time } from '../output.js'
+import { column, note, printData, printLine, printRecord, printRows, time } from '../output.js'
 import { parseCount } from '../parse.js'
-import { printable, printableJson } from '../printable.js'
+import { printable } from '../printable.js'
 import type { Flow, FlowList, HistoryList } from '../rest.js'
 
 interface Options extends DaemonOptions, OutputOptions {
@@ -33,7 +33,10 @@ export function flowsCommand(): Command {
     'v4v flows d-6b00fc7000001',
   ])
     .argument('[decision]', 'only this one, by the id that the sender was told')
-    .option('-f, --follow', 'go on with those to come; -o json prints one a line then')
+    .option(
+      '-f, --follow',
+      'go on with those to come; -o json prints one a line then, -o yaml a document each',
+    )
     .addOption(new Option('--verdict <verdict>', 'only these').choices(FLOW_VERDICTS))
     .option('--src <domain>', 'only what this domain sends')
     .option('--dst <domain>', 'only what is sent to this domain')
@@ -52,14 +55,14 @@ export function flowsCommand(): Command {
 
 async function list(client: AdminClient, options: Options): Promise<void> {
   const { flows } = await client.get<FlowList>(`/v1/flows?${queryOf(options, 'json')}`)
-  if (options.output === 'json') printJson(flows)
+  if (options.output !== 'table') printData(options.output, flows)
   else if (flows.length === 0) note('nothing was decided yet')
   else for (const flow of flows) printLine(flowLine(flow))
 }
 
 async function one(client: AdminClient, decision: string, options: Options): Promise<void> {
   const flow = await client.get<Flow>(`/v1/decisions/${encodeURIComponent(decision)}`)
-  if (options.output === 'json') printJson(flow)
+  if (options.output !== 'table') printData(options.output, flow)
   else printLine(flowLine(flow))
 }
 
@@ -67,8 +70,8 @@ async function past(client: AdminClient, options: Options): Promise<void> {
   const query = filterOf(options)
   if (options.since !== undefined) query.set('since', options.since)
   const answer = await client.get<HistoryList>(`/v1/flows/history?${query.toString()}`)
-  if (options.output === 'json') {
-    printJson(answer)
+  if (options.output !== 'table') {
+    printData(options.output, answer)
     return
   }
   printRows(
@@ -100,7 +103,8 @@ async function follow(client: AdminClient, options: Options): Promise<void> {
       if (event === 'lost') note(printable(`... ${data.replace('lost=', '')} were missed`))
       if (event !== 'flow') continue
       const flow = JSON.parse(data) as Flow
-      printLine(options.output === 'json' ? printableJson(flow) : flowLine(flow))
+      if (options.output === 'table') printLine(flowLine(flow))
+      else printRecord(options.output, flow)
     }
   } catch (error) {
     throw failed('the daemon went away', 'see its log', error)

@@ -41,7 +41,7 @@ export function listenCommand(): Command {
     'v4v listen 514 --as collector --lines > out.txt',
     'v4v listen 9 --as web --exec \'echo "$V4V_SOURCE said $(cat)"\'',
   ])
-  return withOutput(withDomain(target))
+  return withOutput(withDomain(target), ['table', 'json'])
     .argument('<port>', 'port to bind; 0 picks a free one', parsePortArgument)
     .option('--partner <domain>', 'take datagrams from this domain only')
     .option('--exec <cmd>', 'give datagrams to a shell command instead of printing them')

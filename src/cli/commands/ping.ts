@@ -7,7 +7,7 @@ import type { Domain, RingStatus } from '../../sdk/index.js'
 import { attach, withDomain, type DomainOptions } from '../as-domain.js'
 import { command, withOutput, type OutputOptions } from '../command.js'
 import { errorText, failed } from '../fail.js'
-import { printJson, printLine } from '../output.js'
+import { printData, printLine } from '../output.js'
 import { endpointOf, parseCount, parseDuration } from '../parse.js'
 import { printable } from '../printable.js'
 
@@ -61,7 +61,7 @@ async function ping(to: string, options: PingOptions): Promise<void> {
           : ask(domain, address, options.timeout),
       )
       rounds.push(round)
-      if (options.output === 'json') continue
+      if (options.output !== 'table') continue
       const time = `${round.ms.toFixed(3)} ms`
       printLine(printable(`${address}: ${round.text}${round.ok ? `, ${time}` : ''}`))
     }
@@ -73,9 +73,9 @@ async function ping(to: string, options: PingOptions): Promise<void> {
 
 function summarize(address: string, rounds: readonly Round[], options: PingOptions): void {
   const times = rounds.filter(({ ok }) => ok).map(({ ms }) => ms)
-  if (options.output === 'json') printJson({ to: address, rounds })
+  if (options.output !== 'table') printData(options.output, { to: address, rounds })
   if (times.length === 0) throw failed(`${address} gave no answer: ${rounds.at(-1)!.text}`)
-  if (options.output === 'json') return
+  if (options.output !== 'table') return
   const mean = times.reduce((sum, ms) => sum + ms, 0) / times.length
   const spread = [Math.min(...times), mean, Math.max(...times)].map(ms => ms.toFixed(3)).join('/')
   printLine(`${rounds.length} asked, ${times.length} answered, min/mean/max ${spread} ms`)

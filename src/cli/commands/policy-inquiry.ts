@@ -26,7 +26,7 @@ import {
   withDomains,
   type OfflineOptions,
 } from '../offline.js'
-import { column, note, printJson, printRows, printThing } from '../output.js'
+import { column, note, printData, printRows, printThing } from '../output.js'
 import { endpointOf, parseBytes, parseCount } from '../parse.js'
 import type { DomainList } from '../rest.js'
 
@@ -257,8 +257,8 @@ async function lintOfDaemon(options: Options): Promise<LintAnswer> {
 }
 
 function printLint(options: Options, answer: LintAnswer): void {
-  if (options.output === 'json') {
-    printJson(answer)
+  if (options.output !== 'table') {
+    printData(options.output, answer)
     return
   }
   printRows(
@@ -275,8 +275,8 @@ function printLint(options: Options, answer: LintAnswer): void {
 }
 
 function printReach(options: Options, answer: ReachAnswer): void {
-  if (options.output === 'json') {
-    printJson(answer)
+  if (options.output !== 'table') {
+    printData(options.output, answer)
     return
   }
   printRows(

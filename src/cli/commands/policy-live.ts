@@ -6,7 +6,7 @@ import { AdminClient } from '../admin-client.js'
 import { changeHeaders, changeQuery, withChange, type ChangeOptions } from '../change.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
 import { EXIT, failed, usage } from '../fail.js'
-import { column, note, printDone, printJson, printLine, printRows, time } from '../output.js'
+import { column, note, printDone, printData, printLine, printRows, time } from '../output.js'
 import { parseCount } from '../parse.js'
 import { diffLines, planLines } from '../plan-text.js'
 import { readPolicyFiles, withoutFolders } from '../policy-files.js'
@@ -20,6 +20,7 @@ import type {
   PolicyPlan,
   RevisionList,
 } from '../rest.js'
+import { watched, withWatch } from '../watch.js'
 
 type Options = DaemonOptions & OutputOptions
 
@@ -54,8 +55,8 @@ function show(): Command {
       const { dir } = options
       const policy = await client.get<PolicyDocuments>(documentsPath(options))
       if (dir !== undefined) await writeFiles(dir, policy)
-      else if (options.output === 'json') {
-        printJson(policy)
+      else if (options.output !== 'table') {
+        printData(options.output, policy)
       } else {
         process.stdout.write(oneDocument(policy))
       }
@@ -101,7 +102,7 @@ function plan(): Command {
       const { replay } = options
       const query = replay === undefined ? '' : `?replay=${encodeURIComponent(replay)}`
       const answer = await client.call<PolicyPlan>('POST', `/v1/policy/plan${query}`, { documents })
-      if (options.output === 'json') printJson(answer)
+      if (options.output !== 'table') printData(options.output, answer)
       else for (const line of planLines(answer)) printLine(printable(line))
       const codes = { none: EXIT.ok, changes: EXIT.usage, refused: EXIT.refused }
       process.exitCode = codes[answer.status]
@@ -141,38 +142,42 @@ function confirm(): Command {
 }
 
 function history(): Command {
-  return adminCommand('history', 'list the revisions of the policy, the newest first', [
-    'v4v policy history --limit 10',
-  ])
+  return withWatch(
+    adminCommand('history', 'list the revisions of the policy, the newest first', [
+      'v4v policy history --limit 10',
+    ]),
+  )
     .option('--limit <n>', 'how many, up to 1000', parseCount)
-    .action(async (options: Options & { limit?: number }) => {
-      const client = await AdminClient.open(options)
-      const query = options.limit === undefined ? '' : `?limit=${options.limit}`
-      const list = await client.get<RevisionList>(`/v1/policy/revisions${query}`)
-      if (options.output === 'json') {
-        printJson(list)
-        return
-      }
-      printRows(
-        'table',
-        list.revisions,
-        [
-          column('REVISION', r => r.revision, true),
-          column('AT', r => time(r.at)),
-          column('BY', r => r.author),
-          column('RULES', r => r.rules, true),
-          column('REASON', r => r.reason || '-'),
-        ],
-        'there is no revision: everything is rejected',
-      )
-      const { unconfirmed } = list
-      note(`revision ${list.revision} is in force`)
-      if (unconfirmed === null) return
-      const { revision, backTo, deadline } = unconfirmed
-      note(
-        `revision ${revision} waits for "v4v policy confirm" until ${time(deadline)}, else ${backTo} comes back`,
-      )
-    })
+    .action(
+      watched(async (options: Options & { limit?: number }) => {
+        const client = await AdminClient.open(options)
+        const query = options.limit === undefined ? '' : `?limit=${options.limit}`
+        const list = await client.get<RevisionList>(`/v1/policy/revisions${query}`)
+        if (options.output !== 'table') {
+          printData(options.output, list)
+          return
+        }
+        printRows(
+          'table',
+          list.revisions,
+          [
+            column('REVISION', r => r.revision, true),
+            column('AT', r => time(r.at)),
+            column('BY', r => r.author),
+            column('RULES', r => r.rules, true),
+            column('REASON', r => r.reason || '-'),
+          ],
+          'there is no revision: everything is rejected',
+        )
+        const { unconfirmed } = list
+        note(`revision ${list.revision} is in force`)
+        if (unconfirmed === null) return
+        const { revision, backTo, deadline } = unconfirmed
+        note(
+          `revision ${revision} waits for "v4v policy confirm" until ${time(deadline)}, else ${backTo} comes back`,
+        )
+      }),
+    )
 }
 
 function rollback(): Command {
@@ -201,7 +206,7 @@ export async function printRevisionDiff(a: string, b: string, options: Options):
   const diff = await client.get<PolicyDiff>(
     `/v1/policy/diff?from=${revisionOf(a)}&to=${revisionOf(b)}`,
   )
-  if (options.output === 'json') printJson(diff)
+  if (options.output !== 'table') printData(options.output, diff)
   else for (const line of diffLines(diff)) printLine(printable(line))
 }
 

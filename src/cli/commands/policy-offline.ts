@@ -10,7 +10,7 @@ import { command, withOutput, type OutputOptions } from '../command.js'
 import { EXIT } from '../fail.js'
 import { readDomains, readPolicy, withDomains, type OfflineOptions } from '../offline.js'
 import { filesOf } from '../policy-files.js'
-import { note, printJson, printLine } from '../output.js'
+import { note, printData, printLine } from '../output.js'
 import { diffLines } from '../plan-text.js'
 import { printable } from '../printable.js'
 import type { PolicyDiff } from '../rest.js'
@@ -53,7 +53,7 @@ export async function printFileDiff(
       listed: decisions,
     },
   }
-  if (options.output === 'json') printJson(diff)
+  if (options.output !== 'table') printData(options.output, diff)
   else for (const line of diffLines(diff)) printLine(printable(line))
   const isChanged = diff.setsChanged || diff.tagsChanged || diff.testsChanged
   if (rules.length + decisions.length > 0 || isChanged) process.exitCode = EXIT.usage
@@ -71,8 +71,8 @@ function test(): Command {
       const domains = (await readDomains(options)) ?? []
       const results = runTests(policy, policy.tests, domains, Date.now())
       const failed = results.filter(({ ok }) => !ok)
-      if (options.output === 'json') {
-        printJson({ run: results.length, failed: failed.length, results })
+      if (options.output !== 'table') {
+        printData(options.output, { run: results.length, failed: failed.length, results })
       } else {
         for (const { test: each, message } of failed) {
           const at = each.place === undefined ? '' : `${each.place.file}:${each.place.line}: `

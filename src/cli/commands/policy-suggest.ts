@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
-import { note, printJson } from '../output.js'
+import { note, printData } from '../output.js'
 import type { Suggestion } from '../rest.js'
 
 /** `v4v policy suggest`: a draft of a policy that lets through what was let through. */
@@ -17,8 +17,8 @@ export function policySuggestCommand(): Command {
       const { since } = options
       const query = since === undefined ? '' : `?since=${encodeURIComponent(since)}`
       const answer = await client.get<Suggestion>(`/v1/policy/suggest${query}`)
-      if (options.output === 'json') {
-        printJson(answer)
+      if (options.output !== 'table') {
+        printData(options.output, answer)
         return
       }
       process.stdout.write(answer.document)

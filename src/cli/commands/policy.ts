@@ -11,7 +11,7 @@ import {
 } from '../command.js'
 import { EXIT } from '../fail.js'
 import { withDomains, type OfflineOptions } from '../offline.js'
-import { note, printJson, printLine } from '../output.js'
+import { note, printData, printLine } from '../output.js'
 import { readPolicyFiles } from '../policy-files.js'
 import { printable } from '../printable.js'
 import { inquiryCommands } from './policy-inquiry.js'
@@ -56,8 +56,8 @@ function check(): Command {
     .action(async (files: string[], options: OutputOptions) => {
       const texts = await readPolicyFiles(files)
       const document = mergeDocuments(texts)
-      if (options.output === 'json') {
-        printJson(document)
+      if (options.output !== 'table') {
+        printData(options.output, document)
       } else if (document.ok) {
         printLine(`${count(document.rules.length, 'rule')} in ${count(texts.length, 'file')}: good`)
       } else {

@@ -3,6 +3,7 @@ import { AdminClient } from '../admin-client.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { byteCount, column, printRows } from '../output.js'
 import type { RingList } from '../rest.js'
+import { watched, withWatch } from '../watch.js'
 
 /** `v4v ring`: where datagrams arrive. */
 export function ringCommand(): Command {
@@ -10,8 +11,10 @@ export function ringCommand(): Command {
 }
 
 function list(): Command {
-  return adminCommand('ls', 'list the rings, with what waits in them', ['v4v ring ls']).action(
-    async (options: DaemonOptions & OutputOptions) => {
+  return withWatch(
+    adminCommand('ls', 'list the rings, with what waits in them', ['v4v ring ls']),
+  ).action(
+    watched(async (options: DaemonOptions & OutputOptions) => {
       const client = await AdminClient.open(options)
       const { rings } = await client.get<RingList>('/v1/rings')
       printRows(
@@ -29,6 +32,6 @@ function list(): Command {
         ],
         'nobody listens',
       )
-    },
+    }),
   )
 }

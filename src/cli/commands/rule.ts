@@ -11,9 +11,10 @@ import {
 } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { usage } from '../fail.js'
-import { column, note, printDone, printJson, printRows, time, type Column } from '../output.js'
+import { column, note, printDone, printData, printRows, time, type Column } from '../output.js'
 import { parseCount } from '../parse.js'
 import type { Changed, RuleChanged, RuleInfo, RuleList, RulesZeroed } from '../rest.js'
+import { watched, withWatch } from '../watch.js'
 
 type Options = DaemonOptions & OutputOptions
 
@@ -45,41 +46,43 @@ export function ruleCommand(): Command {
 }
 
 function list(): Command {
-  return adminCommand('ls', 'list the rules in the order in which they are asked', [
-    'v4v rule ls -v',
-  ])
+  return withWatch(
+    adminCommand('ls', 'list the rules in the order in which they are asked', ['v4v rule ls -v']),
+  )
     .option('-v, --verbose', 'also bytes, last hit and comment')
-    .action(async (options: Options & { verbose?: true }) => {
-      const client = await AdminClient.open(options)
-      const list = await client.get<RuleList>('/v1/rules')
-      const columns: Column<RuleInfo>[] = [
-        column('#', r => r.position, true),
-        column('ID', r => r.id),
-        column('ACTION', r => r.action),
-        column('FROM', r => r.source),
-        column('TO', r => r.destination),
-        column('TYPE', r => r.type),
-        column('REPLIES', r => (r.replies ? 'yes' : '-')),
-        column('HITS', r => r.hits, true),
-        column('EXPIRES', r => time(r.expires)),
-      ]
-      if (options.verbose) {
-        columns.push(
-          column('BYTES', r => r.bytes, true),
-          column('LAST HIT', r => time(r.lastHit)),
-          column('LIMITED', r => r.limited, true),
-          column('AUDITED', r => r.audited, true),
-          column('LIMITS', limits),
-          column('COMMENT', r => r.comment),
-        )
-      }
-      if (options.output === 'json') {
-        printJson(list)
-        return
-      }
-      printRows('table', list.rules, columns, 'there are no rules: everything is rejected')
-      note(`revision ${list.revision}; rejected because no rule matched: ${list.default.hits}`)
-    })
+    .action(
+      watched(async (options: Options & { verbose?: true }) => {
+        const client = await AdminClient.open(options)
+        const list = await client.get<RuleList>('/v1/rules')
+        const columns: Column<RuleInfo>[] = [
+          column('#', r => r.position, true),
+          column('ID', r => r.id),
+          column('ACTION', r => r.action),
+          column('FROM', r => r.source),
+          column('TO', r => r.destination),
+          column('TYPE', r => r.type),
+          column('REPLIES', r => (r.replies ? 'yes' : '-')),
+          column('HITS', r => r.hits, true),
+          column('EXPIRES', r => time(r.expires)),
+        ]
+        if (options.verbose) {
+          columns.push(
+            column('BYTES', r => r.bytes, true),
+            column('LAST HIT', r => time(r.lastHit)),
+            column('LIMITED', r => r.limited, true),
+            column('AUDITED', r => r.audited, true),
+            column('LIMITS', limits),
+            column('COMMENT', r => r.comment),
+          )
+        }
+        if (options.output !== 'table') {
+          printData(options.output, list)
+          return
+        }
+        printRows('table', list.rules, columns, 'there are no rules: everything is rejected')
+        note(`revision ${list.revision}; rejected because no rule matched: ${list.default.hits}`)
+      }),
+    )
 }
 
 function add(): Command {

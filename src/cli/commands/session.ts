@@ -3,6 +3,7 @@ import { AdminClient } from '../admin-client.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { column, printRows } from '../output.js'
 import type { SessionList } from '../rest.js'
+import { watched, withWatch } from '../watch.js'
 
 /** `v4v session`: who is attached. */
 export function sessionCommand(): Command {
@@ -10,8 +11,8 @@ export function sessionCommand(): Command {
 }
 
 function list(): Command {
-  return adminCommand('ls', 'list the sessions', ['v4v session ls']).action(
-    async (options: DaemonOptions & OutputOptions) => {
+  return withWatch(adminCommand('ls', 'list the sessions', ['v4v session ls'])).action(
+    watched(async (options: DaemonOptions & OutputOptions) => {
       const client = await AdminClient.open(options)
       const { sessions } = await client.get<SessionList>('/v1/sessions')
       printRows(
@@ -29,6 +30,6 @@ function list(): Command {
         ],
         'nobody is attached',
       )
-    },
+    }),
   )
 }

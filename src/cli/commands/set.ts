@@ -2,8 +2,9 @@ import type { Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
 import { changeHeaders, withReason } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
-import { column, printDone, printJson, printRows, time } from '../output.js'
+import { column, printDone, printData, printRows, time } from '../output.js'
 import type { ElementChanged, SetList } from '../rest.js'
+import { watched, withWatch } from '../watch.js'
 
 type Options = DaemonOptions & OutputOptions
 
@@ -18,38 +19,39 @@ export function setCommand(): Command {
 }
 
 function list(): Command {
-  return adminCommand('ls', 'list the sets and what is in them', [
-    'v4v set ls',
-    'v4v set ls admins',
-  ])
+  return withWatch(
+    adminCommand('ls', 'list the sets and what is in them', ['v4v set ls', 'v4v set ls admins']),
+  )
     .argument('[name]', 'only this set')
-    .action(async (name: string | undefined, options: Options) => {
-      const client = await AdminClient.open(options)
-      const list = await client.get<SetList>('/v1/sets')
-      const sets = list.sets.filter(set => name === undefined || set.name === name)
-      if (options.output === 'json') {
-        printJson({ ...list, sets })
-        return
-      }
-      const none = { element: '-', expiresAt: null, addedBy: null }
-      const rows = sets.flatMap(set =>
-        (set.elements.length === 0 ? [none] : set.elements).map(each => ({
-          set: set.name,
-          ...each,
-        })),
-      )
-      printRows(
-        'table',
-        rows,
-        [
-          column('SET', r => r.set),
-          column('ELEMENT', r => r.element),
-          column('EXPIRES', r => time(r.expiresAt)),
-          column('BY', r => (r.element === '-' ? '-' : (r.addedBy ?? 'policy'))),
-        ],
-        name === undefined ? 'the policy has no sets' : `the policy has no set ${name}`,
-      )
-    })
+    .action(
+      watched(async (name: string | undefined, options: Options) => {
+        const client = await AdminClient.open(options)
+        const list = await client.get<SetList>('/v1/sets')
+        const sets = list.sets.filter(set => name === undefined || set.name === name)
+        if (options.output !== 'table') {
+          printData(options.output, { ...list, sets })
+          return
+        }
+        const none = { element: '-', expiresAt: null, addedBy: null }
+        const rows = sets.flatMap(set =>
+          (set.elements.length === 0 ? [none] : set.elements).map(each => ({
+            set: set.name,
+            ...each,
+          })),
+        )
+        printRows(
+          'table',
+          rows,
+          [
+            column('SET', r => r.set),
+            column('ELEMENT', r => r.element),
+            column('EXPIRES', r => time(r.expiresAt)),
+            column('BY', r => (r.element === '-' ? '-' : (r.addedBy ?? 'policy'))),
+          ],
+          name === undefined ? 'the policy has no sets' : `the policy has no set ${name}`,
+        )
+      }),
+    )
 }
 
 function add(): Command {

@@ -1,17 +1,20 @@
 import type { Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
-import { byteCount, column, printJson, printLine, printRows, printThing, time } from '../output.js'
+import { byteCount, column, printData, printLine, printRows, printThing, time } from '../output.js'
 import type { Stats } from '../rest.js'
+import { watched, withWatch } from '../watch.js'
 
 /** `v4v stats`: what the daemon has done since it started. */
 export function statsCommand(): Command {
-  return adminCommand('stats', 'print what was sent, received and refused', ['v4v stats']).action(
-    async (options: DaemonOptions & OutputOptions) => {
+  return withWatch(
+    adminCommand('stats', 'print what was sent, received and refused', ['v4v stats']),
+  ).action(
+    watched(async (options: DaemonOptions & OutputOptions) => {
       const client = await AdminClient.open(options)
       const stats = await client.get<Stats>('/v1/stats')
-      if (options.output === 'json') {
-        printJson(stats)
+      if (options.output !== 'table') {
+        printData(options.output, stats)
         return
       }
       const { verdicts } = stats
@@ -43,7 +46,7 @@ export function statsCommand(): Command {
         ],
         'there are no domains',
       )
-    },
+    }),
   )
 }
 

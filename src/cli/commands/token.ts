@@ -7,7 +7,7 @@ import {
   column,
   note,
   printDone,
-  printJson,
+  printData,
   printLine,
   printRows,
   printThing,
@@ -17,6 +17,7 @@ import { parseLifetime } from '../parse.js'
 import { printable } from '../printable.js'
 import type { TokenInfo, TokenIssued, TokenList } from '../rest.js'
 import { domainPath } from './domain.js'
+import { watched, withWatch } from '../watch.js'
 
 type Options = DaemonOptions & OutputOptions
 
@@ -65,8 +66,8 @@ function issue(): Command {
       }
       const path = name === undefined ? '/v1/tokens' : `${domainPath(name)}/tokens`
       const answer = await client.call<TokenIssued>('POST', path, body)
-      if (options.output === 'json') {
-        printJson(answer)
+      if (options.output !== 'table') {
+        printData(options.output, answer)
         return
       }
       printText(answer)
@@ -88,7 +89,7 @@ function rotate(): Command {
       const client = await AdminClient.open(options)
       const body = overlap === undefined ? {} : { overlap }
       const answer = await client.call<TokenIssued>('POST', path, body, changeHeaders(options))
-      if (options.output === 'json') printJson(answer)
+      if (options.output !== 'table') printData(options.output, answer)
       else printText(answer)
     })
 }
@@ -104,31 +105,35 @@ function tokenPath(id: string): string {
 }
 
 function list(): Command {
-  return adminCommand('ls', 'list the tokens of a domain, or of all admins, without their text', [
-    'v4v token ls web',
-    'v4v token ls',
-  ])
+  return withWatch(
+    adminCommand('ls', 'list the tokens of a domain, or of all admins, without their text', [
+      'v4v token ls web',
+      'v4v token ls',
+    ]),
+  )
     .argument('[name]', 'the domain; without it the tokens of admins')
-    .action(async (name: string | undefined, options: Options) => {
-      const client = await AdminClient.open(options)
-      const path = name === undefined ? '/v1/tokens' : `${domainPath(name)}/tokens`
-      const { tokens } = await client.get<TokenList>(path)
-      const roles = name === undefined ? [column<TokenInfo>('ROLE', t => t.role ?? '-')] : []
-      printRows(
-        options.output,
-        tokens,
-        [
-          column('ID', t => t.id, true),
-          ...roles,
-          column('LABEL', t => t.label || '-'),
-          column('ISSUED', t => time(t.createdAt)),
-          column('EXPIRES', t => time(t.expiresAt)),
-          column('REVOKED', t => time(t.revokedAt)),
-          column('LAST USED', t => time(t.lastUsedAt)),
-        ],
-        name === undefined ? 'no admin has a token' : `domain ${printable(name)} has no tokens`,
-      )
-    })
+    .action(
+      watched(async (name: string | undefined, options: Options) => {
+        const client = await AdminClient.open(options)
+        const path = name === undefined ? '/v1/tokens' : `${domainPath(name)}/tokens`
+        const { tokens } = await client.get<TokenList>(path)
+        const roles = name === undefined ? [column<TokenInfo>('ROLE', t => t.role ?? '-')] : []
+        printRows(
+          options.output,
+          tokens,
+          [
+            column('ID', t => t.id, true),
+            ...roles,
+            column('LABEL', t => t.label || '-'),
+            column('ISSUED', t => time(t.createdAt)),
+            column('EXPIRES', t => time(t.expiresAt)),
+            column('REVOKED', t => time(t.revokedAt)),
+            column('LAST USED', t => time(t.lastUsedAt)),
+          ],
+          name === undefined ? 'no admin has a token' : `domain ${printable(name)} has no tokens`,
+        )
+      }),
+    )
 }
 
 function whoami(): Command {

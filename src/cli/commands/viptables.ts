@@ -4,7 +4,7 @@ import { formatViptables, parseViptables, viptablesChange } from '../../policy/v
 import { AdminClient } from '../admin-client.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
 import { refused, usage } from '../fail.js'
-import { printJson, printLine } from '../output.js'
+import { printData, printLine } from '../output.js'
 import { printable } from '../printable.js'
 import type { Changed, DomainList, RuleList } from '../rest.js'
 import { rulesOf } from '../rules-of.js'
@@ -52,7 +52,7 @@ export function viptablesCommand(): Command {
 
       switch (change.kind) {
         case 'none':
-          if (options.output === 'json') printJson(list)
+          if (options.output !== 'table') printData(options.output, list)
           else for (const line of formatViptables(rules)) printLine(printable(line))
           return
         case 'insert': {
@@ -63,13 +63,13 @@ export function viptablesCommand(): Command {
             destination: formatSelector(destination),
             position: change.position,
           })
-          if (options.output === 'json') printJson(answer)
+          if (options.output !== 'table') printData(options.output, answer)
           return
         }
         case 'remove': {
           const answers: Changed[] = []
           for (const id of change.ids) answers.push(await client.call('DELETE', rulePath(id)))
-          if (options.output === 'json') printJson(answers)
+          if (options.output !== 'table') printData(options.output, answers)
         }
       }
     })
