@@ -46,10 +46,13 @@ export class NameIndex {
   /** The number of a name, or -1. */
   find(name: string): number {
     const mask = this.#slots.length - 1
-    for (let slot = hashOf(name) & mask; ; slot = (slot + 1) & mask) {
-      const number = this.#slots[slot]! - 1
-      if (number < 0 || this.#isAt(number, name)) return number
+    let slot = hashOf(name) & mask
+    let number = this.#slots[slot]! - 1
+    while (number >= 0 && !this.#isAt(number, name)) {
+      slot = (slot + 1) & mask
+      number = this.#slots[slot]! - 1
     }
+    return number
   }
 
   #isAt(number: number, name: string): boolean {

@@ -40,14 +40,15 @@ export class RuleIndex {
 
   /** The group of rules from one place to another, or -1. */
   groupOf(source: number, destination: number): number {
-    const { pairs, groups } = this.#compiled
+    const { pairs } = this.#compiled
     const mask = pairs.length - 1
-    for (let slot = pairSlot(source, destination, pairs.length); ; slot = (slot + 1) & mask) {
-      const group = pairs[slot]! - 1
-      if (group < 0) return -1
-      const at = GROUP_WORDS * group
-      if (groups[at] === source && groups[at + GROUP.destination] === destination) return group
+    let slot = pairSlot(source, destination, pairs.length)
+    let group = pairs[slot]! - 1
+    while (group >= 0 && !this.#isBetween(group, source, destination)) {
+      slot = (slot + 1) & mask
+      group = pairs[slot]! - 1
     }
+    return group
   }
 
   /** The smallest position below `bound` of a rule of the group that matches, else `bound`. */
@@ -65,6 +66,12 @@ export class RuleIndex {
     best = lookupPorts(ports, ofType, sourcePort, destinationPort, best)
     if (groups[at + GROUP.temporaryCount] === 0) return best
     return this.#lookupTemporary(at, sourcePort, destinationPort, RULE_TYPES.indexOf(type), best)
+  }
+
+  #isBetween(group: number, source: number, destination: number): boolean {
+    const { groups } = this.#compiled
+    const at = GROUP_WORDS * group
+    return groups[at] === source && groups[at + GROUP.destination] === destination
   }
 
   /** When the next rule expires, in milliseconds since the epoch; Infinity when none does. */
