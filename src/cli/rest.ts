@@ -84,6 +84,7 @@ export interface RuleInfo {
   readonly burst?: number
   readonly flowRate?: string
   readonly flowBurst?: number
+  readonly quota?: string
   readonly log?: string
   readonly expires?: Milliseconds
   /** The document where it stands. */
@@ -96,6 +97,9 @@ export interface RuleInfo {
   readonly audited: number
   /** Datagrams that a limit of the rule refused. */
   readonly limited: number
+  /** Of a rule with a quota: bytes of it that are used, and when they are there again. */
+  readonly quotaUsed?: number
+  readonly quotaResets?: Milliseconds | null
 }
 
 export interface RuleList {

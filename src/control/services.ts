@@ -124,7 +124,7 @@ export function createServices(options: ServicesOptions): Services {
       },
       asking,
     ),
-    rules: new RuleService(hypervisor, policy, tally, changes),
+    rules: new RuleService(hypervisor, policy, tally, changes, clock),
     sets,
     tally,
     live: new LiveService(hypervisor, store, tally, clock, () => hub?.sessions() ?? []),

@@ -2,10 +2,11 @@ import { MESSAGE_HEADER_BYTES } from '../abi/limits.js'
 import type { ErrorCode } from '../abi/errno.js'
 import type { FrameBytes } from '../abi/frame.js'
 import type { FlowVerdict } from '../policy/flow-verdict.js'
-import { hasLimits, lets, type Rule } from '../policy/rule.js'
+import { hasLimits, lets, payloadBytesMaxOf, type Rule } from '../policy/rule.js'
 import type { AskTable } from './ask-table.js'
 import type { Domain } from './domain.js'
 import type { PolicyGate } from './policy-gate.js'
+import { isWithinQuota } from './quota-meter.js'
 import type { RateLimiter } from './rate-limiter.js'
 import { sizeOfMessage } from './ring-buffer.js'
 import type { Run } from './run.js'
@@ -43,9 +44,10 @@ export class Admission {
   /** The flow log is to hear of the run, though not of its flow for the first time. */
   mustTell = false
   #isAudited = false
-  /** The rule, if it has limits, and how many messages are within them. */
+  /** The rule, if it has limits, and how many messages and payload bytes are within them. */
   #limited: Rule | undefined
   #within = 0
+  #withinBytes = 0
 
   constructor(gate: PolicyGate, limiter: RateLimiter, asks: AskTable) {
     this.#gate = gate
@@ -110,16 +112,19 @@ export class Admission {
     const room = this.#room(session, run, rule)
     let at = start
     let count = 0
+    let payloadBytes = 0
     while (count < run.count) {
       const len = at < end ? bytes.view.getUint32(at, true) : 0
       const size = sizeOfMessage(len)
       // Who shares the memory of the run with us may have changed it since it was checked.
       if (size === 0 || size > end - at) break
-      if (!this.#isWithin(rule, len, count, room)) break
+      if (!this.#isWithin(rule, len, count, payloadBytes, room)) break
       at += size
+      payloadBytes += len - MESSAGE_HEADER_BYTES
       count++
     }
     this.#within = count
+    this.#withinBytes = payloadBytes
     if (this.#isAudited) {
       this.code = null
       return
@@ -135,23 +140,27 @@ export class Admission {
     const { rule } = this.#gate.verdict(index)
     if (!this.#hasLimits(rule)) return
     const len = payloadBytes + MESSAGE_HEADER_BYTES
-    const isWithin = this.#isWithin(rule, len, 0, this.#room(session, run, rule))
+    const isWithin = this.#isWithin(rule, len, 0, 0, this.#room(session, run, rule))
     this.#within = isWithin ? 1 : 0
+    this.#withinBytes = isWithin ? payloadBytes : 0
     if (this.#isAudited) this.code = null
     else this.count = this.#within
   }
 
   /** Payload bytes of a message of the run, at most, where they are limited. */
   get payloadBytesMax(): number | undefined {
-    return this.#isAudited ? undefined : this.#limited?.maxBytes
+    if (this.#isAudited || this.#limited === undefined) return undefined
+    return payloadBytesMaxOf(this.#limited)
   }
 
-  /** Notes that so many messages of the run were delivered. */
-  passed(index: number, delivered: number): void {
+  /** Notes that so many messages of the run were delivered, and their payload bytes. */
+  passed(index: number, delivered: number, payloadBytes: number): void {
     const rule = this.#limited
     if (rule === undefined) return
     const within = Math.min(delivered, this.#within)
-    if (hasRate(rule)) this.#limiter.take(within)
+    // Who shares the memory of the run with us pays for what was copied, not for what was checked.
+    const bytesWithin = within < delivered ? this.#withinBytes : payloadBytes
+    if (isMetered(rule)) this.#limiter.take(within, bytesWithin)
     if (delivered === within) return
     this.effect = 'audit'
     this.mustTell = this.#limiter.mustTell(rule)
@@ -165,20 +174,27 @@ export class Admission {
   }
 
   #room(session: Session, { target, sourcePort, port }: Run, rule: Rule): number {
-    if (!hasRate(rule)) return Infinity
+    if (!isMetered(rule)) return Infinity
     // Only asked about datagrams for which there is a ring, so there is a domain.
     return this.#limiter.room(rule, session.domain.id, sourcePort, target.domain!.id, port)
   }
 
-  #isWithin(rule: Rule, len: number, count: number, room: number): boolean {
+  // The message behind `count` others of `bytes` payload bytes.
+  #isWithin(rule: Rule, len: number, count: number, bytes: number, room: number): boolean {
     const payloadBytes = len - MESSAGE_HEADER_BYTES
-    if (rule.maxBytes !== undefined && payloadBytes > rule.maxBytes) this.code = 'EMSGSIZE'
+    if (payloadBytes > payloadBytesMaxOf(rule)) this.code = 'EMSGSIZE'
     else if (count >= room) this.code = 'EDQUOT'
+    else if (
+      rule.quota !== undefined &&
+      !isWithinQuota(payloadBytes, this.#limiter.roomBytes - bytes)
+    )
+      this.code = 'EDQUOT'
     this.len = len
     return this.code === null
   }
 }
 
-function hasRate(rule: Rule): boolean {
-  return rule.rate !== undefined || rule.flowRate !== undefined
+/** True when the limiter has something to say about a rule. */
+function isMetered({ rate, flowRate, quota }: Rule): boolean {
+  return rate !== undefined || flowRate !== undefined || quota !== undefined
 }

@@ -119,7 +119,7 @@ export class Exchange {
     outcome.slotBytes = copy.slotBytes
     if (copy.count > 0) {
       this.#delivered(session, run.sourcePort, ring, copy.count, copy.slotBytes, copy.payloadBytes)
-      if (!isPlain) this.#admission.passed(index, copy.count)
+      if (!isPlain) this.#admission.passed(index, copy.count, copy.payloadBytes)
       settlement.settled(session, run, index, copy.count, copy.payloadBytes, isNewFlow, isPlain)
     }
     this.#space.comeBack(session, ring)
@@ -198,7 +198,7 @@ export class Exchange {
     const source = { domain: domain.id, port: flow.sourcePort }
     ring.buffer.insert(iovs, payloadBytes, source, flow.type)
     this.#delivered(session, flow.sourcePort, ring, 1, size, payloadBytes)
-    if (!isPlain) this.#admission.passed(index, 1)
+    if (!isPlain) this.#admission.passed(index, 1, payloadBytes)
     settlement.settled(session, run, index, 1, payloadBytes, isNewFlow, isPlain)
     return { ok: true }
   }

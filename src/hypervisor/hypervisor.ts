@@ -28,6 +28,7 @@ import {
   type UnregisterOutcome,
 } from './outcome.js'
 import { PolicyGate, type RuleCounter } from './policy-gate.js'
+import { QuotaMeter } from './quota-meter.js'
 import { RateLimiter } from './rate-limiter.js'
 import { concerned, RingRegistry, type RingRequest } from './ring-registry.js'
 import { RingSpace } from './ring-space.js'
@@ -93,7 +94,12 @@ export class Hypervisor {
     this.#steadyMs = () => Math.floor(steadyMs())
     this.#onDue = options.onDue ?? (() => undefined)
     const noteDue = (at: number): void => this.#noteDue(at)
-    this.#limiter = new RateLimiter(this.limits, this.#steadyMs, noteDue)
+    this.#limiter = new RateLimiter(
+      this.limits,
+      this.#steadyMs,
+      noteDue,
+      ({ id, quota }) => quota && new QuotaMeter(quota, this.#gate.counter(id), clock),
+    )
     this.asks = new AskTable(
       this.limits,
       clock,
@@ -368,6 +374,11 @@ export class Hypervisor {
   /** The counter of one rule, to be read, or set from what was kept over a restart. */
   ruleCounter(ruleId: string): RuleCounter {
     return this.#gate.counter(ruleId)
+  }
+
+  /** Calls those who wait for a quota: for when counters were set to zero. */
+  quotasZeroed(): void {
+    this.#limiter.callAll()
   }
 
   /** Forgets the counter of a rule that was removed. */

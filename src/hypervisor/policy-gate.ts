@@ -22,6 +22,21 @@ export interface RuleCounter {
   auditedBytes: number
   /** Datagrams that a limit of the rule refused; those over a rate are tried again, and no hits. */
   limited: number
+  /** Bytes of its quota that are used, since a time in milliseconds since the epoch. */
+  quotaUsed: number
+  quotaSince: number
+}
+
+/** A counter that has counted nothing. */
+export const ZEROS: Omit<RuleCounter, 'action'> = {
+  hits: 0,
+  bytes: 0,
+  lastHit: 0,
+  audited: 0,
+  auditedBytes: 0,
+  limited: 0,
+  quotaUsed: 0,
+  quotaSince: 0,
 }
 
 /** Set in a cached answer when the flow has been recorded; the position is in the bits above. */
@@ -93,8 +108,7 @@ export class PolicyGate {
   counter(ruleId: string): RuleCounter {
     let counter = this.#countersById.get(ruleId)
     if (counter === undefined) {
-      const counts = { hits: 0, bytes: 0, lastHit: 0, audited: 0, auditedBytes: 0, limited: 0 }
-      counter = { action: 'reject', ...counts }
+      counter = { action: 'reject', ...ZEROS }
       this.#countersById.set(ruleId, counter)
     }
     return counter

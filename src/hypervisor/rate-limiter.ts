@@ -1,7 +1,9 @@
 import type { DomainId, Port } from '../abi/addr.js'
 import { MESSAGE_HEADER_BYTES, type Limits } from '../abi/limits.js'
+import { messageSlotsBytes } from '../abi/message.js'
 import type { Rule } from '../policy/rule.js'
 import { assert } from '../util/assert.js'
+import type { QuotaMeter } from './quota-meter.js'
 import type { Ring } from './ring.js'
 import type { Hold, Session } from './session.js'
 import { TokenBucket } from './token-bucket.js'
@@ -22,6 +24,7 @@ interface RuleBuckets {
   readonly flows: Map<string, FlowBucket>
   /** For the flows that have none of their own, all together. */
   rest: TokenBucket | undefined
+  quota: QuotaMeter | undefined
   /** When the flow log was last told, in steady milliseconds. */
   toldAt: number
 }
@@ -31,19 +34,23 @@ interface FlowBucket {
   readonly bucket: TokenBucket
 }
 
-/** A session that was refused for want of tokens. */
-interface Waiter {
+/** What a message that was refused lacks. */
+interface Lack {
+  readonly payloadBytes: number
+  readonly buckets: readonly TokenBucket[]
+  readonly quota: QuotaMeter | undefined
+}
+
+/** A session that was refused for want of tokens, or of bytes of a quota. */
+interface Waiter extends Lack {
   readonly session: Session
   readonly ring: Ring
-  /** Slot bytes of the message that was refused. */
-  readonly size: number
-  readonly buckets: readonly TokenBucket[]
   /** Steady milliseconds. */
   dueAt: number
 }
 
 /**
- * Holds flows to the rates of their rules. Buckets are kept by rule id over changes of the table,
+ * Holds flows to the rates and quotas of their rules. Buckets are kept by rule id over changes of the table,
  * so that an edit gives nobody a new burst; a flow gets a bucket when it is first seen, and gives
  * it up when it is full again and the room is needed. Where there are too many flows at once,
  * those that came last share one bucket, so nobody gets more by making up flows.
@@ -55,6 +62,7 @@ export class RateLimiter implements Hold {
   readonly #limits: Limits
   readonly #now: () => number
   readonly #onDue: (at: number) => void
+  readonly #quotaOf: (rule: Rule) => QuotaMeter | undefined
   readonly #byRule = new Map<string, RuleBuckets>()
   readonly #flowsOf = new Map<DomainId, number>()
   #flowCount = 0
@@ -62,17 +70,27 @@ export class RateLimiter implements Hold {
   readonly #waiters = new Map<Session, Map<Ring, Waiter>>()
   readonly #waitersOf = new Map<DomainId, number>()
   #waiterCount = 0
-  /** The buckets that the last call of `room` looked at. */
+  /** What the last call of `room` looked at. */
   #asked: readonly TokenBucket[] = []
+  #askedQuota: QuotaMeter | undefined
+  /** Bytes of payload that the quota of the rule leaves room for, as `room` saw it last. */
+  roomBytes = Infinity
 
   /**
    * @param now steady time in whole milliseconds.
    * @param onDue called with the time at which `tick` has something to do.
+   * @param quotaOf what is left of a rule's quota, if it has one.
    */
-  constructor(limits: Limits, now: () => number, onDue: (at: number) => void) {
+  constructor(
+    limits: Limits,
+    now: () => number,
+    onDue: (at: number) => void,
+    quotaOf: (rule: Rule) => QuotaMeter | undefined,
+  ) {
     this.#limits = limits
     this.#now = now
     this.#onDue = onDue
+    this.#quotaOf = quotaOf
   }
 
   /** Flows that have a bucket of their own. */
@@ -93,14 +111,19 @@ export class RateLimiter implements Hold {
       this.#byRule.delete(id)
     }
     for (const rule of rules) this.#take(rule, now)
+    this.callAll()
+  }
+
+  /** Calls whoever waits, because there may be room where there was none: a counter was zeroed. */
+  callAll(): void {
     for (const waiters of [...this.#waiters.values()]) {
       for (const waiter of [...waiters.values()]) this.#call(waiter, 1)
     }
   }
 
   /**
-   * How many datagrams of a flow its rule lets through now.
-   * @param rule of the table in force, with a rate.
+   * How many datagrams of a flow its rule lets through now; and in `roomBytes`, how many bytes.
+   * @param rule of the table in force, with a rate or a quota.
    */
   room(
     rule: Rule,
@@ -119,23 +142,26 @@ export class RateLimiter implements Hold {
       asked.push(this.#flowBucket(limited, key, source, now))
     }
     this.#asked = asked
+    this.#askedQuota = limited.quota
+    this.roomBytes = limited.quota?.room() ?? Infinity
     return Math.min(...asked.map(bucket => bucket.tokens(now)))
   }
 
-  /** Takes so many from the buckets that `room` looked at last. */
-  take(datagrams: number): void {
+  /** Takes so many from what `room` looked at last. */
+  take(datagrams: number, payloadBytes: number): void {
     for (const bucket of this.#asked) bucket.take(datagrams)
+    this.#askedQuota?.take(payloadBytes)
   }
 
   /**
-   * Lets a session wait for the buckets that `room` looked at last.
-   * @param size slot bytes of the first message that was refused.
+   * Lets a session wait for what `room` looked at last.
+   * @param payloadBytes of the first message that was refused.
    * @returns false when too many wait.
    */
-  wait(session: Session, ring: Ring, size: number): boolean {
+  wait(session: Session, ring: Ring, payloadBytes: number): boolean {
     const now = this.#now()
-    const buckets = this.#asked
-    const dueAt = now + delayOf(buckets, now)
+    const lack = { payloadBytes, buckets: this.#asked, quota: this.#askedQuota }
+    const dueAt = now + delayOf(lack, now)
     const waiters = this.#waiters.get(session) ?? new Map<Ring, Waiter>()
     if (!waiters.has(ring)) {
       const { rateWaitersMax, rateWaitersPerDomainMax } = this.#limits
@@ -147,7 +173,7 @@ export class RateLimiter implements Hold {
       this.#waiters.set(session, waiters)
       session.holds.add(this)
     }
-    waiters.set(ring, { session, ring, size, buckets, dueAt })
+    waiters.set(ring, { session, ring, ...lack, dueAt })
     this.#onDue(dueAt)
     return true
   }
@@ -162,7 +188,8 @@ export class RateLimiter implements Hold {
   }
 
   /**
-   * Calls those for whom there are tokens, first come first served, each for its share of them.
+   * Calls those for whom there are tokens, first come first served, each for its share of them; and
+   * for whom a quota has room, which is nobody's share: who comes first has it.
    * @returns when there is something to do again, or Infinity.
    */
   tick(): number {
@@ -178,7 +205,7 @@ export class RateLimiter implements Hold {
     }
     const left = new Map<TokenBucket, number>()
     for (const waiter of due) {
-      let share = Infinity
+      let share = hasQuota(waiter) ? Infinity : 0
       for (const bucket of waiter.buckets) {
         const tokens = left.get(bucket) ?? bucket.tokens(now)
         share = Math.min(share, tokens, Math.max(1, Math.floor(tokens / claims.get(bucket)!)))
@@ -189,7 +216,7 @@ export class RateLimiter implements Hold {
         left.set(bucket, left.get(bucket)! - share)
       }
       if (share > 0) this.#call(waiter, share)
-      else waiter.dueAt = now + Math.max(1, delayOf(waiter.buckets, now))
+      else waiter.dueAt = now + Math.max(1, delayOf(waiter, now))
     }
     let next = Infinity
     for (const waiters of this.#waiters.values()) {
@@ -206,10 +233,12 @@ export class RateLimiter implements Hold {
   #take(rule: Rule, now: number): void {
     let limited = this.#byRule.get(rule.id)
     if (limited === undefined) {
-      limited = { rule, whole: undefined, flows: new Map(), rest: undefined, toldAt: -Infinity }
+      const none = { whole: undefined, rest: undefined, quota: undefined }
+      limited = { rule, ...none, flows: new Map(), toldAt: -Infinity }
       this.#byRule.set(rule.id, limited)
     }
     limited.rule = rule
+    limited.quota = this.#quotaOf(rule)
     const { rate, burst, flowRate, flowBurst } = rule
     if (rate === undefined) limited.whole = undefined
     else if (limited.whole === undefined) limited.whole = new TokenBucket(rate, burst, now)
@@ -267,9 +296,10 @@ export class RateLimiter implements Hold {
 
   #call(waiter: Waiter, share: number): void {
     this.#remove(waiter)
-    const { session, ring, size } = waiter
+    const { session, ring, payloadBytes } = waiter
     const { owner, id, buffer } = ring
     if (owner.rings.get(ring.handle) !== ring) return
+    const size = messageSlotsBytes(payloadBytes)
     const bytes = Math.max(size, Math.min(share * size, buffer.roomBytes)) - MESSAGE_HEADER_BYTES
     const { party } = owner.domain
     session.sink.event({ kind: 'space', party, port: id.port, spaceBytes: bytes })
@@ -286,8 +316,13 @@ export class RateLimiter implements Hold {
   }
 }
 
-function delayOf(buckets: readonly TokenBucket[], now: number): number {
-  return Math.max(...buckets.map(bucket => bucket.msUntilWorthwhile(GATHER_MS, now)))
+function hasQuota({ quota, payloadBytes }: Lack): boolean {
+  return quota === undefined || quota.msUntilRoomFor(payloadBytes) === 0
+}
+
+function delayOf({ buckets, quota, payloadBytes }: Lack, now: number): number {
+  const delays = buckets.map(bucket => bucket.msUntilWorthwhile(GATHER_MS, now))
+  return Math.max(quota?.msUntilRoomFor(payloadBytes) ?? 0, ...delays)
 }
 
 function countDown(counts: Map<DomainId, number>, id: DomainId): void {

@@ -196,7 +196,9 @@ export class Settlement {
     session.domain.counters.datagramsRefused += count
     this.#space.block(session, ring)
     outcome.refused = count
-    outcome.code = this.#limiter.wait(session, ring, sizeOfMessage(len)) ? 'EDQUOT' : 'EBUSY'
+    outcome.code = this.#limiter.wait(session, ring, len - MESSAGE_HEADER_BYTES)
+      ? 'EDQUOT'
+      : 'EBUSY'
     if (this.#limiter.mustTell(this.#gate.verdict(index).rule!)) {
       outcome.decisionId = this.#record(session, run, index, count, 0, 'EDQUOT', 'limit')
     }

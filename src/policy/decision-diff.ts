@@ -36,7 +36,7 @@ export interface DecisionChange {
 }
 
 const TYPES = Object.keys(MESSAGE_TYPES) as MessageType[]
-const EFFECT_FIELDS = ['maxBytes', 'rate', 'burst', 'flowRate', 'flowBurst'] as const
+const EFFECT_FIELDS = ['maxBytes', 'rate', 'burst', 'flowRate', 'flowBurst', 'quota'] as const
 
 /**
  * Which datagrams two policies decide differently: exactly, over all ports and types, between all

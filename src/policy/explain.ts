@@ -1,7 +1,7 @@
 import type { Place } from './policy.js'
 import type { Decisions } from './pair-rules.js'
 import { formatRule } from './rule-text.js'
-import { DEFAULT_ID, lets, matches, type Action, type Rule } from './rule.js'
+import { DEFAULT_ID, lets, matches, payloadBytesMaxOf, type Action, type Rule } from './rule.js'
 import type { Scope } from './scope.js'
 import { formatSelector, isExpired, matchesEnd, matchesPort, matchesSubject } from './selector.js'
 import type { Selector } from './selector.js'
@@ -66,6 +66,7 @@ export class Explainer {
   explain(tuple: Tuple, bytes = 0): Explanation {
     const rules = this.#rules
     const { action, rule, position } = evaluate(rules, 0, tuple, this.#scope)
+    const bytesMax = rule === null ? Infinity : payloadBytesMaxOf(rule)
     const passed = rule === null ? rules.length : position - 1
     const walk: PassedRule[] = []
     for (let i = 0; i < passed; i++) {
@@ -79,8 +80,8 @@ export class Explainer {
       action,
       decidedBy: rule?.id ?? DEFAULT_ID,
       rule: rule === null ? null : this.#explained[position - 1]!,
-      ...(rule?.maxBytes !== undefined && { maxBytes: rule.maxBytes }),
-      ...(bytes > (rule?.maxBytes ?? Infinity) && lets(action) && { code: 'EMSGSIZE' }),
+      ...(bytesMax < Infinity && { maxBytes: bytesMax }),
+      ...(bytes > bytesMax && lets(action) && { code: 'EMSGSIZE' }),
       walk,
       shadows,
     }

@@ -40,6 +40,8 @@ export interface Rule {
   /** How fast datagrams may come in each flow: from one address to one other. */
   readonly flowRate?: Rate | undefined
   readonly flowBurst?: number | undefined
+  /** How many bytes of payload it lets through, over all its flows, in each hour or day. */
+  readonly quota?: Quota | undefined
   /** What the flow log keeps; what the daemon is set to when missing. */
   readonly log?: LogMode | undefined
   /** Milliseconds since the epoch; from then on the rule matches nothing. */
@@ -57,6 +59,12 @@ export interface Rate {
   readonly perSeconds: 1 | 60 | 3600
 }
 
+/** Bytes of payload in an hour or a day. */
+export interface Quota {
+  readonly bytes: number
+  readonly perSeconds: 3600 | 86400
+}
+
 /** Which flows of a rule are logged: none, refused ones, all, or all refused and 1 of n others. */
 export type LogMode = 'none' | 'deny' | 'all' | { readonly sample: number }
 
@@ -64,6 +72,8 @@ export type LogMode = 'none' | 'deny' | 'all' | { readonly sample: number }
 export const COMMENT_CHARS_MAX = 500
 /** Datagrams in a rate or a burst, and the n of `sample:n`. */
 export const RATE_COUNT_MAX = 1_000_000_000
+/** Bytes of a quota: 1 PiB, which the counter of a rule can hold exactly. */
+export const QUOTA_BYTES_MAX = 2 ** 50
 /** Stands in logs and counters for "no rule matched", so no rule can be called that. */
 export const DEFAULT_ID = 'default'
 
@@ -76,6 +86,7 @@ export const RULE_WORDS = {
   burst: 'burst',
   flowRate: 'flow_rate',
   flowBurst: 'flow_burst',
+  quota: 'quota',
   log: 'log',
   expires: 'expires',
 } as const
@@ -121,8 +132,18 @@ export function lets(action: Action): boolean {
 }
 
 /** True when a rule that lets datagrams through does not let all of them. */
-export function hasLimits({ maxBytes, rate, flowRate }: RuleBody): boolean {
-  return maxBytes !== undefined || rate !== undefined || flowRate !== undefined
+export function hasLimits({ maxBytes, rate, flowRate, quota }: RuleBody): boolean {
+  return (
+    maxBytes !== undefined || rate !== undefined || flowRate !== undefined || quota !== undefined
+  )
+}
+
+/**
+ * The largest payload that a rule can ever let through, in bytes: what its max_bytes and all of its
+ * quota leave room for. Infinity without either.
+ */
+export function payloadBytesMaxOf({ maxBytes = Infinity, quota }: RuleBody): number {
+  return Math.min(maxBytes, quota?.bytes ?? Infinity)
 }
 
 /** Datagrams that may come at once under a rate: those of one second, and at least one. */
@@ -138,14 +159,22 @@ export function ruleProblem(rule: Rule): string | undefined {
 /** A field of a rule, besides its sides, and why it can't be there or be what it is. */
 export interface FieldProblem {
   readonly field:
-    'replies' | 'maxBytes' | 'rate' | 'burst' | 'flowRate' | 'flowBurst' | 'log' | 'expires'
+    | 'replies'
+    | 'maxBytes'
+    | 'rate'
+    | 'burst'
+    | 'flowRate'
+    | 'flowBurst'
+    | 'quota'
+    | 'log'
+    | 'expires'
   readonly message: string
 }
 
 /** The first of a rule's fields that does not fit the others or its range, or undefined. */
 export function fieldProblem(rule: RuleBody): FieldProblem | undefined {
-  const { action, replies, maxBytes, rate, burst, flowRate, flowBurst, log, expires } = rule
-  const limits = { maxBytes, rate, burst, flowRate, flowBurst }
+  const { action, replies, maxBytes, rate, burst, flowRate, flowBurst, quota, log, expires } = rule
+  const limits = { maxBytes, rate, burst, flowRate, flowBurst, quota }
   if (replies) {
     const message = repliesProblem(action, replies)
     if (message !== undefined) return { field: 'replies', message }
@@ -176,6 +205,10 @@ export function fieldProblem(rule: RuleBody): FieldProblem | undefined {
       const message = `${RULE_WORDS[field]} is a whole number from 1 to ${RATE_COUNT_MAX}, not ${value}`
       return { field, message }
     }
+  }
+  if (quota !== undefined && !isWithin(quota.bytes, 1, QUOTA_BYTES_MAX)) {
+    const message = `quota is 1 to ${QUOTA_BYTES_MAX} bytes in an hour or a day, not ${quota.bytes}`
+    return { field: 'quota', message }
   }
   if (typeof log === 'object' && !isWithin(log.sample, 1, RATE_COUNT_MAX)) {
     const message = `the n of sample:n is a whole number from 1 to ${RATE_COUNT_MAX}, not ${log.sample}`

@@ -45,6 +45,11 @@ const ruleFields = {
   burst: Burst('datagrams that may come at once under rate; those of one second when left out'),
   flow_rate: Rate('datagrams per second, minute or hour in each flow'),
   flow_burst: Burst('datagrams that may come at once under flow_rate'),
+  quota: Type.String({
+    pattern: '^[0-9]{1,16}(KiB|MiB|GiB|TiB)?/[hd]$',
+    description: 'bytes of payload per hour or day, over all flows of the rule',
+    examples: ['5000/h', '64KiB/h', '2GiB/d'],
+  }),
   log: Type.String({
     pattern: '^(none|deny|all|sample:[0-9]{1,15})$',
     description: 'which flows are logged',

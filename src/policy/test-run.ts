@@ -2,7 +2,7 @@ import type { Decisions } from './pair-rules.js'
 import { Membership } from './membership.js'
 import type { PolicyTest, TestEnd } from './policy.js'
 import { PolicyTable } from './policy-table.js'
-import { DEFAULT_ID, lets, type Action } from './rule.js'
+import { DEFAULT_ID, lets, payloadBytesMaxOf, type Action } from './rule.js'
 import type { Subject } from './subject.js'
 import { formatTestEnd } from './test-text.js'
 
@@ -43,8 +43,8 @@ function runTest(table: PolicyTable, test: PolicyTest, from: Subject, to: Subjec
   const { type = 'dgram', bytes = 0 } = test
   const verdict = table.decide(from, test.from.port, to, test.to.port, type)
   const rule = verdict.rule?.id ?? DEFAULT_ID
-  const { maxBytes = Infinity } = verdict.rule ?? {}
-  const isTooLarge = lets(verdict.action) && bytes > maxBytes
+  const bytesMax = verdict.rule === null ? Infinity : payloadBytesMaxOf(verdict.rule)
+  const isTooLarge = lets(verdict.action) && bytes > bytesMax
   const action = isTooLarge ? 'reject' : verdict.action
   const ok = action === test.expect && (test.rule ?? rule) === rule
   return { test, ok, action, rule, message: ok ? '' : messageOf(test, action, rule, isTooLarge) }
@@ -55,7 +55,7 @@ function messageOf(test: PolicyTest, action: Action, rule: string, isTooLarge: b
   const size = test.bytes === undefined ? '' : ` of ${test.bytes} bytes`
   const datagram = `${formatTestEnd(test.from)} -> ${formatTestEnd(test.to)}${type}${size}`
   const by = test.rule === undefined ? '' : ` by ${nameOf(test.rule)}`
-  const why = isTooLarge ? ', being larger than its max_bytes' : ''
+  const why = isTooLarge ? ', being larger than it lets through' : ''
   return `${datagram}: expected ${test.expect}${by}, but it is ${action} by ${nameOf(rule)}${why}`
 }
 

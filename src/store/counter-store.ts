@@ -14,6 +14,9 @@ export interface RuleCounters {
   readonly auditedBytes: number
   /** Datagrams that a limit of the rule refused. */
   readonly limited: number
+  /** Bytes of its quota that are used, since a time in milliseconds since the Unix epoch. */
+  readonly quotaUsed: number
+  readonly quotaSince: number
 }
 
 /** Datagrams and bytes that were decided. */
@@ -40,6 +43,8 @@ export class CounterStore {
       audited: number,
       auditedBytes: number,
       limited: number,
+      quotaUsed: number,
+      quotaSince: number,
     ],
     never
   >
@@ -52,18 +57,21 @@ export class CounterStore {
   constructor(db: Database) {
     this.#db = db
     this.#save = db.prepare(
-      `INSERT INTO counters (rule, hits, bytes, last_hit, audited, audited_bytes, limited)
-       VALUES (?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO counters
+         (rule, hits, bytes, last_hit, audited, audited_bytes, limited, quota_used, quota_since)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (rule) DO UPDATE
        SET hits = excluded.hits, bytes = excluded.bytes, last_hit = excluded.last_hit,
          audited = excluded.audited, audited_bytes = excluded.audited_bytes,
-         limited = excluded.limited`,
+         limited = excluded.limited,
+         quota_used = excluded.quota_used, quota_since = excluded.quota_since`,
     )
     // As REAL, because a sum of bytes may outgrow the integers that a number holds exactly.
     this.#all = db.prepare(
       `SELECT rule AS id, CAST(hits AS REAL) AS hits, CAST(bytes AS REAL) AS bytes,
          last_hit AS lastHit, CAST(audited AS REAL) AS audited,
-         CAST(audited_bytes AS REAL) AS auditedBytes, CAST(limited AS REAL) AS limited
+         CAST(audited_bytes AS REAL) AS auditedBytes, CAST(limited AS REAL) AS limited,
+         CAST(quota_used AS REAL) AS quotaUsed, CAST(quota_since AS REAL) AS quotaSince
        FROM counters ORDER BY rule`,
     )
     this.#drop = db.prepare('DELETE FROM counters WHERE rule = ?')
@@ -85,8 +93,20 @@ export class CounterStore {
   save(entries: Iterable<RuleCounters>, gone: Iterable<string> = [], retired?: Retired): void {
     this.#db.relaxed(() => {
       for (const id of gone) this.#drop.run(id)
-      for (const { id, hits, bytes, lastHit, audited, auditedBytes, limited } of entries) {
-        this.#save.run(id, hits, bytes, lastHit ?? null, audited, auditedBytes, limited)
+      for (const entry of entries) {
+        const { id, hits, bytes, lastHit, audited, auditedBytes, limited } = entry
+        const { quotaUsed, quotaSince } = entry
+        this.#save.run(
+          id,
+          hits,
+          bytes,
+          lastHit ?? null,
+          audited,
+          auditedBytes,
+          limited,
+          quotaUsed,
+          quotaSince,
+        )
       }
       if (retired !== undefined) this.#saveRetired(retired)
     })

@@ -171,6 +171,11 @@ export const migrations: readonly Migration[] = [
   CREATE TRIGGER grants_end_with_domain AFTER DELETE ON domains
     BEGIN DELETE FROM grants WHERE source = OLD.name OR destination = OLD.name; END;
   `,
+  `
+  -- Bytes of a rule's quota that are used, and since when they are counted.
+  ALTER TABLE counters ADD COLUMN quota_used INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE counters ADD COLUMN quota_since INTEGER NOT NULL DEFAULT 0;
+  `,
 ]
 
 /**

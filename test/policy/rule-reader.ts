@@ -37,6 +37,7 @@ await t.test('every key of a rule is read, and its place is kept', async t => {
       'burst: 5',
       'flow_rate: 1/h',
       'flow_burst: 2',
+      'quota: 5000/h',
       'log: all',
       'expires: 2026-11-20T12:00:00Z',
       'comment: why',
@@ -44,7 +45,7 @@ await t.test('every key of a rule is read, and its place is kept', async t => {
   )
   t.equal(
     found && formatRule(found),
-    'ask @s:* -> db:5432 type stream replies max_bytes 16 rate 10/s burst 5 flow_rate 1/h flow_burst 2 log all expires 2026-11-20T12:00:00Z  # why',
+    'ask @s:* -> db:5432 type stream replies max_bytes 16 rate 10/s burst 5 flow_rate 1/h flow_burst 2 quota 5000/h log all expires 2026-11-20T12:00:00Z  # why',
   )
   t.same(found?.place, { file: 'f.yaml', line: 2 })
 })

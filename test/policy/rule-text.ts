@@ -27,7 +27,7 @@ await t.test('a line with everything in it is read', async t => {
 
 await t.test('a line with every option is read and printed the same', async t => {
   const text =
-    'ask @a:1 -> tag:b:2 type stream replies max_bytes 99 rate 10/s burst 20 flow_rate 1/m flow_burst 2 log sample:100 expires 2026-11-20T12:00:00Z'
+    'ask @a:1 -> tag:b:2 type stream replies max_bytes 99 rate 10/s burst 20 flow_rate 1/m flow_burst 2 quota 100MiB/d log sample:100 expires 2026-11-20T12:00:00Z'
   const parsed = parseRule(text)
   t.match(parsed, {
     ok: true,
@@ -39,6 +39,7 @@ await t.test('a line with every option is read and printed the same', async t =>
       burst: 20,
       flowRate: { count: 1, perSeconds: 60 },
       flowBurst: 2,
+      quota: { bytes: 100 * 2 ** 20, perSeconds: 86400 },
       log: { sample: 100 },
       expires: 1_795_176_000_000,
     },

@@ -109,7 +109,7 @@ await t.test('replies go with what lets something through', async t => {
 
 await t.test('a field that does not fit is named, with what it can be', async t => {
   const good = rule(
-    'accept web:* -> db:5432 max_bytes 9 rate 10/s burst 5 flow_rate 1/m flow_burst 2 log sample:3 expires 2026-11-20T12:00:00Z',
+    'accept web:* -> db:5432 max_bytes 9 rate 10/s burst 5 flow_rate 1/m flow_burst 2 quota 5KiB/h log sample:3 expires 2026-11-20T12:00:00Z',
   )
   t.equal(fieldProblem(good), undefined)
   const rate = { count: 0, perSeconds: 1 } as const
@@ -123,6 +123,8 @@ await t.test('a field that does not fit is named, with what it can be', async t 
     [{ rate: undefined }, 'burst', /^burst goes with rate: add it, such as 10\/s/],
     [{ flowRate: undefined }, 'flowBurst', /^flow_burst goes with flow_rate/],
     [{ burst: 0 }, 'burst', /^burst is a whole number from 1 to 1000000000, not 0/],
+    [{ quota: { bytes: 0, perSeconds: 3600 } }, 'quota', /^quota is 1 to \d+ bytes in .*, not 0/],
+    [{ quota: { bytes: 2 ** 51, perSeconds: 3600 } }, 'quota', /not 2251799813685248/],
     [{ log: { sample: 0 } }, 'log', /^the n of sample:n is a whole number from 1 to .* not 0/],
     [{ expires: -1 }, 'expires', /^expires is a time from 1970 to 9999, not -1 ms/],
     [{ expires: TIME_MS_MAX + 1 }, 'expires', /^expires is a time/],

@@ -53,7 +53,7 @@ await t.test('a test that fails says what was expected and what was found', asyn
     [
       'false web1:1 -> db:1: expected accept, but it is reject by default, since no rule matches',
       'false web1:1 -> db:22: expected reject by rule web-to-db, but it is reject by rule ssh',
-      'false tag:web:1 -> db:1 type stream of 200 bytes: expected accept by rule web-to-db, but it is reject by rule web-to-db, being larger than its max_bytes',
+      'false tag:web:1 -> db:1 type stream of 200 bytes: expected accept by rule web-to-db, but it is reject by rule web-to-db, being larger than it lets through',
       'false a:1 -> db:1: expected drop by default, since no rule matches, but it is reject by default, since no rule matches',
     ],
   )

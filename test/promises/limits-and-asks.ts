@@ -10,6 +10,11 @@ const daemon = await spawnDaemon(t)
 await daemon.addDomains('web', 'db')
 const { admin } = daemon
 
+interface QuotaUse {
+  readonly quotaUsed: number
+  readonly quotaResets: number
+}
+
 interface AskList {
   readonly asks: readonly { readonly id: number }[]
 }
@@ -112,17 +117,38 @@ for (const way of ['unix', 'ws'] as const) {
       await admin.removeRule(id)
     },
   )
+
+  await t.test(`over ${way}, a used quota holds a flow up until its counter is zeroed`, async t => {
+    const flow = { action: 'accept', source: 'web:*', destination: 'db:82' }
+    const id = await rule({ id: `quota-${way}`, ...flow, quota: '80/h' })
+    const { from, arrived, close } = await pair(way, 82)
+    const sent = Promise.all(Array.from({ length: 15 }, (_, i) => from.send('db:82', numbered(i))))
+    while (arrived.length < 10) await sleep(1)
+    const used = await admin.ask<QuotaUse>('GET', `/v1/rules/${id}`)
+    t.match(used, { quota: '80/h', quotaUsed: 80, hits: 10 })
+    t.ok(used.quotaResets > Date.now())
+    await admin.ask('POST', `/v1/rules/${id}/zero`, {})
+    await sent
+    while (arrived.length < 15) await sleep(1)
+    t.same(
+      arrived,
+      Array.from({ length: 15 }, (_, i) => i),
+    )
+    await close()
+  })
 }
 
-await t.test('what became of flows is there after a restart', async t => {
+await t.test('what became of flows, and what is used of quotas, outlives a restart', async t => {
   const history = await admin.ask<{ flows: { verdict: string; datagrams: number }[] }>(
     'GET',
     '/v1/flows/history?destination=db&verdict=accept',
   )
   t.equal(
     history.flows.reduce((sum, flow) => sum + flow.datagrams, 0),
-    200,
+    230,
   )
+  const quota = await admin.ask<QuotaUse>('GET', '/v1/rules/quota-ws')
+  t.equal(quota.quotaUsed, 40)
   const { stateDir } = daemon
   await daemon.stop()
   const again = await spawnDaemon(t, stateDir)
@@ -130,4 +156,6 @@ await t.test('what became of flows is there after a restart', async t => {
     ...history,
     lost: 0,
   })
+  const { quotaUsed, quotaResets } = quota
+  t.match(await again.admin.ask('GET', '/v1/rules/quota-ws'), { quotaUsed, quotaResets })
 })

@@ -2,7 +2,13 @@ import t from 'tap'
 import { openTestStore } from './fixtures/open-test-store.js'
 
 const nothing = { hits: 0, bytes: 0 }
-const rest = { audited: 1, auditedBytes: 2 ** 53 + 2, limited: 3 }
+const rest = {
+  audited: 1,
+  auditedBytes: 2 ** 53 + 2,
+  limited: 3,
+  quotaUsed: 2 ** 50,
+  quotaSince: 1_795_176_000_000,
+}
 
 await t.test('counters are kept by rule id until they are said to be gone', async t => {
   const { store } = openTestStore(t)

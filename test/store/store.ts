@@ -27,9 +27,8 @@ await t.test('everything is there again after closing and opening', async t => {
   const issued = store.tokens.issue('web')
   store.policies.append(revisionOf('r1'))
   store.sets.put('guests', 'web', 5, 'admin')
-  store.counters.save([
-    { id: 'r1', hits: 1, bytes: 2, lastHit: 3, audited: 0, auditedBytes: 0, limited: 0 },
-  ])
+  const rest = { audited: 0, auditedBytes: 0, limited: 0, quotaUsed: 2, quotaSince: 3 }
+  store.counters.save([{ id: 'r1', hits: 1, bytes: 2, lastHit: 3, ...rest }])
   store.audit.append({ actor: 'admin', action: 'rule.insert', target: 'r1' })
   const before = [
     store.domains.list(),

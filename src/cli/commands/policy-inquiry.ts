@@ -69,7 +69,7 @@ function explain(): Command {
     .addOption(
       new Option('--type <type>', 'message type').choices(['dgram', 'stream']).default('dgram'),
     )
-    .option('--size <bytes>', 'of so much payload, for rules with max_bytes', parseBytes)
+    .option('--size <bytes>', 'of so much payload, for rules with max_bytes or a quota', parseBytes)
     .option('--file <file...>', 'ask these files or folders instead of a daemon')
     .action(async (from: string, to: string, options: ExplainOptions) => {
       const [source, destination] = [endpointOf(from), endpointOf(to)]
@@ -77,13 +77,14 @@ function explain(): Command {
       if (size !== undefined && size > MESSAGE_BYTES_MAX) {
         throw usage(`a datagram has at most ${MESSAGE_BYTES_MAX} bytes of payload, not ${size}`)
       }
-      const answer: Explanation & { readonly revision?: number } =
+      const answer: Explanation & { readonly revision?: number; readonly audited?: true } =
         options.file === undefined
           ? await explainedByDaemon(source, destination, options)
           : await explainedByFiles(source, destination, options.file, options)
-      const { action, rule, walk, shadows, maxBytes, code } = answer
+      const { action, rule, walk, shadows, maxBytes, code, audited } = answer
       printThing(options.output, answer, [
         ['verdict', code === undefined ? action : `${action}, but ${size} bytes get ${code}`],
+        ...(audited ? ([['but', 'audit mode delivers it, and records it as audit']] as const) : []),
         ['because', rule === null ? 'no rule matches' : `rule ${rule.position} matches first`],
         ...(rule === null ? [] : ([['rule', ruleText(rule)]] as const)),
         ...(maxBytes === undefined ? [] : ([['at most', `${maxBytes} bytes`]] as const)),
@@ -98,7 +99,7 @@ async function explainedByDaemon(
   source: Endpoint,
   destination: Endpoint,
   options: ExplainOptions,
-): Promise<Explanation & { readonly revision: number }> {
+): Promise<Explanation & { readonly revision: number; readonly audited?: true }> {
   const client = await AdminClient.open(options)
   const { domains } = await client.get<DomainList>('/v1/domains')
   for (const name of new Set([source.domain, destination.domain])) {
@@ -115,7 +116,7 @@ async function explainedByDaemon(
     ...(size !== undefined && { size }),
     ...(revision !== undefined && { revision }),
   }
-  return client.call<Explanation & { readonly revision: number }>(
+  return client.call<Explanation & { readonly revision: number; readonly audited?: true }>(
     'POST',
     '/v1/policy/explain',
     asked,

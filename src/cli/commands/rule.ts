@@ -29,11 +29,21 @@ interface AddOptions extends ChangeOptions {
   readonly burst?: number
   readonly flowRate?: string
   readonly flowBurst?: number
+  readonly quota?: string
   readonly log?: string
   readonly expires?: string
 }
 
-const OPTIONS = ['maxBytes', 'rate', 'burst', 'flowRate', 'flowBurst', 'log', 'expires'] as const
+const OPTIONS = [
+  'maxBytes',
+  'rate',
+  'burst',
+  'flowRate',
+  'flowBurst',
+  'quota',
+  'log',
+  'expires',
+] as const
 
 /** `v4v rule`: the policy table, one rule at a time. */
 export function ruleCommand(): Command {
@@ -106,6 +116,7 @@ function add(): Command {
     .option('--burst <n>', 'how many may come at once', parseCount)
     .option('--flow-rate <rate>', 'the same for each flow')
     .option('--flow-burst <n>', 'how many of a flow may come at once', parseCount)
+    .option('--quota <quota>', 'let through so many bytes, such as 64KiB/h or 2GiB/d')
     .option('--log <mode>', 'what the flow log keeps: none, deny, all or sample:N')
     .option('--expires <time>', 'how long the rule is there, such as 10m, or until when')
     .action(async (action: string, from: string, to: string, options: AddOptions) => {
@@ -177,13 +188,23 @@ function zero(): Command {
     })
 }
 
-function limits({ maxBytes, rate, burst, flowRate, flowBurst, log }: RuleInfo): string {
+function limits({
+  maxBytes,
+  rate,
+  burst,
+  flowRate,
+  flowBurst,
+  quota,
+  quotaUsed,
+  log,
+}: RuleInfo): string {
   const parts = {
     max_bytes: maxBytes,
     rate,
     burst,
     flow_rate: flowRate,
     flow_burst: flowBurst,
+    quota: quota === undefined ? undefined : `${quota} (${quotaUsed} used)`,
     log,
   }
   const said = Object.entries(parts).flatMap(([name, value]) =>

@@ -103,6 +103,8 @@ export interface Asked {
   readonly type: MessageType
   /** Bytes of payload. */
   readonly size: number
+  /** Whether what the policy refuses between these two is delivered, because of audit mode. */
+  readonly isAudited: boolean
 }
 
 /** Why an edit can not be made. */

@@ -1,6 +1,7 @@
 import type { DomainId } from '../../abi/addr.js'
 import { explain } from '../../policy/explain.js'
 import { lint } from '../../policy/lint.js'
+import { lets } from '../../policy/rule.js'
 import { allReach, whatCan, whoCan } from '../../policy/reach.js'
 import type { SeenFlow } from '../../policy/seen-flow.js'
 import { suggest } from '../../policy/suggest.js'
@@ -137,7 +138,7 @@ export class PolicyTasks {
 
   /** How a revision comes to its verdict about a datagram, as JSON. */
   explain(of: KeptBody, live: readonly KeptElement[], asked: Asked, now: number): string {
-    const { source, sourcePort, destination, destinationPort, type, size } = asked
+    const { source, sourcePort, destination, destinationPort, type, size, isAudited } = asked
     const tuple = {
       source: this.#subjectOf(source),
       sourcePort,
@@ -146,7 +147,10 @@ export class PolicyTasks {
       type,
     }
     const explanation = explain(withLive(this.#kept(of), live), tuple, now, size)
-    return JSON.stringify({ revision: of.revision, ...explanation })
+    const isRefused = !lets(explanation.action) || explanation.code !== undefined
+    // An operator is not asked either: who is in audit mode is not held up.
+    const audited = isAudited && (isRefused || explanation.action === 'ask')
+    return JSON.stringify({ revision: of.revision, ...explanation, ...(audited && { audited }) })
   }
 
   /**

@@ -1,6 +1,11 @@
 import { parseDomainId, type DomainId } from '../../abi/addr.js'
 import type { Rule, RuleBody } from '../../policy/rule.js'
-import { formatLogMode, formatRate, parseRuleOption } from '../../policy/rule-option.js'
+import {
+  formatLogMode,
+  formatQuota,
+  formatRate,
+  parseRuleOption,
+} from '../../policy/rule-option.js'
 import { formatSelector, parseSelector, type Selector } from '../../policy/selector.js'
 import { parseDuration } from '../../policy/time-text.js'
 import type { RuleDocument } from '../schemas/rule.js'
@@ -22,7 +27,7 @@ export interface ReadContext {
 }
 
 const numberedPattern = /^([0-9]{1,5}):(.*)$/s
-const textOptions = ['rate', 'flowRate', 'log'] as const
+const textOptions = ['rate', 'flowRate', 'quota', 'log'] as const
 const numberOptions = ['maxBytes', 'burst', 'flowBurst'] as const
 const optionNames: ReadonlySet<string> = new Set([...textOptions, ...numberOptions, 'expires'])
 const NO_OPTIONS: Partial<RuleBody> = {}
@@ -72,7 +77,7 @@ export function patchRule(rule: Rule, patch: RulePatchJson, context: ReadContext
 
 /** A rule as REST has it; `readRule` takes it back. */
 export function ruleJson(rule: Rule): RuleDocument & Required<Pick<RuleDocument, 'id'>> {
-  const { maxBytes, rate, burst, flowRate, flowBurst, log, expires } = rule
+  const { maxBytes, rate, burst, flowRate, flowBurst, quota, log, expires } = rule
   return {
     id: rule.id,
     action: rule.action,
@@ -86,6 +91,7 @@ export function ruleJson(rule: Rule): RuleDocument & Required<Pick<RuleDocument,
     ...(burst !== undefined && { burst }),
     ...(flowRate !== undefined && { flowRate: formatRate(flowRate) }),
     ...(flowBurst !== undefined && { flowBurst }),
+    ...(quota !== undefined && { quota: formatQuota(quota) }),
     ...(log !== undefined && { log: formatLogMode(log) }),
     ...(expires !== undefined && { expires }),
   }

@@ -60,7 +60,7 @@ export const ExplainRequest = Type.Object(
       Type.Integer({
         minimum: 0,
         maximum: MESSAGE_BYTES_MAX,
-        description: 'bytes of payload, for rules with maxBytes; 0 if left out',
+        description: 'bytes of payload, for rules with maxBytes or a quota; 0 if left out',
       }),
     ),
     revision: AtRevision,
@@ -78,6 +78,11 @@ export const ExplanationView = Type.Object({
   code: Type.Optional(
     Type.Enum(['EMSGSIZE'], {
       description: 'how a datagram of this size is refused, though the rule admits it',
+    }),
+  ),
+  audited: Type.Optional(
+    Type.Literal(true, {
+      description: 'audit mode is on: what is refused here is delivered, and recorded as audit',
     }),
   ),
   walk: Type.Array(ExplainedRule, {

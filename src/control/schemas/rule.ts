@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { NAME_CHARS_MAX } from '../../abi/limits.js'
 import { ACTIONS, COMMENT_CHARS_MAX, RULE_TYPES } from '../../policy/rule.js'
-import { Count, MillisecondsOrNull, Reason, Revision } from './common.js'
+import { Count, Milliseconds, MillisecondsOrNull, Reason, Revision } from './common.js'
 
 const SELECTOR_CHARS_MAX = 128
 
@@ -29,6 +29,10 @@ const Rate = Type.String({
   description: 'datagrams per second, minute or hour, such as 1000/s, 30/m or 5/h',
 })
 const Burst = Type.Integer({ minimum: 1, description: 'datagrams that may come at once' })
+const Quota = Type.String({
+  maxLength: OPTION_CHARS_MAX,
+  description: 'bytes of payload per hour or day, such as 5000/h, 64KiB/h or 2GiB/d',
+})
 const Log = Type.String({
   maxLength: OPTION_CHARS_MAX,
   description: 'what the flow log keeps: none, deny, all or sample:100',
@@ -52,6 +56,7 @@ const options = {
   burst: Type.Optional(Burst),
   flowRate: Type.Optional(Rate),
   flowBurst: Type.Optional(Burst),
+  quota: Type.Optional(Quota),
   log: Type.Optional(Log),
 }
 
@@ -86,6 +91,16 @@ const counts = {
       'datagrams that a limit of the rule refused; those over a rate are tried again and no hits',
   }),
 }
+const quotaUse = {
+  quotaUsed: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'of a rule with a quota: bytes of it that are used' }),
+  ),
+  quotaResets: Type.Optional(
+    Type.Union([Milliseconds, Type.Null()], {
+      description: 'when all of the quota is there again; null when it is now',
+    }),
+  ),
+}
 const RuleCounts = Type.Object(counts)
 export type RuleCounts = Static<typeof RuleCounts>
 
@@ -103,6 +118,7 @@ export const RuleView = Type.Object({
   file: Type.Optional(Type.String({ description: 'the document where it stands' })),
   line: Type.Optional(Type.Integer({ minimum: 1 })),
   ...counts,
+  ...quotaUse,
 })
 export type RuleView = Static<typeof RuleView>
 
@@ -154,6 +170,7 @@ export const RulePatch = Type.Object(
     burst: Type.Optional(Type.Union([Burst, Type.Null()])),
     flowRate: Type.Optional(Type.Union([Rate, Type.Null()])),
     flowBurst: Type.Optional(Type.Union([Burst, Type.Null()])),
+    quota: Type.Optional(Type.Union([Quota, Type.Null()])),
     log: Type.Optional(Type.Union([Log, Type.Null()])),
     expires: Type.Optional(Type.Union([ExpiresAt, ExpiresText, Type.Null()])),
     reason: Type.Optional(Reason),

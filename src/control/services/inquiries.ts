@@ -1,4 +1,4 @@
-import { messageTypeOf } from '../../abi/addr.js'
+import { CONTROL_NAME, messageTypeOf } from '../../abi/addr.js'
 import type { Hypervisor } from '../../hypervisor/hypervisor.js'
 import { DEFAULT_ID } from '../../policy/rule.js'
 import type { SeenFlow } from '../../policy/seen-flow.js'
@@ -86,7 +86,8 @@ export class InquiryService {
   }
 
   /** How a revision, or the policy in force, comes to its verdict about a datagram. */
-  async explain(asked: Asked, revision?: number): Promise<Inquired> {
+  async explain(question: Omit<Asked, 'isAudited'>, revision?: number): Promise<Inquired> {
+    const asked = { ...question, isAudited: revision === undefined && this.#isAudited(question) }
     return this.#about(revision, of =>
       this.#ask('explain', of, this.#sources.live(), asked, this.#now()),
     )
@@ -187,6 +188,13 @@ export class InquiryService {
       if (seen.length % FLOWS_PER_STEP === 0) await nextTurn()
     }
     return seen
+  }
+
+  #isAudited({ source, destination }: Omit<Asked, 'isAudited'>): boolean {
+    if (destination === CONTROL_NAME) return false
+    const { hypervisor } = this.#sources
+    if (hypervisor.isAuditing) return true
+    return [source, destination].some(name => hypervisor.domainNamed(name)?.isAudited === true)
   }
 
   #hits(): Map<string, number> {

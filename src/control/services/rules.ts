@@ -1,6 +1,9 @@
 import type { Hypervisor } from '../../hypervisor/hypervisor.js'
-import { DEFAULT_ID, type Rule } from '../../policy/rule.js'
+import { ZEROS, type RuleCounter } from '../../hypervisor/policy-gate.js'
+import { quotaUse } from '../../hypervisor/quota-meter.js'
+import { DEFAULT_ID, type Quota, type Rule } from '../../policy/rule.js'
 import type { Refusal } from '../../store/refusal.js'
+import type { Clock } from '../../util/clock.js'
 import { unknownRule } from '../policy/policy-edit.js'
 import { ruleJson } from '../policy/rule-json.js'
 import type {
@@ -44,12 +47,20 @@ export class RuleService {
   readonly #policy: PolicyService
   readonly #tally: Tally
   readonly #changes: Changes
+  readonly #clock: Clock
 
-  constructor(hypervisor: Hypervisor, policy: PolicyService, tally: Tally, changes: Changes) {
+  constructor(
+    hypervisor: Hypervisor,
+    policy: PolicyService,
+    tally: Tally,
+    changes: Changes,
+    clock: Clock,
+  ) {
     this.#hypervisor = hypervisor
     this.#policy = policy
     this.#tally = tally
     this.#changes = changes
+    this.#clock = clock
   }
 
   /**
@@ -60,12 +71,13 @@ export class RuleService {
     const { revision, list } = this.#hypervisor.policy
     const counters = new Map(this.#hypervisor.ruleCounters)
     const end = Math.min(list.length, from - 1 + limit)
+    const now = this.#clock.now()
     yield `{"revision":${revision},"total":${list.length},"rules":[`
     for (let start = from - 1; start < end; start += VIEWS_PER_STEP) {
       await nextTurn()
       const views: string[] = []
       for (let index = start; index < Math.min(end, start + VIEWS_PER_STEP); index++) {
-        const view: RuleView = viewOf(list.peek(index), index + 1, counters)
+        const view: RuleView = viewOf(list.peek(index), index + 1, counters, now)
         views.push(JSON.stringify(view))
       }
       yield `${start === from - 1 ? '' : ','}${views.join(',')}`
@@ -97,9 +109,10 @@ export class RuleService {
   get(id: string): { readonly ok: true; readonly rule: RuleView } | Refusal<'ENOENT'> {
     const { list } = this.#hypervisor.policy
     const index = list.indexOf(id)
-    return index < 0
-      ? unknownRule(id)
-      : { ok: true, rule: viewOf(list.peek(index), index + 1, this.#hypervisor.ruleCounters) }
+    if (index < 0) return unknownRule(id)
+    const { ruleCounters } = this.#hypervisor
+    const rule = viewOf(list.peek(index), index + 1, ruleCounters, this.#clock.now())
+    return { ok: true, rule }
   }
 
   /** Adds a rule at a position, or behind the last one. */
@@ -157,7 +170,7 @@ export class RuleService {
   }
 }
 
-function viewOf(rule: Rule, position: number, counters: Counters): RuleView {
+function viewOf(rule: Rule, position: number, counters: Counters, now: number): RuleView {
   const { expires, ...json } = ruleJson(rule)
   const { place } = rule
   return {
@@ -169,7 +182,17 @@ function viewOf(rule: Rule, position: number, counters: Counters): RuleView {
     ...(typeof expires === 'number' && { expires }),
     ...(place !== undefined && { file: place.file, line: place.line }),
     ...countsOf(rule.id, counters),
+    ...(rule.quota !== undefined && quotaOf(rule.quota, counters.get(rule.id), now)),
   }
+}
+
+function quotaOf(
+  quota: Quota,
+  counter: RuleCounter | undefined,
+  now: number,
+): Pick<RuleView, 'quotaUsed' | 'quotaResets'> {
+  const { used, endsAt } = quotaUse(quota, counter ?? { action: 'accept', ...ZEROS }, now)
+  return { quotaUsed: used, quotaResets: used === 0 ? null : endsAt }
 }
 
 function countsOf(id: string, counters: Counters): RuleCounts {

@@ -1,4 +1,5 @@
 import type { Hypervisor } from '../../hypervisor/hypervisor.js'
+import { ZEROS } from '../../hypervisor/policy-gate.js'
 import type { RuleList } from '../../policy/rule-list.js'
 import { ACTIONS, DEFAULT_ID, type Action } from '../../policy/rule.js'
 import type { Retired, RuleCounters } from '../../store/counter-store.js'
@@ -34,8 +35,6 @@ interface Zeroing {
   readonly bytes: number
   readonly apply: () => void
 }
-
-const NOTHING = { hits: 0, bytes: 0, lastHit: 0, audited: 0, auditedBytes: 0, limited: 0 }
 
 /** Counters that are looked at, and rows that are written, before others get their turn. */
 const LOOKS_PER_STEP = 500
@@ -180,9 +179,10 @@ export class Tally {
       this.#folds.splice(0, this.#folds.length, ...left)
       for (const [other, counter] of counters) {
         addCounted(this.#retired, counter.action, counter)
-        Object.assign(counter, NOTHING)
+        Object.assign(counter, ZEROS)
         this.#stored.delete(other)
       }
+      this.#hypervisor.quotasZeroed()
     }
     return {
       hits: counters.reduce((sum, [, { hits }]) => sum + hits, 0),

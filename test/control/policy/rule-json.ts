@@ -28,6 +28,7 @@ void t.test('a rule with everything is read back from its JSON', t => {
     burst: 3,
     flowRate: '1/s',
     flowBurst: 2,
+    quota: '64KiB/h',
     log: 'sample:9',
     expires: 5_000,
   } as const

@@ -103,6 +103,33 @@ void t.test('explain says of a size what a datagram of that size meets', async t
   }
 })
 
+void t.test('explain says where audit mode delivers what is refused', async t => {
+  const { call, hypervisor } = await withPolicy(t)
+  const small = { id: 'small', action: 'accept', source: 'web:*', destination: 'db:80' }
+  await call('POST', '/v1/rules', { ...small, maxBytes: 5 })
+  const explain = async (asked: object): Promise<unknown> =>
+    (await call('POST', '/v1/policy/explain', asked)).body
+  const [refused, large] = [
+    { from: 'db:9', to: 'web:9' },
+    { from: 'web:1', to: 'db:80', size: 6 },
+  ]
+  for (const asked of [refused, large]) {
+    t.notHas(await explain(asked), { audited: true })
+    await call('PUT', '/v1/audit-mode', { domain: 'db', on: true })
+    t.match(await explain(asked), { audited: true })
+    t.notHas(await explain({ ...asked, revision: hypervisor.policy.revision }), { audited: true })
+    await call('PUT', '/v1/audit-mode', { domain: 'db', on: false })
+  }
+  await call('PUT', '/v1/audit-mode', { on: true })
+  t.match(await explain(large), { action: 'accept', code: 'EMSGSIZE', audited: true })
+  t.notHas(await explain({ ...large, size: 5 }), { audited: true })
+  t.notHas(await explain({ from: 'web:1', to: 'control:1' }), { audited: true })
+  new TestClient(hypervisor, 'db').bind(80)
+  const web = new TestClient(hypervisor, 'web')
+  web.bind(1)
+  t.same(web.send(1, 'db', 80, '123456'), { ok: true })
+})
+
 void t.test('who was put into a set by hand is in it for every question', async t => {
   const { call } = await withPolicy(t)
   await call('POST', '/v1/sets/guests/elements', { element: 'bob', timeout: '10m' })

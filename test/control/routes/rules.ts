@@ -142,10 +142,10 @@ void t.test('what can not be is refused and changes nothing', async t => {
     [
       'POST',
       '/v1/rules',
-      { ...rule, quota: '1/s' },
+      { ...rule, priority: '1/s' },
       400,
       'EINVAL',
-      /"quota" in the body is not known/,
+      /"priority" in the body is not known/,
     ],
     ['POST', '/v1/rules', { ...rule, action: 'drop', replies: true }, 400, 'EINVAL', /replies/],
     ['POST', '/v1/rules', { ...rule, comment: 'a\nb' }, 400, 'EINVAL', /comment/],
