@@ -89,7 +89,7 @@ export class Admission {
     const { action } = this.#gate.verdict(index)
     if (action === 'accept' || action === 'audit' || this.#gate.isAudited(source, target))
       return true
-    return action === 'ask' && this.#asks.isGranted(source, sourcePort, target, port, type)
+    return action === 'ask' && this.#asks.grants.has(source, sourcePort, target, port, type)
   }
 
   /**

@@ -2,22 +2,13 @@ import { PORT_EPHEMERAL_MAX, PORT_EPHEMERAL_MIN, parseDomainId, type Port } from
 import type { Limits } from '../abi/limits.js'
 import type { Rule } from '../policy/rule.js'
 import type { Clock } from '../util/clock.js'
+import { flowKey, type AskedFlow } from './asked-flow.js'
 import type { Domain } from './domain.js'
 import type { Party } from './event.js'
+import { GrantTable, type Grant } from './grant-table.js'
 import { refusal, type Refusal } from './outcome.js'
 import type { Hold, Session } from './session.js'
 import type { Target } from './target.js'
-
-/** A flow of which the policy says `ask`. */
-export interface AskedFlow {
-  readonly source: string
-  /** Undefined for every port: those that a daemon picks mean nothing to a person. */
-  readonly sourcePort: Port | undefined
-  readonly destination: string
-  readonly port: Port
-  /** A number of MESSAGE_TYPES. */
-  readonly type: number
-}
 
 /** A flow that waits for an operator. */
 export interface Ask {
@@ -33,18 +24,6 @@ export interface Ask {
   readonly datagrams: number
 }
 
-/** A flow that an operator has admitted for some time. */
-export interface Grant {
-  readonly id: number
-  readonly flow: AskedFlow
-  readonly by: string
-  /** Milliseconds since the epoch. */
-  readonly since: number
-  readonly expires: number
-  /** Datagrams it has let through, those that then found no room included. */
-  readonly datagrams: number
-}
-
 /** What is to be done with datagrams of such a flow. */
 export type AskAnswer =
   | 'granted'
@@ -56,8 +35,6 @@ export type AskAnswer =
 
 /** How long a denial holds: so that a sender that tries again when it is told learns of it. */
 export const DENIAL_MS = 5_000
-/** A grant holds for no longer than this. */
-export const GRANT_MS_MAX = 30 * 24 * 60 * 60 * 1_000
 /** What a sender is told may come next when it has an answer: no word about the ring. */
 const RETRY_BYTES = 4_096
 
@@ -78,26 +55,13 @@ interface Entry {
   readonly sessions: Set<Session>
 }
 
-interface GrantEntry {
-  readonly id: number
-  readonly key: string
-  readonly flow: AskedFlow
-  readonly source: Domain
-  readonly by: string
-  readonly since: number
-  readonly expires: number
-  readonly until: number
-  datagrams: number
-  /** Who was refused before and has not come back: what is under way of them must not overtake. */
-  readonly blocked: Set<Session>
-}
-
 /**
- * The flows that wait for an operator, and those that were admitted by one. Nothing of a datagram
+ * The flows that wait for an operator, and the grants of those that got one. Nothing of a datagram
  * is kept: it waits at the sender, who is told to try again when there is an answer. So a flood of
  * questions costs a few entries of its domain and nothing of anybody else's.
  */
 export class AskTable implements Hold {
+  readonly grants: GrantTable
   readonly #limits: Limits
   readonly #clock: Clock
   readonly #now: () => number
@@ -105,7 +69,6 @@ export class AskTable implements Hold {
   readonly #onChange: () => void
   readonly #entries = new Map<string, Entry>()
   readonly #entriesOf = new Map<Domain, number>()
-  readonly #grants = new Map<string, GrantEntry>()
   #lastId = 0
 
   /**
@@ -125,6 +88,7 @@ export class AskTable implements Hold {
     this.#now = now
     this.#onDue = onDue
     this.#onChange = onChange
+    this.grants = new GrantTable(limits, clock, now, onDue, onChange)
   }
 
   /** Who waits, the longest first. */
@@ -134,23 +98,6 @@ export class AskTable implements Hold {
       if (!isDenied) asks.push({ id, flow, rule, since, deadline, datagrams })
     }
     return asks
-  }
-
-  /** What was admitted, the oldest first. */
-  grants(): Grant[] {
-    return [...this.#grants.values()].map(({ id, flow, by, since, expires, datagrams }) => ({
-      id,
-      flow,
-      by,
-      since,
-      expires,
-      datagrams,
-    }))
-  }
-
-  /** True when datagrams of this flow would be let through: nobody is asked. */
-  isGranted(source: Domain, sourcePort: number, target: Target, port: Port, type: number): boolean {
-    return this.#grantOf(source, sourcePort, target, port, type) !== undefined
   }
 
   /**
@@ -169,17 +116,12 @@ export class AskTable implements Hold {
     retry: boolean,
   ): AskAnswer {
     const source = session.domain
-    const grant = this.#grantOf(source, sourcePort, target, port, type)
-    if (grant !== undefined) {
-      if (grant.blocked.size > 0 && grant.blocked.has(session)) {
-        if (!retry) return 'wait'
-        grant.blocked.delete(session)
-      }
-      grant.datagrams += datagrams
-      return 'granted'
-    }
+    const granted = this.grants.answer(session, sourcePort, target, port, type, datagrams, retry)
+    if (granted !== undefined) return granted
     const shownPort = isEphemeral(sourcePort) ? undefined : sourcePort
-    const key = keyOf(source, shownPort, target.name, port, type)
+    const { name: destination } = target
+    const flow = { source: source.name, sourcePort: shownPort, destination, port, type }
+    const key = flowKey(source, flow)
     const now = this.#now()
     let entry = this.#entries.get(key)
     if (entry !== undefined && entry.until <= now) {
@@ -193,11 +135,10 @@ export class AskTable implements Hold {
       const ofDomain = this.#entriesOf.get(source) ?? 0
       if (this.#entries.size >= asksMax || ofDomain >= asksPerDomainMax) return 'denied'
       const since = this.#clock.now()
-      const { name: destination } = target
       entry = {
         id: ++this.#lastId,
         key,
-        flow: { source: source.name, sourcePort: shownPort, destination, port, type },
+        flow,
         source,
         party: target.domain?.party ?? { name: destination, id: parseDomainId(destination) ?? 0 },
         rule,
@@ -237,45 +178,28 @@ export class AskTable implements Hold {
     if (entry === undefined) return refusal('ENOENT', `nothing waits under the number ${id}`)
     const { source } = entry
     const flow = anyPort ? { ...entry.flow, sourcePort: undefined } : entry.flow
-    const key = keyOf(source, flow.sourcePort, flow.destination, flow.port, flow.type)
-    const { grantsMax } = this.#limits
-    if (!this.#grants.has(key) && this.#grants.size >= grantsMax) {
-      return refusal('ENOSPC', `${grantsMax} grants are in force, which is the limit: revoke one`)
-    }
-    const expires = since + forMs
-    const until = this.#now() + forMs
-    const blocked = new Set<Session>()
-    const grant = { id, key, flow, source, by, since, expires, until, datagrams: 0, blocked }
-    this.#grants.set(key, grant)
-    this.#onDue(until)
-    for (const other of [...this.#entries.values()]) {
-      const { destination, port, type } = other.flow
-      const wide = keyOf(other.source, undefined, destination, port, type)
-      if (other !== entry && (wide !== key || other.isDenied)) continue
-      for (const session of other.sessions) blocked.add(session)
+    const key = flowKey(source, flow)
+    const isCovered = ({ source: from, flow: other, isDenied }: Entry): boolean =>
+      !isDenied && flowKey(from, { ...other, sourcePort: undefined }) === key
+    const covered = [...this.#entries.values()].filter(other => other === entry || isCovered(other))
+    const blocked = new Set(covered.flatMap(({ sessions }) => [...sessions]))
+    const granted = this.grants.add(source, { id, flow, by, since }, forMs, blocked)
+    if (!granted.ok) return granted
+    for (const other of covered) {
       this.#remove(other)
       this.#wake(other)
     }
-    this.#onChange()
-    return { ok: true, grant }
+    return granted
   }
 
   /**
-   * Puts a grant back in force that held before the daemon was started anew, for what is left of
-   * its time: no longer than it was given for, also when the clock was set back since.
-   * @param id of no other grant or ask.
-   * @returns false when nothing is left, or at the limit of grants.
+   * Puts a grant back in force that held before the daemon was started anew.
+   * @param grant with an id of no other grant or ask.
+   * @returns false when nothing is left of its time, or at the limit of grants.
    */
-  restore(source: Domain, { id, flow, by, since, expires }: Omit<Grant, 'datagrams'>): boolean {
-    const left = Math.min(expires - this.#clock.now(), expires - since)
-    if (left <= 0 || this.#grants.size >= this.#limits.grantsMax) return false
-    this.#lastId = Math.max(this.#lastId, id)
-    const key = keyOf(source, flow.sourcePort, flow.destination, flow.port, flow.type)
-    const until = this.#now() + left
-    const kept = { id, key, flow, source, by, since, expires, until, datagrams: 0 }
-    this.#grants.set(key, { ...kept, blocked: new Set() })
-    this.#onDue(until)
-    this.#onChange()
+  restore(source: Domain, grant: Omit<Grant, 'datagrams'>): boolean {
+    if (!this.grants.restore(source, grant)) return false
+    this.#lastId = Math.max(this.#lastId, grant.id)
     return true
   }
 
@@ -285,17 +209,6 @@ export class AskTable implements Hold {
     if (entry === undefined) return refusal('ENOENT', `nothing waits under the number ${id}`)
     this.#deny(entry, this.#now())
     return { ok: true, ask: entry }
-  }
-
-  /** Takes a grant back; what comes from now on is asked about again. */
-  revoke(id: number): { readonly ok: true; readonly grant: Grant } | Refusal {
-    for (const grant of this.#grants.values()) {
-      if (grant.id !== id) continue
-      this.#grants.delete(grant.key)
-      this.#onChange()
-      return { ok: true, grant }
-    }
-    return refusal('ENOENT', `there is no grant ${id}`)
   }
 
   /**
@@ -319,17 +232,13 @@ export class AskTable implements Hold {
       this.#wake(entry)
       this.#onChange()
     }
-    for (const grant of [...this.#grants.values()]) {
-      if (grant.source !== domain && grant.flow.destination !== domain.name) continue
-      this.#grants.delete(grant.key)
-      this.#onChange()
-    }
+    this.grants.dropDomain(domain)
   }
 
   /** Forgets a session that ends; what it asked stays, for another session may come. */
   forget(session: Session): void {
     for (const { sessions } of this.#entries.values()) sessions.delete(session)
-    for (const { blocked } of this.#grants.values()) blocked.delete(session)
+    this.grants.forget(session)
   }
 
   /**
@@ -341,29 +250,9 @@ export class AskTable implements Hold {
     for (const entry of [...this.#entries.values()]) {
       if (entry.until <= now) this.#settle(entry, now)
     }
-    for (const grant of [...this.#grants.values()]) {
-      if (grant.until > now) continue
-      this.#grants.delete(grant.key)
-      this.#onChange()
-    }
-    let next = Infinity
+    let next = this.grants.tick()
     for (const { until } of this.#entries.values()) next = Math.min(next, until)
-    for (const { until } of this.#grants.values()) next = Math.min(next, until)
     return next
-  }
-
-  #grantOf(
-    source: Domain,
-    sourcePort: number,
-    target: Target,
-    port: Port,
-    type: number,
-  ): GrantEntry | undefined {
-    if (this.#grants.size === 0) return undefined
-    const grant =
-      this.#grants.get(keyOf(source, sourcePort, target.name, port, type)) ??
-      this.#grants.get(keyOf(source, undefined, target.name, port, type))
-    return grant !== undefined && grant.until > this.#now() ? grant : undefined
   }
 
   #entry(id: number): Entry | undefined {
@@ -404,14 +293,4 @@ export class AskTable implements Hold {
 
 function isEphemeral(port: number): boolean {
   return PORT_EPHEMERAL_MIN <= port && port <= PORT_EPHEMERAL_MAX
-}
-
-function keyOf(
-  source: Domain,
-  sourcePort: number | undefined,
-  destination: string,
-  port: Port,
-  type: number,
-): string {
-  return `${source.id}:${sourcePort ?? '*'} ${destination}:${port} ${type}`
 }

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { MESSAGE_TYPES, type Port } from '../../src/abi/addr.js'
-import { DENIAL_MS, GRANT_MS_MAX } from '../../src/hypervisor/ask-table.js'
+import { DENIAL_MS } from '../../src/hypervisor/ask-table.js'
+import { GRANT_MS_MAX } from '../../src/hypervisor/grant-table.js'
 import { ACCEPT_ALL, Machine, payload, policyOf, STREAM, type Client } from './fixtures/machine.js'
 
 const ASK_ALL = 'ask *:* -> *:*'
@@ -51,14 +51,14 @@ await t.test('a grant calls who waits, in order, and holds for its time', async 
   t.match(a.run('web:80', one, { retry: true }), { accepted: 1 })
   t.match(a.run('web:80', one), { accepted: 1 })
   t.equal(a.send('web:80', payload(3)), 'ok')
-  t.match(asks.grants(), [{ flow: { source: 'a', sourcePort: 1 }, datagrams: 3 }])
+  t.match(asks.grants.list(), [{ flow: { source: 'a', sourcePort: 1 }, datagrams: 3 }])
   t.equal(machine.hypervisor.ruleCounter('r1').hits, 3)
   t.match(a.run('web:80', one, { from: 2 }), { code: 'EAGAIN' }, 'another port is another flow')
   t.match(a.run('web:81', one), { code: 'EAGAIN' })
   machine.now += 10_000
   t.match(a.run('web:80', one), { code: 'EAGAIN' }, 'also when nobody has called tick yet')
   machine.pass(0)
-  t.same(asks.grants(), [])
+  t.same(asks.grants.list(), [])
   t.equal(web.sink.dataCalls, 3)
 })
 
@@ -117,34 +117,6 @@ await t.test('whoever embeds it is told when there is something to do', async t 
   t.same(machine.dues, [30_000, GRANT_MS_MAX - 30_000])
 })
 
-await t.test('a grant can be taken back', async t => {
-  const { machine, a } = pair()
-  const { asks } = machine.hypervisor
-  a.run('web:80', one)
-  a.run('web:81', one)
-  asks.grant(1, 1000, false, 'ann')
-  asks.grant(2, 1000, false, 'ann')
-  t.equal(a.send('web:80', payload(1)), 'ok')
-  t.match(asks.revoke(2), { ok: true, grant: { id: 2 } })
-  t.match(asks.revoke(2), { code: 'ENOENT' })
-  t.equal(a.send('web:80', payload(1)), 'ok')
-  t.match(asks.revoke(1), { ok: true, grant: { id: 1 } })
-  t.match(a.run('web:80', one), { code: 'EAGAIN' })
-})
-
-await t.test('one more grant for the same flow takes the place of the one before', async t => {
-  const { machine, a } = pair()
-  const { asks } = machine.hypervisor
-  a.run('web:80', one)
-  a.run('web:80', one, { from: 2 })
-  asks.grant(1, 1000, true, 'ann')
-  t.match(asks.grants(), [{ id: 1 }])
-  asks.revoke(1)
-  a.run('web:80', one)
-  asks.grant(asks.asks()[0]!.id, 1000, true, 'ben')
-  t.match(asks.grants(), [{ id: 3, by: 'ben' }])
-})
-
 await t.test('there is a bound on what a domain may ask, and on all of it', async t => {
   const { machine, web, a } = pair([ASK_ALL], { asksPerDomainMax: 2, asksMax: 3 })
   const ask = (client: Client, port: number): unknown => client.run(`web:${port}`, one).code
@@ -153,15 +125,6 @@ await t.test('there is a bound on what a domain may ask, and on all of it', asyn
   b.ring(1)
   t.same([ask(b, 1), ask(b, 2)], ['EAGAIN', 'EPERM'])
   t.equal(web.sink.dataCalls, 0)
-})
-
-await t.test('there is a bound on grants', async t => {
-  const { machine, a } = pair([ASK_ALL], { grantsMax: 1 })
-  const { asks } = machine.hypervisor
-  a.run('web:80', one)
-  a.run('web:81', one)
-  t.match(asks.grant(1, 1000, false, 'ann'), { ok: true })
-  t.match(asks.grant(2, 1000, false, 'ann'), { code: 'ENOSPC' })
 })
 
 await t.test('another policy calls those it does not ask about any more', async t => {
@@ -208,10 +171,10 @@ await t.test(
       hypervisor.asks.asks().map(({ id }) => id),
       [1],
     )
-    t.same(hypervisor.asks.grants(), [])
+    t.same(hypervisor.asks.grants.list(), [])
     hypervisor.asks.grant(1, 1000, false, 'ann')
     hypervisor.destroyDomain(machine.client('c').session.domain)
-    t.equal(hypervisor.asks.grants().length, 1)
+    t.equal(hypervisor.asks.grants.list().length, 1)
     hypervisor.destroyDomain(a.session.domain)
     t.same(hypervisor.asks.asks(), [])
   },
@@ -260,33 +223,4 @@ await t.test('a question about a ring says nothing until the flow is granted', a
   a.run('web:80', one, { type: STREAM })
   machine.hypervisor.asks.grant(1, 1000, false, 'ann')
   t.equal(query(), null)
-})
-
-await t.test('a grant comes back for what is left of its time, and no longer', async t => {
-  const { machine, a } = pair([ASK_ALL], { grantsMax: 2 })
-  const { asks } = machine.hypervisor
-  const flow = { source: 'a', sourcePort: 1 as Port, destination: 'web', port: 80 as Port }
-  const kept = {
-    id: 7,
-    flow: { ...flow, type: MESSAGE_TYPES.dgram },
-    by: 'ann',
-    since: 0,
-    expires: 1_500,
-  }
-  const { domain } = a.session
-  t.equal(asks.restore(domain, { ...kept, expires: 1_000 }), false, 'it is over')
-  t.equal(asks.restore(domain, kept), true)
-  t.match(asks.grants(), [{ id: 7, by: 'ann', since: 0, expires: 1_500, datagrams: 0 }])
-  t.match(a.run('web:80', one), { accepted: 1 })
-  const back = { ...kept, id: 3, since: 5_000, expires: 5_100 }
-  t.equal(asks.restore(domain, { ...back, flow: { ...back.flow, port: 81 as Port } }), true)
-  t.equal(asks.restore(domain, { ...kept, id: 9 }), false, 'that is the limit')
-  machine.now += 100
-  machine.pass(0)
-  t.match(asks.grants(), [{ id: 7 }], 'the clock was set back since it was given')
-  machine.now += 400
-  machine.pass(0)
-  t.same(asks.grants(), [])
-  a.run('web:80', one)
-  t.match(asks.asks(), [{ id: 8 }], 'its number is not given again')
 })

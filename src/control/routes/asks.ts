@@ -1,5 +1,5 @@
 import Type from 'typebox'
-import { GRANT_MS_MAX } from '../../hypervisor/ask-table.js'
+import { GRANT_MS_MAX } from '../../hypervisor/grant-table.js'
 import { parseDuration } from '../../policy/time-text.js'
 import { ASK_VIEWERS_MAX } from '../ask-feed.js'
 import { AskStream } from '../ask-stream.js'

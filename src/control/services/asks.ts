@@ -1,5 +1,7 @@
 import { messageTypeOf, type Port } from '../../abi/addr.js'
-import type { Ask, AskedFlow, Grant } from '../../hypervisor/ask-table.js'
+import type { Ask } from '../../hypervisor/ask-table.js'
+import type { AskedFlow } from '../../hypervisor/asked-flow.js'
+import type { Grant } from '../../hypervisor/grant-table.js'
 import type { Hypervisor } from '../../hypervisor/hypervisor.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
 import type { Store } from '../../store/store.js'
@@ -34,7 +36,7 @@ export class AskService {
   /** Who waits, and what was granted. */
   list(): AskList {
     const { asks } = this.#hypervisor
-    return { asks: asks.asks().map(askView), grants: asks.grants().map(grantView) }
+    return { asks: asks.asks().map(askView), grants: asks.grants.list().map(grantView) }
   }
 
   /**
@@ -56,7 +58,7 @@ export class AskService {
       () => {
         const ask = this.#find(id)
         if (ask === undefined) return notWaiting(id)
-        if (asks.grants().length >= limits.grantsMax) {
+        if (asks.grants.list().length >= limits.grantsMax) {
           const message = `${limits.grantsMax} grants are in force, which is the limit: revoke one`
           return refuse('ENOSPC', message)
         }
@@ -105,7 +107,7 @@ export class AskService {
     const outcome = this.#changes.make(
       cause,
       () => {
-        const grant = asks.grants().find(each => each.id === id)
+        const grant = asks.grants.list().find(each => each.id === id)
         if (grant === undefined) {
           return refuse('ENOENT', `there is no grant ${id}: it may be over`)
         }
@@ -117,7 +119,7 @@ export class AskService {
         target: flowText(grant.flow),
         detail: { id, by: grant.by },
       }),
-      () => asks.revoke(id),
+      () => asks.grants.revoke(id),
     )
     return outcome.ok ? { ok: true, grant: grantView(outcome.grant) } : outcome
   }
