@@ -7,7 +7,7 @@ import type { ViewerCommands } from './actors/viewer.js'
 import { BenchDaemon, policyOf } from './bench-daemon.js'
 import type { Actor, Crew } from './crew.js'
 import { FullFlow, fullFlowRule, type FlowEnds } from './full-flow.js'
-import { Rounds, thereAndBack } from './paired.js'
+import { Compared, comparedColumns, thereAndBack } from './paired.js'
 import type { ScenarioRow, Target } from './result.js'
 import type { Findings, Scenario, Stage } from './scenario.js'
 import { openStranger } from './stranger.js'
@@ -40,23 +40,14 @@ export const flowStatsScenario: Scenario = {
     'daemons of each kind, and a round goes through all of them and back again; figures are medians, and ' +
     'the difference is the median of those within a round, with the lowest and the highest. The counters ' +
     'of rules are always on.',
-  columns: [
-    { key: 'payloadBytes', title: 'payload, bytes' },
-    { key: 'datagramsPerSecond', title: 'datagrams/s' },
-    { key: 'daemonCpuUs', title: 'daemon CPU µs per datagram' },
-    { key: 'differencePercent', title: 'less than without history, %' },
-    { key: 'differenceMin', title: 'lowest' },
-    { key: 'differenceMax', title: 'highest' },
-  ],
+  columns: comparedColumns('without history'),
   secondsMax: 240,
   run,
 }
 
 interface Case {
   readonly mode: Mode
-  readonly payloadBytes: number
-  readonly rates: Rounds
-  readonly cpuUs: Rounds
+  readonly flow: Compared
 }
 
 /** A flow over one of the daemons. */
@@ -75,23 +66,15 @@ async function run({ crew, quick, note }: Stage): Promise<Findings> {
   const names = quick ? DAEMONS.slice(0, 1) : DAEMONS
   const places = await openPlaces(crew, { sources, sinks }, payloads, names)
   const cases: Case[] = payloads.flatMap(payloadBytes =>
-    (Object.keys(MODES) as Mode[]).map(mode => ({
-      mode,
-      payloadBytes,
-      rates: new Rounds(),
-      cpuUs: new Rounds(),
-    })),
+    (Object.keys(MODES) as Mode[]).map(mode => ({ mode, flow: new Compared(payloadBytes) })),
   )
   // The first round is warm-up.
   for (let round = 0; round <= rounds; round++) {
     note(`${round} of ${rounds} rounds`)
     for (const payloadBytes of payloads) {
       for (const place of thereAndBack(places)) {
-        const { perSecond, cpuUs } = await measure(place, viewer, payloadBytes, seconds)
-        if (round === 0) continue
-        const { rates, cpuUs: costs } = caseOf(cases, place.mode, payloadBytes)
-        rates.add(round, perSecond)
-        costs.add(round, cpuUs)
+        const window = await measure(place, viewer, payloadBytes, seconds)
+        if (round > 0) caseOf(cases, place.mode, payloadBytes).add(round, window)
       }
     }
   }
@@ -99,7 +82,11 @@ async function run({ crew, quick, note }: Stage): Promise<Findings> {
   if (flows === 0) throw new Error('the viewer was shown nothing')
   if (lost > 0) throw new Error(`the viewer was too slow for ${lost} events`)
   await expectAll(sources, sinks, undefined, namesOf(places))
-  const rows = cases.map(one => rowOf(one, cases))
+  const rows = cases.map(({ mode, flow }): ScenarioRow => {
+    const { payloadBytes } = flow
+    const figures = flow.figures(caseOf(cases, 'off', payloadBytes))
+    return { label: `${bytesText(payloadBytes)}, ${MODES[mode]}`, figures }
+  })
   return { rows, targets: targetsOf(cases), notes: [] }
 }
 
@@ -154,23 +141,8 @@ function namesOf(places: readonly Place[]): string[] {
   return [...new Set(places.flatMap(({ flows }) => [...flows.values()]))].map(({ name }) => name)
 }
 
-function caseOf(cases: readonly Case[], mode: Mode, payloadBytes: number): Case {
-  return cases.find(one => one.mode === mode && one.payloadBytes === payloadBytes)!
-}
-
-function rowOf({ mode, payloadBytes, rates, cpuUs }: Case, cases: readonly Case[]): ScenarioRow {
-  const { median, min, max } = rates.percentBelow(caseOf(cases, 'off', payloadBytes).rates)
-  return {
-    label: `${bytesText(payloadBytes)}, ${MODES[mode]}`,
-    figures: {
-      payloadBytes,
-      datagramsPerSecond: rates.median,
-      daemonCpuUs: cpuUs.median,
-      differencePercent: median,
-      differenceMin: min,
-      differenceMax: max,
-    },
-  }
+function caseOf(cases: readonly Case[], mode: Mode, payloadBytes: number): Compared {
+  return cases.find(one => one.mode === mode && one.flow.payloadBytes === payloadBytes)!.flow
 }
 
 function targetsOf(cases: readonly Case[]): Target[] {
@@ -179,7 +151,7 @@ function targetsOf(cases: readonly Case[]): Target[] {
     return caseOf(cases, mode, payloadBytes).rates.percentBelow(base).median
   }
   const bound = { unit: '%', bound: DIFFERENCE_PERCENT_MAX, side: 'at most' } as const
-  const payloads = [...new Set(cases.map(({ payloadBytes }) => payloadBytes))]
+  const payloads = [...new Set(cases.map(({ flow }) => flow.payloadBytes))]
   return payloads.flatMap(bytes => [
     {
       text: `Flow history on against off at ${bytesText(bytes)}: throughput lost`,
