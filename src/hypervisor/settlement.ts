@@ -162,7 +162,7 @@ export class Settlement {
     payloadBytes: number,
     count: number,
     code: ErrorCode,
-    effect = this.#gate.isPlain(index) ? undefined : this.#admission.effect,
+    effect = this.#failureOf(index),
   ): void {
     const outcome = this.#outcome
     outcome.refused = count
@@ -219,6 +219,13 @@ export class Settlement {
     if (!this.#space.wait(session, ring, size)) outcome.code = 'EBUSY'
     else outcome.code = isFull ? 'EAGAIN' : 'EDQUOT'
     return outcome.code
+  }
+
+  /** What is noted of datagrams that are refused for good, where it is not what their rule says. */
+  #failureOf(index: number): FlowVerdict | undefined {
+    if (this.#gate.isPlain(index)) return 'error'
+    const { effect } = this.#admission
+    return effect ?? (this.#gate.verdict(index).action === 'accept' ? 'error' : undefined)
   }
 
   /** Begins anew with what rules want in the flow log: for another table. */

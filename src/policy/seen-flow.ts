@@ -41,6 +41,7 @@ export function standingOf(verdict: FlowVerdict): Standing | undefined {
   switch (verdict) {
     case 'accept':
     case 'audit':
+    case 'error':
       return 'admitted'
     case 'ask':
       return 'asked'

@@ -152,7 +152,7 @@ await t.test('the viewer shows a refusal with its reason as it happens', async t
   const all = (await json(place, 'flows')) as { verdict: string; code: string }[]
   t.match(all, [
     { verdict: 'reject', code: 'EPERM' },
-    { verdict: 'accept', code: 'ESRCH' },
+    { verdict: 'error', code: 'ESRCH' },
   ])
   t.match(await json(place, 'stats'), { verdicts: { reject: { datagrams: 1 } } })
   t.match((await place.v4v(['stats'])).stdout, /^rejected +1 datagrams, 1 B$/m)

@@ -51,6 +51,10 @@ await t.test('ESRCH and ECONNREFUSED are said only where policy allows', async t
     ],
   )
   t.same(
+    machine.flows.map(flow => flow.effect),
+    ['error', 'error', 'error', 'error', 'reject', 'reject'],
+  )
+  t.same(
     machine.flows.map(flow => flow.decisionId),
     [1, 2, 3, 4, 5, 6],
   )

@@ -71,6 +71,7 @@ const OPPOSITES: Readonly<Record<FlowVerdict, FlowVerdict>> = {
   drop: 'audit',
   ask: 'accept',
   limit: 'limit',
+  error: 'reject',
 }
 
 /** Sums over all policies. */

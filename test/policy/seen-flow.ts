@@ -12,6 +12,7 @@ await t.test('what a verdict comes to for a sender', async t => {
       ['audit', 'admitted'],
       ['ask', 'asked'],
       ['limit', undefined],
+      ['error', 'admitted'],
     ],
   )
 })

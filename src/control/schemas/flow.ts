@@ -9,7 +9,7 @@ export const FlowView = Type.Object({
   decisionId: Type.String({ description: 'as the sender has it in its error, such as d-1f' }),
   verdict: Type.Enum([...FLOW_VERDICTS], {
     description:
-      'what was done: audit where a rule says so, or audit mode delivers what policy refuses; limit where a rule lets through less',
+      'what was done: audit where a rule says so, or audit mode delivers what policy refuses; limit where a rule lets through less; error where it lets through and there is nobody to have it',
   }),
   rule: Type.Union([Type.String(), Type.Null()], {
     description: 'id of the rule that decided; null when none matched',

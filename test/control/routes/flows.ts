@@ -28,7 +28,7 @@ void t.test('recent flows are listed with the rule and the reason', async t => {
     flows: [
       { seq: 1, verdict: 'accept', rule: 'r1', code: null, source: 'web:80', destination: 'db:1' },
       { seq: 2, verdict: 'reject', rule: null, position: 0, code: 'EPERM', type: 'dgram' },
-      { seq: 3, verdict: 'accept', code: 'ECONNREFUSED', reason: /rule r1 .*; but nobody listens/ },
+      { seq: 3, verdict: 'error', code: 'ECONNREFUSED', reason: /rule r1 .*; but nobody listens/ },
     ],
   })
   t.match((await call('GET', '/v1/flows?format=json&verdict=reject')).body, { flows: [{ seq: 2 }] })
