@@ -41,6 +41,26 @@ await t.test('the description that is kept is the one that is served', async t =
   if (isSame) t.equal(readFileSync(KEPT_API_PATH, 'utf8'), formatApi(now), 'and as it was written')
 })
 
+await t.test('README.md names every path, and none that is not served', async t => {
+  const { paths } = (await served(daemon)) as { paths: Record<string, object> }
+  const readme = readFileSync('README.md', 'utf8')
+  const [, table = ''] = readme.split('### Each thing by command and by REST\n')
+  const routes = /`((?:GET|POST|PUT|PATCH|DELETE) \/[^`]+)`/g
+  const named = [...table.split('\n### ')[0]!.matchAll(routes)].map(([, route]) => route!)
+  const elsewhere = ['GET /livez', 'GET /metrics']
+  for (const route of elsewhere) t.ok(readme.includes(`\`${route.slice('GET '.length)}\``), route)
+  const known = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map(method => {
+      const short = path.replace(/^\/v1/, '').replaceAll(/\{(\w+)\}/g, ':$1')
+      return `${method.toUpperCase()} ${short}`
+    }),
+  )
+  t.strictSame(
+    [...new Set([...named, ...elsewhere])].toSorted(),
+    [...known, 'GET /openapi.json'].toSorted(),
+  )
+})
+
 await t.test('a client that is generated from it is typed, and works with a daemon', async t => {
   const types = await openapiTS(JSON.stringify(await served(daemon)))
   t.strictSame(compile(astToString(types)), [])
