@@ -80,8 +80,11 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
       requests: [[200, 'POST', '/policy/explain', asked]],
     },
     lint: {
-      commands: [[3, 'policy', 'lint', same]],
-      requests: [[200, 'GET', '/policy/lint']],
+      commands: [
+        [3, 'policy', 'lint', same],
+        [3, 'policy', 'lint', '--unused', '30d', '--comments'],
+      ],
+      requests: [[200, 'GET', '/policy/lint?unused=30d&comments']],
     },
     'check without applying': {
       commands: [
