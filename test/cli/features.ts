@@ -286,7 +286,13 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
         [200, 'GET', '/whoami'],
       ],
     },
-    'a description of the API': { commands: [], requests: [[200, 'GET', '/openapi.json']] },
+    'a description of the API': {
+      commands: [
+        [0, 'openapi'],
+        [0, 'openapi', '-o', 'json'],
+      ],
+      requests: [[200, 'GET', '/openapi.json']],
+    },
   }
 }
 
