@@ -26,6 +26,7 @@ interface ApiParameter {
   readonly name: string
   readonly in: string
   readonly required?: boolean
+  readonly description?: string
   readonly schema?: ApiSchema
 }
 
@@ -86,8 +87,13 @@ function section(path: string, method: string, operation: ApiOperation): string 
     `<p>${escape(summary)}${needs(operation)}</p>`,
     table(
       'Parameters',
-      parameters.map(({ name, in: where, required = false, schema = {} }) =>
-        row(name, required, schema, where),
+      parameters.map(({ name, in: where, required = false, description, schema = {} }) =>
+        row(
+          name,
+          required,
+          { ...(description !== undefined && { description }), ...schema },
+          where,
+        ),
       ),
     ),
     fields('Body', schemaOf(requestBody?.content)),
