@@ -361,3 +361,13 @@ export interface ElementChanged extends Changed {
   readonly element: string
   readonly expiresAt: Milliseconds | null
 }
+
+/** The daemon's OpenAPI document. */
+export interface ApiDescription {
+  readonly paths: Readonly<
+    Record<
+      string,
+      Readonly<Record<string, { readonly summary: string; readonly 'x-v4v-role'?: string }>>
+    >
+  >
+}

@@ -9,6 +9,7 @@ import fastify, {
   type RawServerDefault,
 } from 'fastify'
 import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { ROLE_FIELD } from './docs-page.js'
 import { hostProblem } from './host-guard.js'
 import { requireAdmin } from './plugins/auth.js'
 import { answer, answerClientError, answerErrors } from './plugins/errors.js'
@@ -89,7 +90,10 @@ export function buildApp(services: Services, options: AppOptions = {}): ControlA
     (v1, _options, done) => {
       requireAdmin(v1, services)
       v1.addHook('onRoute', route => {
-        if (route.schema !== undefined) route.schema.security = [{ admin: [] }]
+        const { schema, config } = route
+        if (schema === undefined) return
+        schema.security = [{ admin: [] }]
+        Object.assign(schema, { [ROLE_FIELD]: config?.role ?? 'viewer' })
       })
       domainRoutes(v1, services)
       tokenRoutes(v1, services)

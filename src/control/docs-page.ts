@@ -4,15 +4,19 @@ import { createHash } from 'node:crypto'
 export const WIRE_ATTACH =
   'Domains attach by WebSocket at GET /v1/attach: binary messages of whole frames, the first of which is a HELLO with the token of the domain; src/abi/README.md describes the frames.'
 
+/** Where the description of an operation has the least role that may use it. */
+export const ROLE_FIELD = 'x-v4v-role'
+
 /** As much of an OpenAPI document as the page shows. */
 export interface ApiDocument {
+  readonly components?: { readonly schemas?: Readonly<Record<string, ApiSchema>> }
   readonly info: { readonly title: string; readonly version: string; readonly description?: string }
   readonly paths?: Readonly<Record<string, Readonly<Record<string, ApiOperation>>>>
 }
 
 interface ApiOperation {
   readonly summary?: string
-  readonly security?: readonly unknown[]
+  readonly [ROLE_FIELD]?: string
   readonly parameters?: readonly ApiParameter[]
   readonly requestBody?: { readonly content?: ApiContent }
   readonly responses?: Readonly<Record<string, { readonly content?: ApiContent }>>
@@ -22,12 +26,14 @@ interface ApiParameter {
   readonly name: string
   readonly in: string
   readonly required?: boolean
+  readonly description?: string
   readonly schema?: ApiSchema
 }
 
 type ApiContent = Readonly<Record<string, { readonly schema?: ApiSchema }>>
 
 interface ApiSchema {
+  readonly $ref?: string
   readonly type?: string | readonly string[]
   readonly description?: string
   readonly enum?: readonly unknown[]
@@ -53,11 +59,12 @@ const styleHash = createHash('sha256').update(style).digest('base64')
 export const DOCS_CSP = `default-src 'none'; style-src 'sha256-${styleHash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
 
 /** The description as a page to read: no script, nothing loaded from anywhere. */
-export function docsPage(api: ApiDocument): string {
-  const operations = Object.entries(api.paths ?? {}).flatMap(([path, methods]) =>
+export function docsPage(document: ApiDocument): string {
+  const paths = dereferenced(document.paths ?? {}, document)
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => section(path, method, operation)),
   )
-  const { title, version, description = '' } = api.info
+  const { title, version, description = '' } = document.info
   return `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -73,21 +80,40 @@ ${operations.join('\n')}
 }
 
 function section(path: string, method: string, operation: ApiOperation): string {
-  const { summary = '', security, parameters = [], requestBody, responses = {} } = operation
+  const { summary = '', parameters = [], requestBody, responses = {} } = operation
   const success = Object.entries(responses).find(([status]) => status.startsWith('2'))
   const parts = [
     `<h2>${escape(method.toUpperCase())} ${escape(path)}</h2>`,
-    `<p>${escape(summary)}${security === undefined ? '' : ' Needs an admin token.'}</p>`,
+    `<p>${escape(summary)}${needs(operation)}</p>`,
     table(
       'Parameters',
-      parameters.map(({ name, in: where, required = false, schema = {} }) =>
-        row(name, required, schema, where),
+      parameters.map(({ name, in: where, required = false, description, schema = {} }) =>
+        row(
+          name,
+          required,
+          { ...(description !== undefined && { description }), ...schema },
+          where,
+        ),
       ),
     ),
     fields('Body', schemaOf(requestBody?.content)),
     fields(`Answer ${success?.[0] ?? ''}`, schemaOf(success?.[1].content)),
   ]
   return parts.join('\n')
+}
+
+function needs({ [ROLE_FIELD]: role }: ApiOperation): string {
+  return role === undefined ? '' : ` Needs an admin token with the role ${escape(role)} or more.`
+}
+
+/** A copy of a part of the description with the schemas that are referred to by name. */
+function dereferenced<T>(part: T, api: ApiDocument): T {
+  const text = JSON.stringify(part, (_key, value: unknown) => {
+    const { $ref } = (value ?? {}) as ApiSchema
+    const name = $ref?.split('/').at(-1)
+    return name === undefined ? value : dereferenced(api.components?.schemas?.[name], api)
+  })
+  return JSON.parse(text) as T
 }
 
 function fields(title: string, schema: ApiSchema | undefined): string {

@@ -30,6 +30,7 @@ export const LINT_SEVERITIES = {
   'undefined-domain': 'warning',
   overlap: 'note',
   'never-hit': 'note',
+  unused: 'note',
   'no-comment': 'note',
 } as const
 export type LintCode = keyof typeof LINT_SEVERITIES
@@ -52,6 +53,9 @@ export interface LintOptions {
   readonly domains?: readonly Subject[] | undefined
   /** How often each rule, by id, has decided; without it no rule is called never hit. */
   readonly hits?: ReadonlyMap<string, number> | undefined
+  /** When rules, by id, decided last, and for how long one may not before it is called unused. */
+  readonly unused?:
+    { readonly forMs: number; readonly lastHits: ReadonlyMap<string, number> } | undefined
   /** Ends that nobody should reach by a wildcard; the control domain always is one. */
   readonly admin?: readonly (NameSelector | TagSelector)[] | undefined
   /** True to ask for a comment on every rule. */
@@ -90,6 +94,10 @@ export function lint(policy: Decisions, options: LintOptions): LintFinding[] {
     if (admin !== undefined) of('wildcard-to-admin', admin)
     if (options.hits !== undefined && (options.hits.get(rule.id) ?? 0) === 0) {
       of('never-hit', 'it has never decided about a datagram')
+    }
+    const last = options.unused?.lastHits.get(rule.id)
+    if (last !== undefined && options.now - last >= options.unused!.forMs) {
+      of('unused', `it has not decided about a datagram since ${formatTime(last)}`)
     }
     if (options.comments === true && rule.comment === '') of('no-comment', 'it has no comment')
   }

@@ -80,8 +80,11 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
       requests: [[200, 'POST', '/policy/explain', asked]],
     },
     lint: {
-      commands: [[3, 'policy', 'lint', same]],
-      requests: [[200, 'GET', '/policy/lint']],
+      commands: [
+        [3, 'policy', 'lint', same],
+        [3, 'policy', 'lint', '--unused', '30d', '--comments'],
+      ],
+      requests: [[200, 'GET', '/policy/lint?unused=30d&comments']],
     },
     'check without applying': {
       commands: [
@@ -283,7 +286,13 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
         [200, 'GET', '/whoami'],
       ],
     },
-    'a description of the API': { commands: [], requests: [[200, 'GET', '/openapi.json']] },
+    'a description of the API': {
+      commands: [
+        [0, 'openapi'],
+        [0, 'openapi', '-o', 'json'],
+      ],
+      requests: [[200, 'GET', '/openapi.json']],
+    },
   }
 }
 

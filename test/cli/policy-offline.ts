@@ -94,6 +94,7 @@ await t.test('lint and diff of files say by their exit code what they found', as
   const found = await policy('lint', at('vain.yaml'))
   t.equal(found.code, 3)
   t.match(found.stdout, /warning +vain +.*vain\.yaml:9 +it never decides: rule web-to-db comes/)
+  t.match(await policy('lint', at('a.yaml'), '--unused', '30d'), { code: 2, stderr: /no hits/ })
   t.match((await policy('lint', at('a.yaml'), '--comments', '-o', 'json')).stdout, /no-comment/)
   t.match(await policy('diff', at('a.yaml'), at('a.yaml')), { code: 0 })
   const diff = await policy('diff', at('a.yaml'), at('b.yaml'))

@@ -122,6 +122,39 @@ await t.test('audit mode ends at once', async t => {
   t.equal(a.send('web:80', payload(1)), 'EPERM')
 })
 
+await t.test('what audit lets through is never called accepted', async () => {
+  const rule = fc
+    .record({
+      action: fc.constantFrom('accept', 'reject', 'drop', 'audit', 'ask'),
+      port: fc.constantFrom('80', '*'),
+      limits: fc.constantFrom('', ' max_bytes 20', ' rate 2/h burst 2'),
+    })
+    .map(({ action, port, limits }) => {
+      const lets = action === 'accept' || action === 'audit'
+      return `${action} a:* -> web:${port}${lets ? limits : ''}`
+    })
+  const sends = fc.array(fc.array(fc.nat(40), { minLength: 1, maxLength: 4 }), { minLength: 1 })
+  fc.assert(
+    fc.property(fc.array(rule, { maxLength: 3 }), fc.boolean(), sends, (rules, isOn, runs) => {
+      const { machine, web, a, meter } = pair(rules)
+      machine.hypervisor.isAuditing = isOn
+      const [ring] = web.session.rings.values()
+      for (const sizes of runs) {
+        a.run(
+          'web:80',
+          sizes.map(size => payload(size)),
+        )
+        web.drain(ring!)
+      }
+      const { action } = machine.hypervisor.policy.rules[0] ?? { action: 'reject' }
+      const effects = [...machine.flows, ...meter.take(100)].map(({ effect }) => effect)
+      if (effects.length === 0) return false
+      if (action !== 'accept' && effects.includes('accept')) return false
+      return !isOn || effects.every(effect => effect === 'audit' || effect === action)
+    }),
+  )
+})
+
 await t.test('audit mode never reaches the control domain', async t => {
   const { machine, a } = pair([])
   machine.hypervisor.isAuditing = true

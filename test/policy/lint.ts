@@ -192,6 +192,28 @@ sets:
   t.match(lint(vain, { now: 0 }), [{ message: /rules a, b together come first/ }])
 })
 
+await t.test('a rule that decided nothing for as long as is asked is unused', async t => {
+  const day = 86_400_000
+  const lastHits = new Map([
+    ['never-ssh', options.now - 30 * day],
+    ['web-to-db', options.now - 30 * day + 1],
+    ['ops-to-control', options.now],
+  ])
+  const found = lint(read(rulesInFront + rest), {
+    ...options,
+    unused: { forMs: 30 * day, lastHits },
+  })
+  t.match(found, [
+    {
+      code: 'unused',
+      severity: 'note',
+      about: 'never-ssh',
+      message: 'it has not decided about a datagram since 2026-10-21T12:00:00Z',
+    },
+  ])
+  t.equal(found.length, 1)
+})
+
 await t.test('a set that is stated as empty is meant to be filled, if a rule names it', async t => {
   const rule = 'rules: [{ id: a, accept: "x:1 -> @oncall:1" }]'
   t.same(lint(read(`${rule}\nsets: { oncall: [] }`), { now: 0 }), [])

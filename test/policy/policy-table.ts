@@ -1,16 +1,16 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { MESSAGE_TYPES, type MessageType } from '../../src/abi/addr.js'
+import { CONTROL_NAME, MESSAGE_TYPES, type MessageType } from '../../src/abi/addr.js'
 import { compileRules } from '../../src/policy/compiled-rules.js'
 import { FlowCache } from '../../src/policy/flow-cache.js'
 import { Membership } from '../../src/policy/membership.js'
 import { PolicyTable } from '../../src/policy/policy-table.js'
 import { RuleList } from '../../src/policy/rule-list.js'
-import { ALL_PORTS } from '../../src/policy/selector.js'
+import { ALL_PORTS, type Selector } from '../../src/policy/selector.js'
 import type { Subject } from '../../src/policy/subject.js'
 import type { Tuple } from '../../src/policy/tuple.js'
 import { evaluate, type Verdict } from '../../src/policy/verdict.js'
-import { crowdedRules, moment, policy, rules, tuple } from './fixtures/arbitraries.js'
+import { crowdedRules, moment, policy, rules, smallPolicy, tuple } from './fixtures/arbitraries.js'
 import { rulesOf } from './fixtures/rules.js'
 
 const TUPLES_PER_TABLE = 200
@@ -244,4 +244,31 @@ await t.test('ten thousand rules in one table are all found', async t => {
     )
   })
   t.same(wrong, [])
+})
+
+await t.test('the control domain is reached, and sends, only by rules that name it', async t => {
+  let decided = 0
+  const control = { name: CONTROL_NAME, tags: ['x', 'y', 'z'] }
+  const sides = fc.constantFrom('source' as const, 'destination' as const)
+  const tries = fc.array(fc.tuple(tuple, sides), { minLength: 50, maxLength: 50 })
+  const namesIt = (side: Selector): boolean => side.kind === 'name' && side.name === CONTROL_NAME
+  fc.assert(
+    fc.property(smallPolicy, moment, tries, ({ rules, sets, tags }, now, tried) => {
+      const compiled = new PolicyTable(1, rules, new Membership(sets, tags))
+      compiled.expire(now)
+      for (const [each, side] of tried) {
+        const flow = { ...each, [side]: control }
+        const plain = evaluate(rules, 1, flow, { sets, tags, now })
+        for (const { rule } of [decide(compiled, flow), plain]) {
+          if (rule === null) continue
+          decided++
+          const other = side === 'source' ? 'destination' : 'source'
+          if (!namesIt(rule[side]) && !(rule.replies && namesIt(rule[other]))) return false
+        }
+      }
+      return true
+    }),
+    { numRuns: 300 },
+  )
+  t.ok(decided > 50, `rules that name it decided ${decided} times`)
 })

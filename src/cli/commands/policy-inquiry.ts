@@ -219,19 +219,25 @@ async function pictureOfDaemon(format: GraphFormat, options: Options): Promise<s
   return response.text()
 }
 
+interface LintAsked extends Options {
+  readonly comments?: true
+  readonly unused?: string
+}
+
 function lint(): Command {
   return withDomains(
     atRevision(
       adminCommand(
         'lint',
         'list what is probably not meant; exit code 3 if it is worth a warning',
-        ['v4v policy lint', 'v4v policy lint policy/ --comments'],
+        ['v4v policy lint --unused 30d', 'v4v policy lint policy/ --comments'],
       ),
     ),
   )
     .argument('[file...]', 'look at these files or folders instead of what a daemon has')
-    .option('--comments', 'in files: ask for a comment on every rule')
-    .action(async (files: string[], options: Options & { comments?: true }) => {
+    .option('--comments', 'ask for a comment on every rule')
+    .option('--unused <time>', 'of a daemon: also rules that were not hit for so long, such as 30d')
+    .action(async (files: string[], options: LintAsked) => {
       const answer =
         files.length > 0 ? await lintOfFiles(files, options) : await lintOfDaemon(options)
       printLint(options, answer)
@@ -241,19 +247,21 @@ function lint(): Command {
     })
 }
 
-async function lintOfFiles(
-  files: readonly string[],
-  options: Options & { comments?: true },
-): Promise<LintAnswer> {
+async function lintOfFiles(files: readonly string[], options: LintAsked): Promise<LintAnswer> {
+  if (options.unused !== undefined) {
+    throw usage('files have no hits: ask a daemon which rules are unused')
+  }
   const policy = await readPolicy(files)
   const { comments } = options
   const domains = await readDomains(options)
   return { findings: lintPolicy(policy, { now: Date.now(), domains, comments }) }
 }
 
-async function lintOfDaemon(options: Options): Promise<LintAnswer> {
+async function lintOfDaemon(options: LintAsked): Promise<LintAnswer> {
   const client = await AdminClient.open(options)
   const query = new URLSearchParams(atQuery(options))
+  if (options.comments === true) query.set('comments', 'true')
+  if (options.unused !== undefined) query.set('unused', options.unused)
   return client.get<LintAnswer>(`/v1/policy/lint?${query.toString()}`)
 }
 

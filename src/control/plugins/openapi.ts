@@ -1,6 +1,8 @@
 import swagger from '@fastify/swagger'
-import { WIRE_ATTACH } from '../docs-page.js'
+import { finishDescription } from '../api-description.js'
 import type { ControlApp } from '../app.js'
+import { WIRE_ATTACH } from '../docs-page.js'
+import { namedSchemas } from '../schemas/named.js'
 
 /** Collects the schemas of all routes that are registered after it into one description. */
 export function describeApi(app: ControlApp, version: string): void {
@@ -15,5 +17,9 @@ export function describeApi(app: ControlApp, version: string): void {
       components: { securitySchemes: { admin: { type: 'http', scheme: 'bearer' } } },
     },
     convertConstToEnum: false,
+    transformObject: document =>
+      'openapiObject' in document
+        ? finishDescription({ ...document.openapiObject }, namedSchemas)
+        : {},
   })
 }

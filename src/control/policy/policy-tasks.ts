@@ -1,6 +1,6 @@
 import type { DomainId } from '../../abi/addr.js'
 import { explain } from '../../policy/explain.js'
-import { lint } from '../../policy/lint.js'
+import { lint, type LintOptions } from '../../policy/lint.js'
 import { lets } from '../../policy/rule.js'
 import { allReach, whatCan, whoCan } from '../../policy/reach.js'
 import type { SeenFlow } from '../../policy/seen-flow.js'
@@ -193,14 +193,9 @@ export class PolicyTasks {
   }
 
   /** What is probably not meant in a revision, as JSON. */
-  lint(
-    of: KeptBody,
-    live: readonly KeptElement[],
-    hits: ReadonlyMap<string, number> | undefined,
-    now: number,
-  ): string {
-    const { domains } = this.#surroundings(now)
-    const findings = lint(withLive(this.#kept(of), live), { domains, now, hits })
+  lint(of: KeptBody, live: readonly KeptElement[], options: Omit<LintOptions, 'domains'>): string {
+    const { domains } = this.#surroundings(options.now)
+    const findings = lint(withLive(this.#kept(of), live), { ...options, domains })
     return JSON.stringify({ revision: of.revision, ...listed('findings', findings) })
   }
 

@@ -13,13 +13,18 @@ import { FollowQuery } from '../schemas/flow.js'
 import type { Services } from '../services.js'
 import { isYes } from './flows.js'
 
+const AskEvents = Type.String({
+  description:
+    'server-sent events: "asks", whose data is the same list as JSON; a comment every 15 seconds',
+})
+
 // Typed loosely, because a stream is sent where the schema says text.
 const askResponses: Readonly<Record<string, unknown>> = {
   200: {
     description: 'the flows that wait for an operator, and those that were admitted by one',
     content: {
       'application/json': { schema: AskList },
-      'text/event-stream': { schema: Type.String() },
+      'text/event-stream': { schema: AskEvents },
     },
   },
   ...errorResponses,

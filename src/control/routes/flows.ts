@@ -10,13 +10,18 @@ import { DecisionParams, FlowList, FlowQuery, FlowView } from '../schemas/flow.j
 import { errorResponses } from '../schemas/error.js'
 import type { Services } from '../services.js'
 
+const FlowEvents = Type.String({
+  description:
+    'server-sent events: "flow", whose data is a Flow as JSON and whose id is its seq, and "lost", whose data is lost=n; a comment every 15 seconds',
+})
+
 // Typed loosely, because a stream is sent where the schema says text.
 const flowResponses: Readonly<Record<string, unknown>> = {
   200: {
     description: 'the flows',
     content: {
       'application/json': { schema: FlowList },
-      'text/event-stream': { schema: Type.String() },
+      'text/event-stream': { schema: FlowEvents },
     },
   },
   ...errorResponses,

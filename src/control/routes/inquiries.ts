@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { parseEndpoint, type Endpoint } from '../../abi/addr.js'
 import { ALL_PORTS, parseSelector, type NameSelector } from '../../policy/selector.js'
+import { parseDuration } from '../../policy/time-text.js'
 import type { ControlApp } from '../app.js'
 import { PICTURES, type Picture } from '../policy/graph-picture.js'
 import { accepted, Refused } from '../refused.js'
@@ -11,16 +12,17 @@ import {
   ExplainRequest,
   ExplanationView,
   GraphQuery,
+  LintQuery,
   LintView,
   PlanQuery,
   PlanView,
   ReachQuery,
   ReachView,
-  RevisionQuery,
 } from '../schemas/inquiry.js'
 import { errorResponses } from '../schemas/error.js'
 import { PolicyRequest } from '../schemas/policy.js'
 import type { Services } from '../services.js'
+import { isYes } from './flows.js'
 import { readBack } from './history.js'
 import { bodyUnseen, bytesOf, jsonText, takeBytes } from './policy.js'
 
@@ -112,12 +114,20 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
     {
       schema: {
         summary: 'What is probably not meant; of the policy in force also what was never hit.',
-        querystring: RevisionQuery,
+        querystring: LintQuery,
         response: jsonText(LintView),
       },
     },
-    async (request, reply) =>
-      send(reply, accepted(await inquiries.lint(request.query.revision)).json),
+    async (request, reply) => {
+      const { revision, comments, unused } = request.query
+      if (unused !== undefined && revision !== undefined) {
+        throw new Refused('EINVAL', 'unused: hits are counted for the policy in force only')
+      }
+      const unusedMs = unused === undefined ? undefined : parseDuration(unused)
+      if (typeof unusedMs === 'string') throw new Refused('EINVAL', `unused: ${unusedMs}`)
+      const asks = { comments: isYes(comments), unusedMs }
+      return send(reply, accepted(await inquiries.lint(revision, asks)).json)
+    },
   )
 
   app.get(

@@ -1,3 +1,4 @@
+import Type from 'typebox'
 import type { ControlApp } from '../app.js'
 import { DOCS_CSP, docsPage, type ApiDocument } from '../docs-page.js'
 import { Metrics } from '../metrics.js'
@@ -5,6 +6,12 @@ import { errorResponses } from '../schemas/error.js'
 import { Live, Ready, ReadyQuery } from '../schemas/health.js'
 import type { Services } from '../services.js'
 import { isYes } from './flows.js'
+
+// Typed loosely, because it is no JSON.
+const metricsResponses: Readonly<Record<string, unknown>> = {
+  200: { description: 'the counts', content: { 'text/plain': { schema: Type.String() } } },
+  ...errorResponses,
+}
 
 /** What needs no token: none of it says who exists or who may talk to whom by name. */
 export function openRoutes(app: ControlApp, services: Services, version: string): void {
@@ -59,16 +66,24 @@ export function openRoutes(app: ControlApp, services: Services, version: string)
 
   app.get(
     '/metrics',
-    { schema: { summary: 'Counts for Prometheus, in its text format.', security: [] } },
+    {
+      schema: {
+        summary: 'Counts for Prometheus, in its text format.',
+        security: [],
+        response: metricsResponses,
+      },
+    },
     async (_request, reply) => reply.type(metrics.contentType).send(await metrics.render()),
   )
 
   app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger())
 
-  app.get('/docs', { schema: { hide: true } }, (_request, reply) =>
-    reply
+  let page: string | undefined
+  app.get('/docs', { schema: { hide: true } }, (_request, reply) => {
+    page ??= docsPage(app.swagger() as unknown as ApiDocument)
+    return reply
       .type('text/html; charset=utf-8')
       .header('content-security-policy', DOCS_CSP)
-      .send(docsPage(app.swagger() as unknown as ApiDocument)),
-  )
+      .send(page)
+  })
 }

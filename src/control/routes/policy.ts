@@ -29,6 +29,15 @@ const HISTORY_DEFAULT = 50
 /** Of an answer that is JSON already. */
 export const JSON_TYPE = 'application/json; charset=utf-8'
 
+// Typed loosely, because it is text already.
+const schemaResponses: Readonly<Record<string, unknown>> = {
+  200: {
+    description: 'a JSON Schema',
+    content: { 'application/schema+json': { schema: Type.Object({}) } },
+  },
+  ...errorResponses,
+}
+
 export function policyRoutes(app: ControlApp, services: Services): void {
   const { policy, limits, revision } = services
 
@@ -88,7 +97,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
     {
       schema: {
         summary: 'The JSON Schema of policy files, for editors.',
-        response: jsonText(Type.Unknown()),
+        response: schemaResponses,
       },
     },
     (_request, reply) => reply.type('application/schema+json; charset=utf-8').send(formatSchema()),

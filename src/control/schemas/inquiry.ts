@@ -3,6 +3,7 @@ import { MESSAGE_TYPES, type MessageType } from '../../abi/addr.js'
 import { MESSAGE_BYTES_MAX } from '../../abi/limits.js'
 import { ACTIONS } from '../../policy/rule.js'
 import { Count, Revision } from './common.js'
+import { YesNo } from './flow.js'
 
 const END_CHARS_MAX = 128
 const types = Object.keys(MESSAGE_TYPES) as MessageType[]
@@ -37,7 +38,19 @@ const Labels = Type.Array(Type.String(), {
   description: 'names of domains, tag:x for one of which only that is known, * for any other',
 })
 
-export const RevisionQuery = Type.Object({ revision: AtRevision }, { additionalProperties: false })
+export const LintQuery = Type.Object(
+  {
+    revision: AtRevision,
+    comments: Type.Optional(YesNo),
+    unused: Type.Optional(
+      Type.String({
+        maxLength: 12,
+        description: 'also rules that were not hit for so long, such as 30d',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
 
 export const GraphQuery = Type.Object(
   {

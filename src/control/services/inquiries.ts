@@ -122,12 +122,24 @@ export class InquiryService {
     return typeof text === 'string' ? { ok: true, text } : text
   }
 
-  /** What is probably not meant; of the policy in force also what was never hit. */
-  async lint(revision?: number): Promise<Inquired> {
-    const hits = revision === undefined ? this.#hits() : undefined
-    return this.#about(revision, of =>
-      this.#ask('lint', of, this.#sources.live(), hits, this.#now()),
-    )
+  /**
+   * What is probably not meant; of the policy in force also what was never hit.
+   * @param asks whether every rule should have a comment, and after how long without a hit a rule
+   *   of the policy in force is called unused.
+   */
+  async lint(
+    revision?: number,
+    asks: { readonly comments?: boolean; readonly unusedMs?: number | undefined } = {},
+  ): Promise<Inquired> {
+    const { comments = false, unusedMs: forMs } = asks
+    const now = this.#now()
+    const counted = revision === undefined ? this.#hits() : undefined
+    const unused =
+      forMs === undefined || counted === undefined
+        ? undefined
+        : { forMs, lastHits: counted.lastHits }
+    const options = { now, comments, hits: counted?.hits, unused }
+    return this.#about(revision, of => this.#ask('lint', of, this.#sources.live(), options))
   }
 
   /** A draft of a policy that lets through what was let through, with tests. */
@@ -197,9 +209,14 @@ export class InquiryService {
     return [source, destination].some(name => hypervisor.domainNamed(name)?.isAudited === true)
   }
 
-  #hits(): Map<string, number> {
-    const { ruleCounters } = this.#sources.hypervisor
-    return new Map(Array.from(ruleCounters, ([id, { hits }]) => [id, hits]))
+  /** How often rules have decided, and when those that have did last. */
+  #hits(): { readonly hits: Map<string, number>; readonly lastHits: Map<string, number> } {
+    const counted = [...this.#sources.hypervisor.ruleCounters]
+    const hit = counted.filter(([, { hits }]) => hits > 0)
+    return {
+      hits: new Map(counted.map(([id, { hits }]) => [id, hits])),
+      lastHits: new Map(hit.map(([id, { lastHit }]) => [id, lastHit])),
+    }
   }
 
   #now(): number {

@@ -152,7 +152,7 @@ void t.test('who was put into a set by hand is in it for every question', async 
 })
 
 void t.test('lint says what is probably not meant', async t => {
-  const { call } = await withPolicy(t)
+  const { call, hypervisor } = await withPolicy(t)
   const findings = async (query = ''): Promise<string[]> => {
     const { body } = await call('GET', `/v1/policy/lint${query}`)
     return (body['findings'] as { code: string; about: string }[]).map(
@@ -161,6 +161,13 @@ void t.test('lint says what is probably not meant', async t => {
   }
   t.strictSame(await findings(), ['never-hit app', 'never-hit guests'])
   t.strictSame(await findings('?revision=1'), [])
+  t.strictSame(await findings('?revision=1&comments'), ['no-comment app', 'no-comment guests'])
+  Object.assign(hypervisor.ruleCounter('app'), { hits: 1, lastHit: Date.now() - 60_000 })
+  t.strictSame(await findings('?unused=1m'), ['unused app', 'never-hit guests'])
+  t.strictSame(await findings('?unused=1h'), ['never-hit guests'])
+  for (const query of ['?unused=1h&revision=1', '?unused=long', '?comments=maybe']) {
+    t.match(await call('GET', `/v1/policy/lint${query}`), { status: 400, body: { code: 'EINVAL' } })
+  }
 })
 
 void t.test('two revisions are told apart by rule and by decision', async t => {
