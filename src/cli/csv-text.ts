@@ -1,3 +1,5 @@
+type Field = string | number | boolean | object | null
+
 /**
  * A heading and a line of CSV (RFC 4180, but for the ends of lines) for one thing: what is in things
  * within it stands under names such as `latencyUs.p50`, and what is null is an empty field.
@@ -9,7 +11,8 @@ export function csvText(value: object): string {
 }
 
 function fieldsOf(value: object, prefix: string): [name: string, text: string][] {
-  return Object.entries(value).flatMap(([name, field]: [string, unknown]) => {
+  const fields = Object.entries(value) as [string, Field][]
+  return fields.flatMap(([name, field]) => {
     if (typeof field === 'object' && field !== null) return fieldsOf(field, `${prefix}${name}.`)
     return [[`${prefix}${name}`, field === null ? '' : String(field)]]
   })
