@@ -152,6 +152,7 @@ async function start(
     onDomainRemoved: name => sockets.close(name),
   })
   services.tally.restore()
+  services.presence.restore()
   const logged = history === undefined ? [store] : [store, history.store]
   const checkpointer = new Checkpointer(logged, message =>
     log('warn', {}, `a write-ahead log could not be moved into its database: ${message}`),
@@ -159,6 +160,7 @@ async function start(
   undo.push(() => checkpointer.close())
   const saving = setInterval(() => {
     void services.tally.save()
+    void services.presence.save()
     void services.history?.save()
     checkpointer.tick()
   }, SAVE_INTERVAL_MS)
@@ -166,6 +168,7 @@ async function start(
     clearInterval(saving)
     await services.close()
     services.tally.saveNow()
+    services.presence.saveNow()
   })
 
   for (const domain of hypervisor.domains()) await sockets.open(domain.name)

@@ -18,6 +18,7 @@ import { InquiryService } from './services/inquiries.js'
 import { LiveService, type ClientInfo } from './services/live.js'
 import type { Log } from './services/log.js'
 import { PolicyService } from './services/policy.js'
+import { Presence } from './services/presence.js'
 import { RuleService } from './services/rules.js'
 import { SetService } from './services/sets.js'
 import { Tally } from './services/tally.js'
@@ -62,6 +63,7 @@ export interface Services {
   readonly sets: SetService
   readonly tally: Tally
   readonly live: LiveService
+  readonly presence: Presence
   readonly flows: FlowLog
   readonly history: FlowHistory | undefined
   readonly asks: AskService
@@ -84,6 +86,7 @@ export function createServices(options: ServicesOptions): Services {
   const { store, hypervisor, booted, clock, limits, flowLog, history, hub, log } = options
   const tally = new Tally(store, hypervisor, log)
   const changes = new Changes(store)
+  const presence = new Presence(store, hypervisor, clock, log)
   const sets = new SetService(store, hypervisor, clock, changes, booted.policy, log)
   const domains = (): Iterable<KnownDomain> => knownDomains(hypervisor)
   const thread = new PolicyThread(
@@ -103,7 +106,7 @@ export function createServices(options: ServicesOptions): Services {
   const endSessions: EndSessions = (...token) => hub?.endToken(...token)
   const expireSessions: ExpireSessions = (...token) => hub?.expireToken(...token)
   return {
-    domains: new DomainService(store, hypervisor, changes, {
+    domains: new DomainService(store, hypervisor, changes, presence, {
       ...options,
       onDomainChanged: name => {
         const domain = knownDomain(hypervisor, name)
@@ -127,6 +130,7 @@ export function createServices(options: ServicesOptions): Services {
     rules: new RuleService(hypervisor, policy, tally, changes),
     sets,
     tally,
+    presence,
     live: new LiveService(hypervisor, store, tally, clock, () => hub?.sessions() ?? []),
     flows: flowLog,
     history,

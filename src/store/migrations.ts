@@ -171,6 +171,10 @@ export const migrations: readonly Migration[] = [
   CREATE TRIGGER grants_end_with_domain AFTER DELETE ON domains
     BEGIN DELETE FROM grants WHERE source = OLD.name OR destination = OLD.name; END;
   `,
+  `
+  -- When a session of a domain began or ended last.
+  ALTER TABLE domains ADD COLUMN last_seen_at INTEGER;
+  `,
 ]
 
 /**
