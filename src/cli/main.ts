@@ -30,6 +30,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   ask: async () => (await import('./commands/ask.js')).askCommand(),
   'audit-mode': async () => (await import('./commands/audit-mode.js')).auditModeCommand(),
   stats: async () => (await import('./commands/stats.js')).statsCommand(),
+  traffic: async () => (await import('./commands/traffic.js')).trafficCommand(),
   audit: async () => (await import('./commands/audit.js')).auditCommand(),
   check: async () => (await import('./commands/check.js')).checkCommand(),
   config: async () => (await import('./commands/config.js')).configCommand(),

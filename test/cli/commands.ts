@@ -30,7 +30,10 @@ await t.test('domains are added, listed, shown, kicked and removed', async t => 
   const added = await place.v4v(['domain', 'add', 'web', '--tag', 'a', '--tag', 'b'])
   t.same([added.code, added.stdout], [0, 'added domain web\n'])
   t.match(await json(place, 'domain', 'ls'), [{ name: 'web', tags: ['a', 'b'], sessions: 0 }])
-  t.match((await place.v4v(['domain', 'ls'])).stdout, /^web +1 +a,b +0 +0 +\d{4}-\d\d-\d\dT/m)
+  t.match(
+    (await place.v4v(['domain', 'ls'])).stdout,
+    /^web +1 +a,b +away +0 +0 +0 B +0 +- +\d{4}-\d\d-\d\dT/m,
+  )
   t.match(await json(place, 'domain', 'show', 'web'), { name: 'web', enabled: true })
   t.match((await place.v4v(['domain', 'show', 'web'])).stdout, /^tags +a, b$/m)
   t.equal((await place.v4v(['domain', 'kick', 'web'])).stdout, 'ended 0 sessions of domain web\n')

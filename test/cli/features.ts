@@ -184,6 +184,14 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
         [200, 'GET', '/stats'],
       ],
     },
+    'live traffic': {
+      commands: [[0, 'traffic', '--count', '1', '--interval', '10ms']],
+      requests: [
+        [200, 'GET', '/stats?seenSince=1'],
+        [200, 'GET', '/rules?hitSince=1'],
+        [200, 'GET', '/rings?fullest=3'],
+      ],
+    },
     'flows, live and past': {
       commands: [
         [0, 'flows', '--verdict', 'reject', '--src', 'web', '--rule', 'default'],

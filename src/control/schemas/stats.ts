@@ -16,8 +16,13 @@ export type VerdictCounts = Static<typeof VerdictCounts>
 
 export const StatsQuery = Type.Object(
   {
-    attached: Type.Optional(
-      Type.Boolean({ description: 'list only the domains that have sessions; else all' }),
+    seenSince: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description:
+          'list only the domains that were attached then or later, in milliseconds since the Unix ' +
+          'epoch; else all',
+      }),
     ),
   },
   { additionalProperties: false },

@@ -75,7 +75,7 @@ export class LiveService {
   }
 
   /** Everything that is counted. */
-  stats({ attached = false }: StatsQuery = {}): Stats {
+  stats({ seenSince = 0 }: StatsQuery = {}): Stats {
     const { policy } = this.#hypervisor
     const undelivered = noneUndelivered().from
     const totals: DomainCounts = {
@@ -106,7 +106,7 @@ export class LiveService {
     for (const domain of this.#hypervisor.domains()) {
       const { id, name, counters } = domain
       const sessions = domain.sessions.size
-      if (sessions > 0 || !attached) {
+      if (sessions > 0 || domain.lastSeenAt >= seenSince) {
         stats.domains.push({ id, name, sessions, counters: { ...counters } })
       }
       stats.sessions += sessions

@@ -125,7 +125,11 @@ void t.test('what is busy can be asked for alone', async t => {
       d => d.name,
     )
   t.strictSame(await named(''), ['web', 'db', 'idle'])
-  t.strictSame(await named('?attached=true'), ['web', 'db'])
+  t.strictSame(await named(`?seenSince=${before}`), ['web', 'db'])
+  const later = Date.now() + 60_000
+  hypervisor.endSession(db.session)
+  t.strictSame(await named(`?seenSince=${before}`), ['web', 'db'], 'also when it is gone again')
+  t.strictSame(await named(`?seenSince=${later}`), ['web'], 'who is attached is seen now')
   const ids = async (query: string): Promise<unknown[]> =>
     ((await call('GET', `/v1/rules?${query}`)).body.rules as { id: string }[]).map(r => r.id)
   t.strictSame(await ids(`hitSince=${before}`), ['some', 'other'])
@@ -133,7 +137,7 @@ void t.test('what is busy can be asked for alone', async t => {
   t.strictSame(await ids(`hitSince=${before}&limit=1`), ['some'])
   t.strictSame(await ids(`hitSince=${Date.now() + 60_000}`), [])
   t.match((await call('GET', `/v1/rules?hitSince=${before}`)).body, { total: 3 })
-  for (const query of ['rings?fullest=0', 'stats?attached=perhaps', 'rules?hitSince=now']) {
+  for (const query of ['rings?fullest=0', 'stats?seenSince=now', 'rules?hitSince=now']) {
     t.equal((await call('GET', `/v1/${query}`)).status, 400, query)
   }
 })
