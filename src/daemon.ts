@@ -26,6 +26,7 @@ import { loadNative } from './native/native.js'
 import { pollingOf } from './native/poller.js'
 import { Membership } from './policy/membership.js'
 import { PolicyTable } from './policy/policy-table.js'
+import { AdminTokenFile } from './store/admin-token-file.js'
 import { Checkpointer } from './store/checkpointer.js'
 import { FLOWS_FILE, openFlowStore, type FlowStore } from './store/flow-store.js'
 import { StoreError } from './store/store-error.js'
@@ -147,6 +148,7 @@ async function start(
     history: history?.service,
     askFeed,
     hub,
+    adminTokenFile: new AdminTokenFile(adminTokenPath),
     log: logger,
     onDomainAdded: name => sockets.open(name),
     onDomainRemoved: name => sockets.close(name),

@@ -78,6 +78,11 @@ export interface TokenIssued extends Changed {
   readonly text: string
 }
 
+export interface TokenRotated extends TokenIssued {
+  /** The daemon's admin.token holds it now. */
+  readonly isInFile: boolean
+}
+
 export interface RulesZeroed extends Changed {
   readonly hits: number
   readonly bytes: number

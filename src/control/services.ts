@@ -1,5 +1,6 @@
 import type { Limits } from '../abi/limits.js'
 import type { Hypervisor } from '../hypervisor/hypervisor.js'
+import type { AdminTokenFile } from '../store/admin-token-file.js'
 import type { Store } from '../store/store.js'
 import type { Clock } from '../util/clock.js'
 import { AskFeed } from './ask-feed.js'
@@ -46,6 +47,8 @@ export interface ServicesOptions {
   readonly askFeed?: AskFeed | undefined
   /** The clients; none in a hypervisor that is embedded without transports. */
   readonly hub?: Clients | undefined
+  /** From which commands on this machine take the admin's token, if they do. */
+  readonly adminTokenFile?: AdminTokenFile | undefined
   readonly log?: Log | undefined
   /** Called once the hypervisor has the domain; the answer to the admin waits for it. */
   readonly onDomainAdded?: DomainHook | undefined
@@ -114,7 +117,15 @@ export function createServices(options: ServicesOptions): Services {
         asking.noteDomain(name, domain)
       },
     }),
-    tokens: new TokenService(store, clock, changes, endSessions, expireSessions, log),
+    tokens: new TokenService(
+      store,
+      clock,
+      changes,
+      endSessions,
+      expireSessions,
+      options.adminTokenFile,
+      log,
+    ),
     policy,
     inquiries: new InquiryService(
       {

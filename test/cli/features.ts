@@ -277,7 +277,7 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
         [0, 'token', 'issue', 'web'],
         [0, 'token', 'issue', '--admin', 'viewer'],
         [0, 'token', 'ls'],
-        [0, 'token', 'rotate', '3', '--overlap', '1h', '--reason', 'as every month'],
+        [0, 'token', 'rotate', '3', '--overlap', '1h', '--expires', '30d', '--reason', 'monthly'],
         [0, 'token', 'revoke', '2'],
         [0, 'token', 'whoami'],
       ],
