@@ -39,6 +39,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   ping: async () => (await import('./commands/ping.js')).pingCommand(),
   bench: async () => (await import('./commands/bench.js')).benchCommand(),
   latency: async () => (await import('./commands/latency.js')).latencyCommand(),
+  whoami: async () => (await import('./commands/whoami.js')).whoamiCommand(),
   demo: async () => (await import('./commands/demo.js')).demoCommand(),
 }
 

@@ -280,6 +280,8 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
         [0, 'token', 'rotate', '3', '--overlap', '1h', '--expires', '30d', '--reason', 'monthly'],
         [0, 'token', 'revoke', '2'],
         [0, 'token', 'whoami'],
+        [0, 'whoami'],
+        [0, 'whoami', '--as', 'web'],
       ],
       requests: [
         [201, 'POST', '/tokens', { role: 'operator' }],

@@ -52,6 +52,23 @@ await t.test('a domain is shown with its rings, its sessions and what went wrong
   t.match(listed.stdout, /^db +2 +- +attached +1 +1 +32 B +0 +now +\d{4}-/m)
 })
 
+await t.test('a domain is told who it is, and an admin, too', async t => {
+  const V4V_TOKEN = access.tokens.get('db')!
+  const byToken = await place.v4v(['whoami', '--url', access.url], { env: { V4V_TOKEN } })
+  t.match(byToken.stdout, /^domain +db\nid +2\ntransport +websocket\npolicy +revision 1$/m)
+  const bySocket = await place.v4v(['whoami', '--as', 'web', '-o', 'json'])
+  t.match(JSON.parse(bySocket.stdout), {
+    name: 'web',
+    id: 1,
+    revision: 1,
+    limits: { rings: 128, ringBytes: 64 * 1024 * 1024, pingIntervalMs: 15_000 },
+  })
+  const admin = await place.v4v(['whoami'])
+  t.match(admin.stdout, /^id +1\nrole +root$/m)
+  const stranger = await place.v4v(['whoami', '--as', 'nobody'])
+  t.match(stranger, { code: 1, stderr: /there is no domain "nobody"/ })
+})
+
 await t.test('counters are shown for each rule and for what none matched', async t => {
   const { stdout, stderr } = await place.v4v(['rule', 'ls', '-v'])
   t.match(stdout, /^1 +logs +accept .* 2 +- +111 +\d{4}-\S+Z +1 +0 +max_bytes 100/m)

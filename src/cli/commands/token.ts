@@ -157,17 +157,20 @@ function list(): Command {
 function whoami(): Command {
   return adminCommand('whoami', 'show the admin token that is used, and what it allows', [
     'v4v token whoami',
-  ]).action(async (options: Options) => {
-    const client = await AdminClient.open(options)
-    const answer = await client.get<{ token: TokenInfo }>('/v1/whoami')
-    const { id, role, label, expiresAt } = answer.token
-    printThing(options.output, answer, [
-      ['id', id],
-      ['role', role ?? '-'],
-      ['label', label || '-'],
-      ['expires', time(expiresAt)],
-    ])
-  })
+  ]).action(showAdmin)
+}
+
+/** Prints which admin token is used, and what it allows. */
+export async function showAdmin(options: Options): Promise<void> {
+  const client = await AdminClient.open(options)
+  const answer = await client.get<{ token: TokenInfo }>('/v1/whoami')
+  const { id, role, label, expiresAt } = answer.token
+  printThing(options.output, answer, [
+    ['id', id],
+    ['role', role ?? '-'],
+    ['label', label || '-'],
+    ['expires', time(expiresAt)],
+  ])
 }
 
 function revoke(): Command {
