@@ -11,9 +11,13 @@ import { clearScreen } from '../watch.js'
 
 interface TrafficOptions extends DaemonOptions, OutputOptions {
   readonly interval: number
-  readonly top: number
+  readonly top?: number
   readonly count?: number
 }
+
+const TOP = 10
+/** Lines of a screen that are not domains, rules or rings. */
+const OTHER_LINES = 18
 
 /** `v4v traffic`: what goes through a daemon, again and again. */
 export function trafficCommand(): Command {
@@ -23,7 +27,11 @@ export function trafficCommand(): Command {
     'v4v traffic --count 1 -o json',
   ])
     .option('--interval <time>', 'between two looks, such as 500ms', parseDuration, 1000)
-    .option('--top <n>', 'how many domains, rules and rings', parseCount, 10)
+    .option(
+      '--top <n>',
+      `how many domains, rules and rings: ${TOP}, or as many as a terminal has room for`,
+      parseCount,
+    )
     .option('--count <n>', 'end after so many looks', parseCount)
     .addHelpText(
       'after',
@@ -35,10 +43,11 @@ those with something in them. What is refused and tried again, such as EAGAIN, c
 }
 
 async function traffic(options: TrafficOptions): Promise<void> {
-  const { output, interval, top, count = Infinity } = options
+  const { output, interval, count = Infinity } = options
+  const isScreen = output === 'table' && process.stdout.isTTY
+  const top = options.top ?? (isScreen ? topOf(process.stdout.rows) : TOP)
   const client = await AdminClient.open(options)
   const rates = new TrafficRates(await sampleOf(client, 0, top), top)
-  const isScreen = output === 'table' && process.stdout.isTTY
   if (isScreen) note('looking ...')
   for (let looks = 0; looks < count;) {
     await sleep(interval)
@@ -52,6 +61,11 @@ async function traffic(options: TrafficOptions): Promise<void> {
     }
     looks++
   }
+}
+
+/** How many of each of three lists a screen of so many lines has room for. */
+function topOf(lines: number): number {
+  return Math.max(1, Math.min(TOP, Math.floor((lines - OTHER_LINES) / 3)))
 }
 
 /** @param since by the daemon's clock: of whom nothing was seen from then on is left out. */

@@ -1,5 +1,4 @@
 import type { ErrorCode } from '../../abi/errno.js'
-import type { AdminTokenFile } from '../../store/admin-token-file.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
 import type { Store } from '../../store/store.js'
 import type {
@@ -12,6 +11,7 @@ import type {
   TokenRotated,
 } from '../../store/token-store.js'
 import type { Clock } from '../../util/clock.js'
+import type { AdminTokenFile } from '../admin-token-file.js'
 import type { TokenView } from '../schemas/token.js'
 import type { Cause } from './cause.js'
 import type { Changes } from './changes.js'

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { AdminTokenFile } from '../../../src/store/admin-token-file.js'
+import { AdminTokenFile } from '../../../src/control/admin-token-file.js'
 import { buildTestApp } from '../fixtures/build-app.js'
 
 void t.test('a token is issued, works, is listed without its secret, and is revoked', async t => {

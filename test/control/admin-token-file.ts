@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { AdminTokenFile } from '../../src/store/admin-token-file.js'
+import { AdminTokenFile } from '../../src/control/admin-token-file.js'
 
 function tokenText(id: number): string {
   return `v4vadmin_${id}_${'s'.repeat(43)}`
