@@ -25,6 +25,9 @@ export interface Undelivered {
   readonly to: UndeliveredCounts
 }
 
+/** What may be counted, in the order in which it is told. */
+export const UNDELIVERED_REASONS = Object.keys(noCounts()) as readonly (keyof UndeliveredCounts)[]
+
 /** All of them zero. */
 export function noneUndelivered(): Undelivered {
   return { from: noCounts(), to: noCounts() }

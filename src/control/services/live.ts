@@ -4,7 +4,11 @@ import type { Ring } from '../../hypervisor/ring.js'
 import type { Session } from '../../hypervisor/session.js'
 import type { Store } from '../../store/store.js'
 import type { Clock } from '../../util/clock.js'
-import { noneUndelivered, type UndeliveredCounts } from '../../hypervisor/undelivered.js'
+import {
+  noneUndelivered,
+  UNDELIVERED_REASONS,
+  type UndeliveredCounts,
+} from '../../hypervisor/undelivered.js'
 import type { DomainCounts, UndeliveredView } from '../schemas/domain.js'
 import type { RingQuery, RingView } from '../schemas/ring.js'
 import type { SessionView } from '../schemas/session.js'
@@ -122,7 +126,9 @@ export class LiveService {
       totals.bytesReceived += counters.bytesReceived
       totals.datagramsRefused += counters.datagramsRefused
       totals.datagramsDropped += counters.datagramsDropped
-      addUndelivered(undelivered, domain.undelivered.from)
+      if (counters.datagramsRefused + counters.datagramsDropped > 0) {
+        addUndelivered(undelivered, domain.undelivered.from)
+      }
     }
     stats.undelivered = undeliveredView(undelivered)
     return stats
@@ -156,13 +162,15 @@ export class LiveService {
 
 /** What of it did happen. */
 export function undeliveredView(counts: UndeliveredCounts): UndeliveredView {
-  return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0))
+  const view: UndeliveredView = {}
+  for (const reason of UNDELIVERED_REASONS) {
+    if (counts[reason] > 0) view[reason] = counts[reason]
+  }
+  return view
 }
 
 function addUndelivered(sum: UndeliveredCounts, counts: UndeliveredCounts): void {
-  for (const reason of Object.keys(sum) as (keyof UndeliveredCounts)[]) {
-    sum[reason] += counts[reason]
-  }
+  for (const reason of UNDELIVERED_REASONS) sum[reason] += counts[reason]
 }
 
 function fillOf({ buffer }: Ring): number {
