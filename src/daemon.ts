@@ -11,6 +11,7 @@ import {
 import { dirname, join } from 'node:path'
 import { pino, type Logger } from 'pino'
 import { resolveConfig, type Config, type ConfigInput } from './config.js'
+import { AdminTokenFile } from './control/admin-token-file.js'
 import { buildApp } from './control/app.js'
 import { AskFeed } from './control/ask-feed.js'
 import { DueTimer } from './control/due-timer.js'
@@ -147,11 +148,13 @@ async function start(
     history: history?.service,
     askFeed,
     hub,
+    adminTokenFile: new AdminTokenFile(adminTokenPath),
     log: logger,
     onDomainAdded: name => sockets.open(name),
     onDomainRemoved: name => sockets.close(name),
   })
   services.tally.restore()
+  services.presence.restore()
   const logged = history === undefined ? [store] : [store, history.store]
   const checkpointer = new Checkpointer(logged, message =>
     log('warn', {}, `a write-ahead log could not be moved into its database: ${message}`),
@@ -159,6 +162,7 @@ async function start(
   undo.push(() => checkpointer.close())
   const saving = setInterval(() => {
     void services.tally.save()
+    void services.presence.save()
     void services.history?.save()
     checkpointer.tick()
   }, SAVE_INTERVAL_MS)
@@ -166,6 +170,7 @@ async function start(
     clearInterval(saving)
     await services.close()
     services.tally.saveNow()
+    services.presence.saveNow()
   })
 
   for (const domain of hypervisor.domains()) await sockets.open(domain.name)

@@ -30,6 +30,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   ask: async () => (await import('./commands/ask.js')).askCommand(),
   'audit-mode': async () => (await import('./commands/audit-mode.js')).auditModeCommand(),
   stats: async () => (await import('./commands/stats.js')).statsCommand(),
+  traffic: async () => (await import('./commands/traffic.js')).trafficCommand(),
   audit: async () => (await import('./commands/audit.js')).auditCommand(),
   openapi: async () => (await import('./commands/openapi.js')).openapiCommand(),
   check: async () => (await import('./commands/check.js')).checkCommand(),
@@ -39,6 +40,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   ping: async () => (await import('./commands/ping.js')).pingCommand(),
   bench: async () => (await import('./commands/bench.js')).benchCommand(),
   latency: async () => (await import('./commands/latency.js')).latencyCommand(),
+  whoami: async () => (await import('./commands/whoami.js')).whoamiCommand(),
   demo: async () => (await import('./commands/demo.js')).demoCommand(),
 }
 

@@ -24,16 +24,29 @@ export interface Counters {
   readonly datagramsDropped: number
 }
 
+/** Datagrams by the code that their sender was told, or `drop`. */
+export type Undelivered = Readonly<Record<string, number>>
+
 export interface DomainInfo {
   readonly name: string
   readonly id: number
   readonly tags: readonly string[]
   readonly enabled: boolean
   readonly createdAt: Milliseconds
+  readonly lastSeenAt: Milliseconds | null
   readonly sessions: number
   readonly rings: number
   readonly ringBytes: number
+  readonly ringBytesUsed: number
   readonly counters: Counters
+  /** Of what it sent, and of what was sent to it. */
+  readonly undelivered: { readonly from: Undelivered; readonly to: Undelivered }
+}
+
+/** One domain with all that it has now. */
+export interface DomainDetail extends DomainInfo {
+  readonly ringDetails: readonly RingInfo[]
+  readonly sessionDetails: readonly SessionInfo[]
 }
 
 export interface DomainList {
@@ -63,6 +76,11 @@ export interface TokenIssued extends Changed {
   readonly token: TokenInfo
   /** The token itself. */
   readonly text: string
+}
+
+export interface TokenRotated extends TokenIssued {
+  /** The daemon's admin.token holds it now. */
+  readonly isInFile: boolean
 }
 
 export interface RulesZeroed extends Changed {
@@ -106,7 +124,7 @@ export interface RuleList {
   readonly revision: number
   readonly rules: readonly RuleInfo[]
   /** What no rule matched. */
-  readonly default: Pick<RuleInfo, 'hits' | 'bytes' | 'lastHit'> & { readonly action: Action }
+  readonly default: Pick<RuleInfo, 'action' | 'hits' | 'bytes' | 'lastHit' | 'audited' | 'limited'>
 }
 
 export interface RuleChanged extends Changed {
@@ -145,6 +163,8 @@ export interface SessionList {
 }
 
 export interface Stats {
+  /** Now. */
+  readonly at: Milliseconds
   readonly revision: number
   readonly startedAt: Milliseconds
   readonly rules: number
@@ -152,10 +172,13 @@ export interface Stats {
   readonly rings: number
   readonly ringBytes: number
   readonly ringBytesUsed: number
+  /** Senders that wait for room in a ring. */
+  readonly waiters: number
   readonly verdicts: Readonly<
     Record<Action, { readonly datagrams: number; readonly bytes: number }>
   >
   readonly totals: Counters
+  readonly undelivered: Undelivered
   readonly domains: readonly {
     readonly name: string
     readonly sessions: number

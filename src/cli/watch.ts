@@ -39,13 +39,18 @@ export function watched<Args extends unknown[]>(
       return
     }
     for (let isFirst = true; ; isFirst = false) {
-      if (process.stdout.isTTY) process.stdout.write(CLEAR)
+      if (process.stdout.isTTY) clearScreen()
       else if (output === 'yaml') printLine('---')
       else if (output === 'table' && !isFirst) printLine('')
       await action(...args)
       await sleep(watch * 1000)
     }
   }
+}
+
+/** Of a terminal. */
+export function clearScreen(): void {
+  process.stdout.write(CLEAR)
 }
 
 function parseSeconds(text: string): number {

@@ -2,6 +2,7 @@ import type { Limits } from '../abi/limits.js'
 import type { Hypervisor } from '../hypervisor/hypervisor.js'
 import type { Store } from '../store/store.js'
 import type { Clock } from '../util/clock.js'
+import type { AdminTokenFile } from './admin-token-file.js'
 import { AskFeed } from './ask-feed.js'
 import type { FlowLog } from './flow-log.js'
 import type { BootedPolicy } from './policy/boot-policy.js'
@@ -18,6 +19,7 @@ import { InquiryService } from './services/inquiries.js'
 import { LiveService, type ClientInfo } from './services/live.js'
 import type { Log } from './services/log.js'
 import { PolicyService } from './services/policy.js'
+import { Presence } from './services/presence.js'
 import { RuleService } from './services/rules.js'
 import { SetService } from './services/sets.js'
 import { Tally } from './services/tally.js'
@@ -45,6 +47,8 @@ export interface ServicesOptions {
   readonly askFeed?: AskFeed | undefined
   /** The clients; none in a hypervisor that is embedded without transports. */
   readonly hub?: Clients | undefined
+  /** From which commands on this machine take the admin's token, if they do. */
+  readonly adminTokenFile?: AdminTokenFile | undefined
   readonly log?: Log | undefined
   /** Called once the hypervisor has the domain; the answer to the admin waits for it. */
   readonly onDomainAdded?: DomainHook | undefined
@@ -62,6 +66,7 @@ export interface Services {
   readonly sets: SetService
   readonly tally: Tally
   readonly live: LiveService
+  readonly presence: Presence
   readonly flows: FlowLog
   readonly history: FlowHistory | undefined
   readonly asks: AskService
@@ -84,6 +89,7 @@ export function createServices(options: ServicesOptions): Services {
   const { store, hypervisor, booted, clock, limits, flowLog, history, hub, log } = options
   const tally = new Tally(store, hypervisor, log)
   const changes = new Changes(store)
+  const presence = new Presence(store, hypervisor, clock, log)
   const sets = new SetService(store, hypervisor, clock, changes, booted.policy, log)
   const domains = (): Iterable<KnownDomain> => knownDomains(hypervisor)
   const thread = new PolicyThread(
@@ -103,7 +109,7 @@ export function createServices(options: ServicesOptions): Services {
   const endSessions: EndSessions = (...token) => hub?.endToken(...token)
   const expireSessions: ExpireSessions = (...token) => hub?.expireToken(...token)
   return {
-    domains: new DomainService(store, hypervisor, changes, {
+    domains: new DomainService(store, hypervisor, changes, presence, {
       ...options,
       onDomainChanged: name => {
         const domain = knownDomain(hypervisor, name)
@@ -111,7 +117,15 @@ export function createServices(options: ServicesOptions): Services {
         asking.noteDomain(name, domain)
       },
     }),
-    tokens: new TokenService(store, clock, changes, endSessions, expireSessions, log),
+    tokens: new TokenService(
+      store,
+      clock,
+      changes,
+      endSessions,
+      expireSessions,
+      options.adminTokenFile,
+      log,
+    ),
     policy,
     inquiries: new InquiryService(
       {
@@ -127,6 +141,7 @@ export function createServices(options: ServicesOptions): Services {
     rules: new RuleService(hypervisor, policy, tally, changes, clock),
     sets,
     tally,
+    presence,
     live: new LiveService(hypervisor, store, tally, clock, () => hub?.sessions() ?? []),
     flows: flowLog,
     history,

@@ -3,6 +3,7 @@ import type { Subject } from '../policy/subject.js'
 import type { Party } from './event.js'
 import { ringKey, type Ring } from './ring.js'
 import type { Session } from './session.js'
+import { noneUndelivered } from './undelivered.js'
 
 /** Counts of what a domain did since the daemon started. */
 export interface DomainCounters {
@@ -36,6 +37,9 @@ export class Domain {
     datagramsRefused: 0,
     datagramsDropped: 0,
   }
+  readonly undelivered = noneUndelivered()
+  /** When a session of it began or ended last; milliseconds since the epoch, 0 for never. */
+  lastSeenAt = 0
 
   constructor(id: DomainId, name: string, tags: readonly string[]) {
     this.id = id

@@ -1,5 +1,4 @@
 import { messageTypeOf, type Port } from '../abi/addr.js'
-import type { ErrorCode } from '../abi/errno.js'
 import type { FrameBytes } from '../abi/frame.js'
 import { IOVS_MAX, MESSAGE_BYTES_MAX, SLOT_BYTES } from '../abi/limits.js'
 import { messageSlotsBytes } from '../abi/message.js'
@@ -12,6 +11,7 @@ import type { Ring } from './ring.js'
 import { payloadOfRun, type Run } from './run.js'
 import type { Session } from './session.js'
 import type { Settlement } from './settlement.js'
+import type { SendRefusal } from './undelivered.js'
 
 /** Room in a ring that is worth telling of: less than this, and than half of the ring. */
 const LITTLE_ROOM_BYTES = 1024 * 1024
@@ -152,8 +152,10 @@ export class Exchange {
     let payloadBytes = 0
     for (const iov of iovs) payloadBytes += iov.length
     const problem = iovs.length > IOVS_MAX ? 'EINVAL' : unfit(session, flow.sourcePort, flow.type)
-    if (problem !== undefined) return settlement.refuseOne(session, problem)
-    if (payloadBytes > MESSAGE_BYTES_MAX) return settlement.refuseOne(session, 'EMSGSIZE')
+    if (problem !== undefined) return settlement.refuseOne(session, flow.target, problem)
+    if (payloadBytes > MESSAGE_BYTES_MAX) {
+      return settlement.refuseOne(session, flow.target, 'EMSGSIZE')
+    }
 
     const run = { ...flow, count: 1, retry: true }
     const outcome = settlement.begin()
@@ -231,7 +233,7 @@ export class Exchange {
 }
 
 /** Why a session can't send this at all, wherever it goes. */
-function unfit(session: Session, sourcePort: Port, type: number): ErrorCode | undefined {
+function unfit(session: Session, sourcePort: Port, type: number): SendRefusal | undefined {
   if (!session.isBound(sourcePort)) return session.ended ? 'ECONNRESET' : 'EADDRNOTAVAIL'
   return messageTypeOf(type) === undefined ? 'EINVAL' : undefined
 }

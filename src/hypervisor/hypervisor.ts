@@ -77,6 +77,7 @@ export class Hypervisor {
   readonly #limiter: RateLimiter
   /** Flows that wait for an operator, and those that were admitted by one. */
   readonly asks: AskTable
+  readonly #clock: Clock
   readonly #steadyMs: () => number
   readonly #onDue: (delayMs: number) => void
   #dueAt = Infinity
@@ -88,6 +89,7 @@ export class Hypervisor {
   constructor(options: HypervisorOptions) {
     this.limits = { ...defaultLimits, ...options.limits }
     const { clock } = options
+    this.#clock = clock
     this.#gate = new PolicyGate(options.policy, clock, options.meter)
     this.#registry = new RingRegistry(this.limits, id => this.#domains.get(id))
     const steadyMs = options.steadyMs ?? (() => clock.now())
@@ -206,6 +208,7 @@ export class Hypervisor {
     while (this.#sessions.has(this.#lastSessionId))
     const session = new Session(this.#lastSessionId, domain, sink)
     domain.sessions.add(session)
+    domain.lastSeenAt = this.#clock.now()
     this.#sessions.set(session.id, session)
     return { ok: true, session }
   }
@@ -216,6 +219,7 @@ export class Hypervisor {
     session.ended = true
     const { domain } = session
     domain.sessions.delete(session)
+    domain.lastSeenAt = this.#clock.now()
     this.#sessions.delete(session.id)
     this.#notifier.forgetWishes(session)
 

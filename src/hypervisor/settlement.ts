@@ -1,4 +1,3 @@
-import type { ErrorCode } from '../abi/errno.js'
 import type { FrameBytes } from '../abi/frame.js'
 import { MESSAGE_HEADER_BYTES } from '../abi/limits.js'
 import type { FlowVerdict } from '../policy/flow-verdict.js'
@@ -13,6 +12,8 @@ import type { RingSpace } from './ring-space.js'
 import type { Ring } from './ring.js'
 import { payloadOfRun, type Run } from './run.js'
 import type { Session } from './session.js'
+import type { Target } from './target.js'
+import type { SendRefusal, UndeliveredCounts } from './undelivered.js'
 
 /**
  * What becomes of runs besides their bytes: it makes refusals, counts what was settled, and leaves
@@ -78,7 +79,7 @@ export class Settlement {
     bytes: FrameBytes,
     start: number,
     end: number,
-    code: ErrorCode,
+    code: SendRefusal,
   ): RunOutcome {
     const outcome = this.#outcome
     if (payloadOfRun(bytes, start, end, run.count) < 0) {
@@ -87,13 +88,13 @@ export class Settlement {
     }
     outcome.refused = run.count
     outcome.code = code
-    session.domain.counters.datagramsRefused += run.count
+    countRefused(session, run.target, code, run.count)
     return outcome
   }
 
   /** Refuses a datagram that was sent alone for such a reason. */
-  refuseOne(session: Session, code: ErrorCode): SendOutcome {
-    session.domain.counters.datagramsRefused++
+  refuseOne(session: Session, target: Target, code: SendRefusal): SendOutcome {
+    countRefused(session, target, code, 1)
     return { ok: false, code, decisionId: 0 }
   }
 
@@ -116,13 +117,14 @@ export class Settlement {
       case 'swallow':
         outcome.accepted = run.count
         session.domain.counters.datagramsDropped += run.count
+        countUndelivered(session, run.target, 'drop', run.count)
         this.settled(session, run, index, run.count, payloadBytes, isNewFlow, false)
         return false
       case 'ask':
       case 'wait':
         outcome.refused = run.count
         outcome.code = 'EAGAIN'
-        session.domain.counters.datagramsRefused += run.count
+        countRefused(session, run.target, 'EAGAIN', run.count)
         if (admitted === 'wait') return false
         outcome.decisionId = this.#record(session, run, index, run.count, payloadBytes, 'EAGAIN')
         return false
@@ -161,7 +163,7 @@ export class Settlement {
     index: number,
     payloadBytes: number,
     count: number,
-    code: ErrorCode,
+    code: SendRefusal,
     effect = this.#failureOf(index),
   ): void {
     const outcome = this.#outcome
@@ -169,7 +171,7 @@ export class Settlement {
     outcome.code = code
     const { domain } = session
     const { sourcePort, target, port, type } = run
-    domain.counters.datagramsRefused += count
+    countRefused(session, target, code, count)
     this.#gate.count(index, count, payloadBytes)
     if (effect === 'audit') this.#gate.countAudited(index, count, payloadBytes)
     this.#gate.meter(domain, sourcePort, target, port, type, index, count, payloadBytes, effect)
@@ -181,7 +183,7 @@ export class Settlement {
    * good, or all that is left because it comes too soon. As with space, what is under way after
    * that waits until the session goes back to it.
    */
-  refuseOver(session: Session, run: Run, ring: Ring, index: number): ErrorCode {
+  refuseOver(session: Session, run: Run, ring: Ring, index: number): SendRefusal {
     const outcome = this.#outcome
     const { code, len } = this.#admission
     if (code === 'EMSGSIZE') {
@@ -193,16 +195,17 @@ export class Settlement {
     }
     const count = run.count - outcome.accepted
     this.#gate.countLimited(index, count)
-    session.domain.counters.datagramsRefused += count
     this.#space.block(session, ring)
-    outcome.refused = count
-    outcome.code = this.#limiter.wait(session, ring, len - MESSAGE_HEADER_BYTES)
+    const refusal = this.#limiter.wait(session, ring, len - MESSAGE_HEADER_BYTES)
       ? 'EDQUOT'
       : 'EBUSY'
+    outcome.refused = count
+    outcome.code = refusal
+    countRefused(session, run.target, refusal, count)
     if (this.#limiter.mustTell(this.#gate.verdict(index).rule!)) {
       outcome.decisionId = this.#record(session, run, index, count, 0, 'EDQUOT', 'limit')
     }
-    return outcome.code
+    return refusal
   }
 
   /**
@@ -210,15 +213,16 @@ export class Settlement {
    * Until the session goes back to this message, whatever else of it is under way to this ring is
    * refused too: so what gets in of a burst is a prefix of it.
    */
-  refuseForSpace(session: Session, run: Run, ring: Ring, size: number): ErrorCode {
+  refuseForSpace(session: Session, run: Run, ring: Ring, size: number): SendRefusal {
     const outcome = this.#outcome
     outcome.refused = run.count - outcome.accepted
     outcome.decisionId = 0
-    session.domain.counters.datagramsRefused += outcome.refused
     const isFull = size > ring.buffer.roomBytes
-    if (!this.#space.wait(session, ring, size)) outcome.code = 'EBUSY'
-    else outcome.code = isFull ? 'EAGAIN' : 'EDQUOT'
-    return outcome.code
+    let refusal: SendRefusal = isFull ? 'EAGAIN' : 'EDQUOT'
+    if (!this.#space.wait(session, ring, size)) refusal = 'EBUSY'
+    outcome.code = refusal
+    countRefused(session, run.target, refusal, outcome.refused)
+    return refusal
   }
 
   /** What is noted of datagrams that are refused for good, where it is not what their rule says. */
@@ -239,7 +243,7 @@ export class Settlement {
     index: number,
     datagrams: number,
     bytes: number,
-    code: ErrorCode | null,
+    code: SendRefusal | null,
     effect?: FlowVerdict,
   ): number {
     const decisionId = ++this.#lastDecisionId
@@ -260,4 +264,20 @@ export class Settlement {
     if (this.#logFilter.wants(record)) this.#onFlow(record)
     return decisionId
   }
+}
+
+function countRefused(session: Session, target: Target, code: SendRefusal, count: number): void {
+  session.domain.counters.datagramsRefused += count
+  countUndelivered(session, target, code, count)
+}
+
+/** Counts with both sides, as far as the other one is there. */
+function countUndelivered(
+  { domain }: Session,
+  target: Target,
+  reason: keyof UndeliveredCounts,
+  count: number,
+): void {
+  domain.undelivered.from[reason] += count
+  if (target.domain !== undefined) target.domain.undelivered.to[reason] += count
 }

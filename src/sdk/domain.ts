@@ -20,6 +20,16 @@ export interface BindOptions extends CallOptions {
   readonly size?: number | string | undefined
 }
 
+/** What the daemon lets a domain have. */
+export interface DomainLimits {
+  /** Rings of all its sessions together. */
+  readonly rings: number
+  /** The sum of their lengths. */
+  readonly ringBytes: number
+  /** A session that is not heard of for longer than two of these ends; the SDK sees to it. */
+  readonly pingIntervalMs: number
+}
+
 export interface RequestOptions extends SendOptions {
   /** Length of the ring for the answer, 32 bytes more than that may have; 256 KiB unless told. */
   readonly size?: number | string | undefined
@@ -69,6 +79,12 @@ export class Domain {
   /** How the session reaches the daemon: `shared-memory` where both sides can and may. */
   get transport(): TransportKind {
     return this.#connection.transport
+  }
+
+  /** What the daemon lets the domain have. */
+  get limits(): DomainLimits {
+    const { ringsMax, ringBytesMax, pingIntervalMs } = this.#connection.welcome
+    return { rings: ringsMax, ringBytes: ringBytesMax, pingIntervalMs }
   }
 
   /** Revision of the policy in force. */

@@ -1,6 +1,12 @@
 /** The public list of the SDK. */
 export { connect, type ConnectOptions } from './connect.js'
-export { Domain, type BindOptions, type NotifyOptions, type RequestOptions } from './domain.js'
+export {
+  Domain,
+  type BindOptions,
+  type DomainLimits,
+  type NotifyOptions,
+  type RequestOptions,
+} from './domain.js'
 export { Ring, type RingEvents, type SendOptions } from './ring.js'
 export { Datagram } from './datagram.js'
 export { Batch } from './batch.js'

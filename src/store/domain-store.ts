@@ -61,6 +61,8 @@ export class DomainStore {
   readonly #list: Statement<[], DomainRow>
   readonly #update: Statement<[string, number, number], never>
   readonly #delete: Statement<[number], never>
+  readonly #see: Statement<[number, number], never>
+  readonly #seen: Statement<[], { readonly id: number; readonly at: number }>
 
   constructor(db: Database, clock: Clock, limits: StoreLimits) {
     this.#db = db
@@ -80,6 +82,10 @@ export class DomainStore {
     this.#list = db.prepare(`SELECT ${columns} FROM domains ORDER BY name`)
     this.#update = db.prepare('UPDATE domains SET tags = ?, enabled = ? WHERE id = ?')
     this.#delete = db.prepare('DELETE FROM domains WHERE id = ?')
+    this.#see = db.prepare('UPDATE domains SET last_seen_at = ? WHERE id = ?')
+    this.#seen = db.prepare(
+      'SELECT id, last_seen_at AS at FROM domains WHERE last_seen_at IS NOT NULL ORDER BY id',
+    )
   }
 
   /**
@@ -154,6 +160,22 @@ export class DomainStore {
       this.#delete.run(domain.id)
       return { ok: true, domain }
     })
+  }
+
+  /**
+   * Notes when domains were last seen. Meant for a batch now and then: it is one write that does
+   * not wait for the disk, and ids of domains that are gone are passed over.
+   * @param seen id and milliseconds since the Unix epoch.
+   */
+  saw(seen: Iterable<readonly [id: number, at: number]>): void {
+    this.#db.relaxed(() => {
+      for (const [id, at] of seen) this.#see.run(at, id)
+    })
+  }
+
+  /** When domains were last seen that ever were, by their ids. */
+  lastSeen(): Map<number, number> {
+    return new Map(this.#seen.all().map(({ id, at }) => [id, at]))
   }
 
   #get(id: number): Domain {

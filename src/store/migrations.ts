@@ -176,6 +176,10 @@ export const migrations: readonly Migration[] = [
   ALTER TABLE counters ADD COLUMN quota_used INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE counters ADD COLUMN quota_since INTEGER NOT NULL DEFAULT 0;
   `,
+  `
+  -- When a session of a domain began or ended last.
+  ALTER TABLE domains ADD COLUMN last_seen_at INTEGER;
+  `,
 ]
 
 /**

@@ -243,13 +243,17 @@ export class TokenStore {
   }
 
   /**
-   * Makes a token that stands for the same, under the same label and until the same time, in place
-   * of one that is valid.
+   * Makes a token that stands for the same, under the same label, in place of one that is valid.
    * @param overlapMs how long the old one goes on, unless it ends before; 0 revokes it.
-   * @returns both; ENOENT for an unknown id, EINVAL for one that is not valid any more or an
-   *   overlap that goes too far, ENOSPC when there are too many.
+   * @param newExpiresAt when the new one ends; when the old one would have, if left out.
+   * @returns both; ENOENT for an unknown id, EINVAL for one that is not valid any more, an overlap
+   *   that goes too far or an expiry that is not in the future, ENOSPC when there are too many.
    */
-  rotate(id: number, overlapMs: number): TokenRotated | Refusal<'ENOENT' | 'EINVAL' | 'ENOSPC'> {
+  rotate(
+    id: number,
+    overlapMs: number,
+    newExpiresAt?: number,
+  ): TokenRotated | Refusal<'ENOENT' | 'EINVAL' | 'ENOSPC'> {
     return this.#db.transaction(() => {
       const row = this.#byId.get(id)
       if (row === undefined) return refuse('ENOENT', `there is no token ${id}`)
@@ -261,7 +265,7 @@ export class TokenStore {
       const kind = row.role === null ? 'domain' : 'admin'
       const role = row.role === null ? null : roleOf(row.role)
       const { label, expiresAt } = row
-      const options = { label, expiresAt: expiresAt ?? undefined }
+      const options = { label, expiresAt: newExpiresAt ?? expiresAt ?? undefined }
       const issued = this.#issue(kind, row.domainId, role, options)
       if (!issued.ok) return issued
       if (overlapMs === 0) this.#revoke.run(now, id)

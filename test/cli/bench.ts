@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
 import { Measured, NOTHING_LEFT } from './fixtures/measured.js'
@@ -46,6 +48,35 @@ await t.test('with a rate it says how long datagrams take one way', async t => {
   t.match(shown.stdout, /^delivered +200 datagrams in [0-9.]+ s, none lost$/m)
   t.match(shown.stdout, /^p99\.99 +[0-9.]+ (us|ms)$/m)
   t.match(shown.stderr, /^bench-[0-9a-f]{8}-from sends datagrams of 1024 bytes to bench-/)
+})
+
+await t.test('results are printed as CSV, and percentiles written for a plotter', async t => {
+  const hdr = join(t.testdir(), 'one-way.hgrm')
+  const paced = ['bench', '--rate', '2000', '--messages', '100', '--seconds', '60']
+  const { code, stdout, stderr } = await place.v4v([...paced, '-o', 'csv', '--hdr', hdr])
+  t.equal(code, 0, stderr)
+  const [names = [], values = [], ...rest] = stdout
+    .trim()
+    .split('\n')
+    .map(line => line.split(','))
+  t.same(rest, [])
+  t.equal(names.length, values.length)
+  const named = Object.fromEntries(names.map((name, i) => [name, values[i]]))
+  t.match(named, { datagrams: '100', payloadBytes: '1024', 'latencyUs.count': '100' })
+  for (const name of ['p50', 'p9999', 'max']) t.ok(Number(named[`latencyUs.${name}`]) > 0, name)
+  const lines = readFileSync(hdr, 'utf8').split('\n')
+  t.match(lines[0], /^ +Value +Percentile +TotalCount +1\/\(1-Percentile\)$/)
+  t.match(
+    lines.filter(line => line.includes(' 1.000000000000 ')),
+    [/^ *[0-9.]+ 1\.0+ +100$/],
+  )
+  t.match(lines.at(-3), /^#\[Max {5}= +[0-9.]+, Total count {4}= +100\]$/)
+
+  const unpaced = await place.v4v(['bench', '--hdr', hdr])
+  t.match(unpaced, { code: 2, stderr: /--hdr is about the time [^\n]*; give a --rate as well/ })
+  const nowhere = await place.v4v([...paced, '--hdr', join(hdr, 'x')])
+  t.match(nowhere, { code: 1, stderr: /^v4v: can't write [^\n]+ENOTDIR/ })
+  t.same(await measured.left(), NOTHING_LEFT)
 })
 
 await t.test('domains that are named are used under the policy as it is', async t => {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { accessTo } from './fixtures/access.js'
 import { daemon, run, stateDir, until, type TestDaemon } from './fixtures/v4v.js'
@@ -30,7 +31,10 @@ await t.test('domains are added, listed, shown, kicked and removed', async t => 
   const added = await place.v4v(['domain', 'add', 'web', '--tag', 'a', '--tag', 'b'])
   t.same([added.code, added.stdout], [0, 'added domain web\n'])
   t.match(await json(place, 'domain', 'ls'), [{ name: 'web', tags: ['a', 'b'], sessions: 0 }])
-  t.match((await place.v4v(['domain', 'ls'])).stdout, /^web +1 +a,b +0 +0 +\d{4}-\d\d-\d\dT/m)
+  t.match(
+    (await place.v4v(['domain', 'ls'])).stdout,
+    /^web +1 +a,b +away +0 +0 +0 B +0 +- +\d{4}-\d\d-\d\dT/m,
+  )
   t.match(await json(place, 'domain', 'show', 'web'), { name: 'web', enabled: true })
   t.match((await place.v4v(['domain', 'show', 'web'])).stdout, /^tags +a, b$/m)
   t.equal((await place.v4v(['domain', 'kick', 'web'])).stdout, 'ended 0 sessions of domain web\n')
@@ -121,6 +125,17 @@ await t.test('tokens let a domain in from elsewhere, until they are revoked', as
   const stranger = await place.v4v(['domain', 'ls'], { env: { V4V_ADMIN_TOKEN: 'wrong' } })
   t.equal(stranger.code, 1)
   t.match(stranger.stderr, /^v4v: [^\n]+\(EACCES\); set V4V_ADMIN_TOKEN[^\n]+\n$/)
+})
+
+await t.test('the token of commands on this machine can be rotated, and they go on', async t => {
+  const path = join(place.dir, 'admin.token')
+  const { token } = (await json(place, 'token', 'whoami')) as { token: { id: number } }
+  const rotate = ['token', 'rotate', String(token.id), '--overlap', '1h', '--expires', '30d']
+  const rotated = await place.v4v(rotate)
+  t.match(rotated, { code: 0, stderr: 'admin.token in the state folder holds the new one now\n' })
+  t.equal(readFileSync(path, 'utf8'), rotated.stdout)
+  t.equal(statSync(path).mode & 0o777, 0o600)
+  t.match(await json(place, 'token', 'whoami'), { token: { role: 'root', expiresAt: Number } })
 })
 
 await t.test('check says how the daemon is', async t => {

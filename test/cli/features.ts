@@ -187,6 +187,14 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
         [200, 'GET', '/stats'],
       ],
     },
+    'live traffic': {
+      commands: [[0, 'traffic', '--count', '1', '--interval', '10ms']],
+      requests: [
+        [200, 'GET', '/stats?seenSince=1'],
+        [200, 'GET', '/rules?hitSince=1'],
+        [200, 'GET', '/rings?fullest=3'],
+      ],
+    },
     'flows, live and past': {
       commands: [
         [0, 'flows', '--verdict', 'reject', '--src', 'web', '--rule', 'default'],
@@ -272,9 +280,11 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
         [0, 'token', 'issue', 'web'],
         [0, 'token', 'issue', '--admin', 'viewer'],
         [0, 'token', 'ls'],
-        [0, 'token', 'rotate', '3', '--overlap', '1h', '--reason', 'as every month'],
+        [0, 'token', 'rotate', '3', '--overlap', '1h', '--expires', '30d', '--reason', 'monthly'],
         [0, 'token', 'revoke', '2'],
         [0, 'token', 'whoami'],
+        [0, 'whoami'],
+        [0, 'whoami', '--as', 'web'],
       ],
       requests: [
         [201, 'POST', '/tokens', { role: 'operator' }],

@@ -1,4 +1,6 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import t from 'tap'
 import { Measured, NOTHING_LEFT } from './fixtures/measured.js'
@@ -17,10 +19,15 @@ await t.test('latency measures round trips between two domains of its own', asyn
     t.match(await measured.json(...args), {
       transport,
       payloadBytes: 64,
+      roundTripsPerSecond: Number,
       roundTripUs: { count: 50, p50: Number, p9999: Number, max: Number },
     })
     t.same(await measured.left(), NOTHING_LEFT)
   }
+  const hdr = join(t.testdir(), 'round-trips.hgrm')
+  const csv = await place.v4v(['latency', '--messages', '20', '-o', 'csv', '--hdr', hdr])
+  t.match(csv.stdout, /^from,to,.*,roundTripUs\.p9999,roundTripUs\.max\nbench-[^\n]+\n$/)
+  t.match(readFileSync(hdr, 'utf8'), /^ *[0-9.]+ 1\.000000000000 +20$/m)
   const shown = await place.v4v(['latency', '--messages', '10', '--rate', '1000', '--size', '0'])
   t.match(shown.stdout, /and back, (shared-memory|unix), 0 bytes$/m)
   t.match(shown.stdout, /^round trips +10$/m)

@@ -30,3 +30,15 @@ await t.test('no two ports and partners have the same key', async t => {
 await t.test('a party is what events name', async t => {
   t.same(new Domain(7 as DomainId, 'web', ['x']).party, { name: 'web', id: 7 })
 })
+
+await t.test('it was last seen when a session of it began or ended', async t => {
+  const machine = new Machine()
+  const web = machine.domain('web')
+  t.equal(web.lastSeenAt, 0)
+  const { session } = machine.client('web')
+  t.equal(web.lastSeenAt, 1000)
+  machine.now = 5000
+  t.equal(web.lastSeenAt, 1000)
+  machine.hypervisor.endSession(session)
+  t.equal(web.lastSeenAt, 5000)
+})

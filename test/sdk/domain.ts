@@ -19,6 +19,7 @@ await t.test('a session knows who it is', async t => {
   const { domain, peer } = await attach({ token: 'secret', agent: 'test 1' })
   t.match(peer.hellos, [{ version: 1, token: 'secret', agent: 'test 1' }])
   t.match(domain, { name: 'db', id: 5, session: 9, revision: 3 })
+  t.same(domain.limits, { rings: 128, ringBytes: 0x1000000 - 64, pingIntervalMs: 0 })
   await domain.close()
   t.equal(peer.saidBye, true)
   t.equal(await domain.closed, undefined)

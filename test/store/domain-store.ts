@@ -86,6 +86,26 @@ await t.test('a removed domain is gone, its id is not given to the next one', as
   t.same(ids(store.domains), { web: 1, db: 3 })
 })
 
+await t.test('when domains were last seen is kept, but for those that are gone', async t => {
+  const { store } = openTestStore(t)
+  for (const name of ['a', 'b', 'c', 'd']) store.domains.add(name)
+  store.domains.saw([
+    [1, 1000],
+    [2, 2000],
+    [3, 3000],
+    [77, 9000],
+  ])
+  store.domains.saw([[2, 2500]])
+  store.domains.remove('c')
+  t.same(
+    [...store.domains.lastSeen()],
+    [
+      [1, 1000],
+      [2, 2500],
+    ],
+  )
+})
+
 await t.test('when all ids were handed out the lowest free one is next', async t => {
   const domains = nearlyExhausted(t)
   t.match(domains.add('last'), { domain: { id: DOMID_MAX } })
@@ -117,7 +137,7 @@ await t.test('there are never more domains than ids, whatever the limit says', a
   const domains = new DomainStore(db, new TestClock(), testLimits({ domainsMax: 100_000 }))
   db.prepare(
     `WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < ${DOMID_MAX})
-     INSERT INTO domains SELECT id, 'd' || id, '[]', 1, 0 FROM ids`,
+     INSERT INTO domains (id, name, tags, enabled, created_at) SELECT id, 'd' || id, '[]', 1, 0 FROM ids`,
   ).run()
   t.match(domains.add('more'), { ok: false, code: 'ENOSPC' })
   domains.remove('d77')

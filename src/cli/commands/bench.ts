@@ -5,11 +5,12 @@ import { failed, usage } from '../fail.js'
 import { latencyFields, type Latency } from '../measure/latency.js'
 import { extentOf, ringBytesFor, withMeasure, type MeasureOptions } from '../measure/options.js'
 import { PAIR_HELP } from '../measure/pair.js'
+import { checkWritable, printResult, writeHdr } from '../measure/result.js'
 import type { Received } from '../measure/receiver-messages.js'
 import { Sending } from '../measure/sending.js'
 import { withSession, type Session } from '../measure/session.js'
 import { nowNs, STAMP_BYTES, StampedPayload } from '../measure/time-stamp.js'
-import { note, printThing } from '../output.js'
+import { note } from '../output.js'
 
 const SIZE_BYTES = 1024
 const SECONDS = 5
@@ -42,6 +43,7 @@ export function benchCommand(): Command {
     'v4v bench',
     'v4v bench --size 64 --seconds 10 -o json',
     'v4v bench --rate 10000             # how long datagrams take, one way, at this rate',
+    'v4v bench --rate 10000 -o csv --hdr one-way.hgrm',
     'v4v bench --transport ws           # or unix, or shared-memory',
     'v4v bench --from web --to db:5432  # under the policy as it is',
   ])
@@ -56,19 +58,23 @@ export function benchCommand(): Command {
 }
 
 async function bench(options: MeasureOptions): Promise<void> {
-  const { size, rate } = options
+  const { size, rate, hdr } = options
   const ringBytes = ringBytesFor(size)
   if (rate !== undefined && size < STAMP_BYTES) {
     throw usage(`with --rate a datagram bears the time, which takes ${STAMP_BYTES} bytes`)
   }
+  if (hdr !== undefined && rate === undefined) {
+    throw usage('--hdr is about the time that datagrams take', 'give a --rate as well')
+  }
+  if (hdr !== undefined) await checkWritable(hdr)
   const job = { ringBytes, isStamped: rate !== undefined, echo: false }
   const result = await withSession(options, job, session => measure(session, options))
-  printThing(options.output, result, fieldsOf(result))
+  printResult(options.output, result, fieldsOf(result))
 }
 
 async function measure(session: Session, options: MeasureOptions): Promise<BenchResult> {
-  const { pair, transport, ring, to } = session
-  const { size, rate } = options
+  const { pair, transport, ring, to, receiver } = session
+  const { size, rate, hdr } = options
   const extent = extentOf(options, { seconds: SECONDS, messages: Number.MAX_SAFE_INTEGER })
   const sending = new Sending(ring, to, new StampedPayload(size), extent)
   note(`${pair.from.name} sends datagrams of ${size} bytes to ${to}`)
@@ -82,6 +88,8 @@ async function measure(session: Session, options: MeasureOptions): Promise<Bench
   }
   const { datagrams, waits } = sending
   const { lastAtNs, latency } = await allArrived(session, datagrams)
+  const distribution = hdr === undefined ? undefined : await receiver.distribution()
+  if (hdr !== undefined && distribution !== undefined) await writeHdr(hdr, distribution)
   const seconds = (lastAtNs - startedNs) / NS_PER_SECOND
   const perSecond = datagrams / seconds
   return {

@@ -2,9 +2,20 @@ import type { Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
 import { changeHeaders, withReason } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
-import { byteCount, column, printDone, printRows, printThing, time } from '../output.js'
-import type { DomainInfo, DomainKicked, DomainList } from '../rest.js'
+import {
+  byteCount,
+  column,
+  printData,
+  printDone,
+  printLine,
+  printRows,
+  printThing,
+  time,
+} from '../output.js'
+import type { DomainDetail, DomainInfo, DomainKicked, DomainList, Undelivered } from '../rest.js'
 import { watched, withWatch } from '../watch.js'
+import { ringColumns } from './ring.js'
+import { sessionColumns } from './session.js'
 
 type Options = DaemonOptions & OutputOptions
 
@@ -41,8 +52,12 @@ function list(): Command {
           column('NAME', d => d.name),
           column('ID', d => d.id, true),
           column('TAGS', d => d.tags.join(',') || '-'),
+          column('STATE', stateOf),
           column('SESSIONS', d => d.sessions, true),
           column('RINGS', d => d.rings, true),
+          column('USED', d => byteCount(d.ringBytesUsed), true),
+          column('REFUSED', d => d.counters.datagramsRefused, true),
+          column('LAST SEEN', lastSeen),
           column('ADDED', d => time(d.createdAt)),
         ],
         'there are no domains; add one with: v4v domain add NAME',
@@ -56,20 +71,39 @@ function show(): Command {
     .argument('<name>')
     .action(async (name: string, options: Options) => {
       const client = await AdminClient.open(options)
-      const domain = await client.get<DomainInfo>(domainPath(name))
-      printThing(options.output, domain, [
+      const domain = await client.get<DomainDetail>(domainPath(name))
+      if (options.output !== 'table') {
+        printData(options.output, domain)
+        return
+      }
+      const { undelivered, ringDetails, sessionDetails } = domain
+      printThing('table', domain, [
         ['name', domain.name],
         ['id', domain.id],
         ['tags', domain.tags.join(', ') || '-'],
-        ['enabled', domain.enabled ? 'yes' : 'no'],
+        ['state', stateOf(domain)],
+        ['last seen', lastSeen(domain)],
         ['sessions', domain.sessions],
-        ['rings', `${domain.rings} of ${byteCount(domain.ringBytes)} in all`],
+        [
+          'rings',
+          `${domain.rings}, ${byteCount(domain.ringBytesUsed)} of ${byteCount(domain.ringBytes)} used`,
+        ],
         ['sent', amount(domain.counters.datagramsSent, domain.counters.bytesSent)],
         ['received', amount(domain.counters.datagramsReceived, domain.counters.bytesReceived)],
         ['refused', `${domain.counters.datagramsRefused} datagrams`],
         ['dropped', `${domain.counters.datagramsDropped} datagrams`],
+        ['not delivered from it', reasons(undelivered.from)],
+        ['not delivered to it', reasons(undelivered.to)],
         ['added', time(domain.createdAt)],
       ])
+      if (ringDetails.length > 0) {
+        printLine('')
+        printRows('table', ringDetails, ringColumns, '')
+      }
+      if (sessionDetails.length > 0) {
+        printLine('')
+        printRows('table', sessionDetails, sessionColumns, '')
+      }
     })
 }
 
@@ -138,6 +172,21 @@ function tag(): Command {
 /** The REST path of a domain. */
 export function domainPath(name: string): string {
   return `/v1/domains/${encodeURIComponent(name)}`
+}
+
+function stateOf({ enabled, sessions }: DomainInfo): string {
+  if (!enabled) return 'quarantine'
+  return sessions > 0 ? 'attached' : 'away'
+}
+
+function lastSeen({ sessions, lastSeenAt }: DomainInfo): string {
+  return sessions > 0 ? 'now' : time(lastSeenAt)
+}
+
+/** The most frequent first. */
+function reasons(undelivered: Undelivered): string {
+  const counts = Object.entries(undelivered).toSorted(([, a], [, b]) => b - a)
+  return counts.map(([reason, count]) => `${reason} ${count}`).join(', ') || '-'
 }
 
 function amount(datagrams: number, bytes: number): string {

@@ -90,7 +90,10 @@ function list(): Command {
           return
         }
         printRows('table', list.rules, columns, 'there are no rules: everything is rejected')
-        note(`revision ${list.revision}; rejected because no rule matched: ${list.default.hits}`)
+        const { hits, bytes, lastHit, audited } = list.default
+        const more = `, ${bytes} bytes, ${audited} audited, last hit ${time(lastHit)}`
+        const none = `rejected because no rule matched: ${hits}${options.verbose ? more : ''}`
+        note(`revision ${list.revision}; ${none}`)
       }),
     )
 }

@@ -15,7 +15,7 @@ import {
 } from '../output.js'
 import { parseLifetime } from '../parse.js'
 import { printable } from '../printable.js'
-import type { TokenInfo, TokenIssued, TokenList } from '../rest.js'
+import type { TokenInfo, TokenIssued, TokenList, TokenRotated } from '../rest.js'
 import { domainPath } from './domain.js'
 import { watched, withWatch } from '../watch.js'
 
@@ -25,6 +25,12 @@ interface IssueOptions extends Options {
   readonly admin?: string
   readonly label?: string
   readonly expires?: number
+}
+
+interface RotateOptions extends Options {
+  readonly overlap?: string
+  readonly expires?: number
+  readonly reason?: string
 }
 
 /** What a token of an admin allows, from the least. */
@@ -76,21 +82,33 @@ function issue(): Command {
 
 function rotate(): Command {
   return withReason(
-    adminCommand('rotate', 'print a new token in place of another, for the same and as long', [
+    adminCommand('rotate', 'print a new token in place of another, for the same', [
       'v4v token rotate 7',
-      'v4v token rotate 7 --overlap 1h',
+      'v4v token rotate 7 --overlap 1h --expires 30d',
     ]),
   )
     .argument('<id>', 'the number that "v4v token ls" shows')
     .option('--overlap <time>', 'how long the old one goes on, such as 1h; not at all if left out')
-    .action(async (id: string, options: Options & { overlap?: string; reason?: string }) => {
-      const { overlap } = options
+    .option(
+      '--expires <time>',
+      'how long the new one is good for, such as 30d; as long as the old one if left out',
+      parseLifetime,
+    )
+    .action(async (id: string, options: RotateOptions) => {
+      const { overlap, expires } = options
       const path = `${tokenPath(id)}/rotate`
       const client = await AdminClient.open(options)
-      const body = overlap === undefined ? {} : { overlap }
-      const answer = await client.call<TokenIssued>('POST', path, body, changeHeaders(options))
-      if (options.output !== 'table') printData(options.output, answer)
-      else printText(answer)
+      const body = {
+        ...(overlap !== undefined && { overlap }),
+        ...(expires !== undefined && { expiresAt: Date.now() + expires }),
+      }
+      const answer = await client.call<TokenRotated>('POST', path, body, changeHeaders(options))
+      if (options.output !== 'table') {
+        printData(options.output, answer)
+        return
+      }
+      printText(answer)
+      if (answer.isInFile) note('admin.token in the state folder holds the new one now')
     })
 }
 
@@ -139,17 +157,20 @@ function list(): Command {
 function whoami(): Command {
   return adminCommand('whoami', 'show the admin token that is used, and what it allows', [
     'v4v token whoami',
-  ]).action(async (options: Options) => {
-    const client = await AdminClient.open(options)
-    const answer = await client.get<{ token: TokenInfo }>('/v1/whoami')
-    const { id, role, label, expiresAt } = answer.token
-    printThing(options.output, answer, [
-      ['id', id],
-      ['role', role ?? '-'],
-      ['label', label || '-'],
-      ['expires', time(expiresAt)],
-    ])
-  })
+  ]).action(showAdmin)
+}
+
+/** Prints which admin token is used, and what it allows. */
+export async function showAdmin(options: Options): Promise<void> {
+  const client = await AdminClient.open(options)
+  const answer = await client.get<{ token: TokenInfo }>('/v1/whoami')
+  const { id, role, label, expiresAt } = answer.token
+  printThing(options.output, answer, [
+    ['id', id],
+    ['role', role ?? '-'],
+    ['label', label || '-'],
+    ['expires', time(expiresAt)],
+  ])
 }
 
 function revoke(): Command {

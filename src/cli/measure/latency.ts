@@ -1,4 +1,5 @@
 import { createHistogram } from 'node:perf_hooks'
+import { distributionOf, type Distribution } from './distribution.js'
 
 const NS_PER_US = 1e3
 /** Longer than anything may take here. */
@@ -32,6 +33,11 @@ export class LatencyGauge {
   /** Forgets what was gathered. */
   reset(): void {
     this.#histogram.reset()
+  }
+
+  /** How what was gathered is spread; undefined when nothing was. */
+  distribution(): Distribution | undefined {
+    return this.#histogram.count === 0 ? undefined : distributionOf(this.#histogram)
   }
 
   /** @returns undefined when nothing was gathered. */

@@ -1,13 +1,16 @@
-import { InvalidArgumentError, type Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import { MESSAGE_BYTES_MAX, RING_BYTES_MAX, roundUpToSlot } from '../../abi/limits.js'
-import { withOutput, type OutputOptions } from '../command.js'
 import { usage } from '../fail.js'
 import { parseBytes, parseCount } from '../parse.js'
 import { withPair, type PairOptions } from './pair.js'
+import { RESULT_FORMATS, type ResultFormat } from './result.js'
 import type { Extent } from './sending.js'
 
 /** Options of both commands that measure. */
-export interface MeasureOptions extends PairOptions, OutputOptions {
+export interface MeasureOptions extends PairOptions {
+  readonly output: ResultFormat
+  /** A file for the percentiles. */
+  readonly hdr?: string
   readonly size: number
   readonly seconds?: number
   readonly messages?: number
@@ -27,7 +30,13 @@ export function withMeasure(
   extent: string,
   rate: string,
 ): Command {
-  return withOutput(withPair(target))
+  return withPair(target)
+    .addOption(
+      new Option('-o, --output <format>', 'how to print it')
+        .choices(RESULT_FORMATS)
+        .default('table'),
+    )
+    .option('--hdr <file>', 'also write the percentiles, for the plotter of HdrHistogram')
     .option('--size <bytes>', 'bytes of each datagram, such as 64 or 16KiB', parseBytes, sizeBytes)
     .option('--seconds <n>', `how long to measure (${extent})`, parseSeconds)
     .option('--messages <n>', 'how many datagrams; with --seconds whichever is first', parseCount)

@@ -1,3 +1,4 @@
+import type { Distribution } from './distribution.js'
 import type { SeatPlace } from './pair.js'
 import type { Latency } from './latency.js'
 
@@ -15,6 +16,9 @@ export interface ReceiverJob {
   readonly echo: boolean
 }
 
+/** What it is asked for from then on. */
+export type ReceiverQuestion = 'received' | 'distribution'
+
 /** What has arrived so far. */
 export interface Received {
   readonly datagrams: number
@@ -28,4 +32,6 @@ export interface Received {
 export type ReceiverMessage =
   | { readonly kind: 'ready'; readonly port: number }
   | { readonly kind: 'received'; readonly received: Received }
+  /** Of the times of datagrams that bear one. */
+  | { readonly kind: 'distribution'; readonly distribution: Distribution | undefined }
   | { readonly kind: 'failed'; readonly reason: string }

@@ -1,7 +1,13 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { failed } from '../fail.js'
-import type { Received, ReceiverJob, ReceiverMessage } from './receiver-messages.js'
+import type { Distribution } from './distribution.js'
+import type {
+  Received,
+  ReceiverJob,
+  ReceiverMessage,
+  ReceiverQuestion,
+} from './receiver-messages.js'
 
 const receiverPath = fileURLToPath(new URL('receiver.js', import.meta.url))
 
@@ -36,9 +42,12 @@ export class ReceiverProcess {
 
   /** What it has received so far; one call at a time. */
   async received(): Promise<Received> {
-    if (this.#isEnding) return this.failed // the measurement is over already
-    this.#child.send('report')
-    return (await this.#next('received')).received
+    return (await this.#ask('received')).received
+  }
+
+  /** How the times are spread that datagrams took; undefined when none bore its time. */
+  async distribution(): Promise<Distribution | undefined> {
+    return (await this.#ask('distribution')).distribution
   }
 
   async end(): Promise<void> {
@@ -50,6 +59,12 @@ export class ReceiverProcess {
     const timer = setTimeout(() => child.kill('SIGKILL'), END_MS)
     await exit
     clearTimeout(timer)
+  }
+
+  #ask<Q extends ReceiverQuestion>(question: Q): Promise<ReceiverMessage & { kind: Q }> {
+    if (this.#isEnding) return this.failed // the measurement is over already
+    this.#child.send(question)
+    return this.#next(question)
   }
 
   #next<K extends ReceiverMessage['kind']>(kind: K): Promise<ReceiverMessage & { kind: K }> {

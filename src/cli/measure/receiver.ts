@@ -2,7 +2,12 @@ import { once } from 'node:events'
 import { connect, type Batch, type Ring } from '../../sdk/index.js'
 import { errorText } from '../fail.js'
 import { LatencyGauge } from './latency.js'
-import type { Received, ReceiverJob, ReceiverMessage } from './receiver-messages.js'
+import type {
+  Received,
+  ReceiverJob,
+  ReceiverMessage,
+  ReceiverQuestion,
+} from './receiver-messages.js'
 import { nowNs, stampOf } from './time-stamp.js'
 
 /**
@@ -28,7 +33,7 @@ try {
   }
   const ring = await domain.bind(job.port, { size: job.ringBytes })
   ring.on('refused', error => fail(error))
-  process.on('message', () => tell({ kind: 'received', received: received() }))
+  process.on('message', (question: ReceiverQuestion) => tell(answerTo(question)))
   tell({ kind: 'ready', port: ring.port })
   if (job.echo) await echoAll(ring)
   else await countAll(ring, job.isStamped)
@@ -66,6 +71,11 @@ async function echoAll(ring: Ring): Promise<void> {
     count(batch)
     lastAtNs = nowNs()
   }
+}
+
+function answerTo(question: ReceiverQuestion): ReceiverMessage {
+  if (question === 'received') return { kind: question, received: received() }
+  return { kind: question, distribution: gauge.distribution() }
 }
 
 function received(): Received {

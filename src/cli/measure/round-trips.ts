@@ -13,6 +13,13 @@ const SILENT_MS_MAX = 5_000
 /** Trips that are not counted: until the code on the way is compiled. */
 const WARM_UP = { seconds: 1, messages: 1_000 }
 
+/** What round trips took. */
+export interface Trips {
+  readonly gauge: LatencyGauge
+  /** All of them together, pauses included. */
+  readonly seconds: number
+}
+
 /** Sends one datagram after the other, each when the one before is back. */
 export class RoundTrips {
   readonly #ring: Ring
@@ -35,12 +42,13 @@ export class RoundTrips {
    * @param perSecond trips; one after the other without a pause unless told.
    * @throws Failure when an answer stays away.
    */
-  async run(extent: Extent, perSecond: number | undefined): Promise<LatencyGauge> {
+  async run(extent: Extent, perSecond: number | undefined): Promise<Trips> {
     const reading = this.#read()
     await Promise.race([reading, this.#trips(WARM_UP, undefined)])
     this.#gauge.reset()
+    const startedMs = performance.now()
     await Promise.race([reading, this.#trips(extent, perSecond)])
-    return this.#gauge
+    return { gauge: this.#gauge, seconds: (performance.now() - startedMs) / 1000 }
   }
 
   async #read(): Promise<never> {

@@ -5,15 +5,15 @@ import { ChangeHeaders, NameParams, ReasonBody } from '../schemas/common.js'
 import {
   DomainAdd,
   DomainChanged,
+  DomainDetail,
   DomainKicked,
   DomainList,
   DomainPatch,
-  DomainView,
 } from '../schemas/domain.js'
 import { errorResponses } from '../schemas/error.js'
 import type { Services } from '../services.js'
 
-export function domainRoutes(app: ControlApp, { domains, revision }: Services): void {
+export function domainRoutes(app: ControlApp, { domains, live, revision }: Services): void {
   app.get(
     '/domains',
     {
@@ -44,12 +44,19 @@ export function domainRoutes(app: ControlApp, { domains, revision }: Services): 
     '/domains/:name',
     {
       schema: {
-        summary: 'One domain.',
+        summary: 'One domain, with its rings and sessions.',
         params: NameParams,
-        response: { 200: DomainView, ...errorResponses },
+        response: { 200: DomainDetail, ...errorResponses },
       },
     },
-    request => domains.view(accepted(domains.get(request.params.name)).domain),
+    request => {
+      const { domain } = accepted(domains.get(request.params.name))
+      return {
+        ...domains.view(domain),
+        ringDetails: live.rings({ domain: domain.name }),
+        sessionDetails: live.sessions(domain.name),
+      }
+    },
   )
 
   app.patch(

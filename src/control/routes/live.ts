@@ -1,8 +1,8 @@
 import type { ControlApp } from '../app.js'
 import { errorResponses } from '../schemas/error.js'
-import { DomainQuery, RingList } from '../schemas/ring.js'
+import { DomainQuery, RingList, RingQuery } from '../schemas/ring.js'
 import { SessionList } from '../schemas/session.js'
-import { Stats } from '../schemas/stats.js'
+import { Stats, StatsQuery } from '../schemas/stats.js'
 import type { Services } from '../services.js'
 
 export function liveRoutes(app: ControlApp, { live }: Services): void {
@@ -11,11 +11,11 @@ export function liveRoutes(app: ControlApp, { live }: Services): void {
     {
       schema: {
         summary: 'The rings that are registered.',
-        querystring: DomainQuery,
+        querystring: RingQuery,
         response: { 200: RingList, ...errorResponses },
       },
     },
-    request => ({ rings: live.rings(request.query.domain) }),
+    request => ({ rings: live.rings(request.query) }),
   )
 
   app.get(
@@ -35,9 +35,10 @@ export function liveRoutes(app: ControlApp, { live }: Services): void {
     {
       schema: {
         summary: 'What was counted since the daemon started; verdicts also from before.',
+        querystring: StatsQuery,
         response: { 200: Stats, ...errorResponses },
       },
     },
-    () => live.stats(),
+    request => live.stats(request.query),
   )
 }

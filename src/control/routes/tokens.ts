@@ -108,12 +108,13 @@ export function tokenRoutes(app: ControlApp, { tokens, revision }: Services): vo
     async (request, reply) => {
       const { id } = request.params
       if (accepted(tokens.get(id)).token.kind === 'admin') requireRole(request, 'root')
-      const { overlap, reason } = request.body ?? {}
+      const { overlap, expiresAt, reason } = request.body ?? {}
       const overlapMs = overlap === undefined ? 0 : readOverlap(overlap)
       const cause = causeOf(request, reason)
-      const rotated = accepted(tokens.rotate(id, overlapMs, request.adminTokenId, cause))
-      const { token, text, old } = rotated
-      const answer = { token: tokenView(token), text, old: tokenView(old) }
+      const times = { overlapMs, ...(expiresAt !== undefined && { expiresAt }) }
+      const rotated = accepted(await tokens.rotate(id, times, request.adminTokenId, cause))
+      const { token, text, old, isInFile } = rotated
+      const answer = { token: tokenView(token), text, old: tokenView(old), isInFile }
       return reply.code(201).send({ revision: revision(), ...answer })
     },
   )

@@ -1,6 +1,16 @@
 import Type, { type Static } from 'typebox'
 import { TAGS_PER_DOMAIN_MAX } from '../../abi/limits.js'
-import { Count, DomainNumber, Milliseconds, Name, Reason, Revision } from './common.js'
+import {
+  Count,
+  DomainNumber,
+  Milliseconds,
+  MillisecondsOrNull,
+  Name,
+  Reason,
+  Revision,
+} from './common.js'
+import { RingView } from './ring.js'
+import { SessionView } from './session.js'
 
 const Tags = Type.Array(Type.String({ minLength: 1, maxLength: 63 }), {
   maxItems: 4 * TAGS_PER_DOMAIN_MAX, // with repetitions; the store bounds what is left of them
@@ -17,18 +27,41 @@ export const DomainCounts = Type.Object({
 })
 export type DomainCounts = Static<typeof DomainCounts>
 
-export const DomainView = Type.Object({
+/** Datagrams by why they were not delivered; what did not happen is left out. */
+export const UndeliveredView = Type.Record(Type.String(), Count, {
+  description:
+    'datagrams by the code that their sender was told, drop for those that a rule dropped; what is ' +
+    'tried again counts each time',
+})
+export type UndeliveredView = Static<typeof UndeliveredView>
+
+const domainFields = {
   id: DomainNumber,
   name: Name,
   tags: Type.Array(Type.String()),
   enabled: Type.Boolean({ description: 'a domain that is not enabled can not attach' }),
   createdAt: Milliseconds,
+  lastSeenAt: MillisecondsOrNull,
   sessions: Count,
   rings: Count,
   ringBytes: Count,
+  ringBytesUsed: Count,
   counters: DomainCounts,
-})
+  undelivered: Type.Object(
+    { from: UndeliveredView, to: UndeliveredView },
+    { description: 'what it sent, and what was sent to it, that was not delivered' },
+  ),
+}
+export const DomainView = Type.Object(domainFields)
 export type DomainView = Static<typeof DomainView>
+
+/** One domain with all that it has now. */
+export const DomainDetail = Type.Object({
+  ...domainFields,
+  ringDetails: Type.Array(RingView),
+  sessionDetails: Type.Array(SessionView),
+})
+export type DomainDetail = Static<typeof DomainDetail>
 
 export const DomainList = Type.Object({ domains: Type.Array(DomainView) })
 

@@ -20,6 +20,17 @@ export type RingView = Static<typeof RingView>
 
 export const RingList = Type.Object({ rings: Type.Array(RingView) })
 
+export const RingQuery = Type.Object(
+  {
+    domain: Type.Optional(Name),
+    fullest: Type.Optional(
+      Type.Integer({ minimum: 1, description: 'only so many, the fullest first; else all' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type RingQuery = Static<typeof RingQuery>
+
 export const DomainQuery = Type.Object(
   { domain: Type.Optional(Name) },
   { additionalProperties: false },

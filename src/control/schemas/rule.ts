@@ -141,6 +141,13 @@ export const RuleListQuery = Type.Object(
   {
     from: Type.Optional(Type.Integer({ minimum: 1, description: 'position of the first one' })),
     limit: Type.Optional(Type.Integer({ minimum: 1, description: 'how many; all if left out' })),
+    hitSince: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description:
+          'only those that decided something since then, in milliseconds since the Unix epoch',
+      }),
+    ),
   },
   { additionalProperties: false },
 )

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Count, DomainNumber, Milliseconds, Name, Revision } from './common.js'
-import { DomainCounts } from './domain.js'
+import { DomainCounts, UndeliveredView } from './domain.js'
 
 const VerdictCount = Type.Object({ datagrams: Count, bytes: Count })
 
@@ -14,7 +14,23 @@ export const VerdictCounts = Type.Object({
 })
 export type VerdictCounts = Static<typeof VerdictCounts>
 
+export const StatsQuery = Type.Object(
+  {
+    seenSince: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description:
+          'list only the domains that were attached then or later, in milliseconds since the Unix ' +
+          'epoch; else all',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type StatsQuery = Static<typeof StatsQuery>
+
 export const Stats = Type.Object({
+  at: Type.Integer({ minimum: 0, description: 'now, in milliseconds since the Unix epoch' }),
   revision: Revision,
   startedAt: Milliseconds,
   rules: Count,
@@ -22,6 +38,7 @@ export const Stats = Type.Object({
   rings: Count,
   ringBytes: Count,
   ringBytesUsed: Count,
+  waiters: Type.Integer({ minimum: 0, description: 'senders that wait for room in a ring' }),
   verdicts: VerdictCounts,
   retired: Type.Object(
     { hits: Count, bytes: Count },
@@ -37,6 +54,7 @@ export const Stats = Type.Object({
     revisionBytes: Count,
   }),
   totals: DomainCounts,
+  undelivered: UndeliveredView,
   domains: Type.Array(
     Type.Object({ id: DomainNumber, name: Name, sessions: Count, counters: DomainCounts }),
   ),

@@ -63,6 +63,11 @@ export const TokenRotate = Type.Union([
           description: 'how long the old one goes on, such as 1h; not at all if left out',
         }),
       ),
+      expiresAt: Type.Optional({
+        ...Milliseconds,
+        description:
+          'when the new one ends, in milliseconds since the Unix epoch; as the old one if left out',
+      }),
       reason: Type.Optional(Reason),
     },
     { additionalProperties: false },
@@ -70,7 +75,13 @@ export const TokenRotate = Type.Union([
   Type.Null(),
 ])
 
-export const TokenRotated = Type.Object({ ...TokenIssued.properties, old: TokenView })
+export const TokenRotated = Type.Object({
+  ...TokenIssued.properties,
+  old: TokenView,
+  isInFile: Type.Boolean({
+    description: "the new one was written into the daemon's admin.token, where the old one was",
+  }),
+})
 
 export const TokenRevoked = Type.Object({ revision: Revision, token: TokenView })
 

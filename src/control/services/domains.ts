@@ -1,5 +1,6 @@
 import type { Domain } from '../../hypervisor/domain.js'
 import type { Hypervisor } from '../../hypervisor/hypervisor.js'
+import { noneUndelivered } from '../../hypervisor/undelivered.js'
 import type { Domain as StoredDomain } from '../../store/domain-store.js'
 import { unknownDomain } from '../../store/domain-store.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
@@ -8,7 +9,9 @@ import { assert } from '../../util/assert.js'
 import type { DomainAdd, DomainCounts, DomainPatch, DomainView } from '../schemas/domain.js'
 import type { Cause } from './cause.js'
 import type { Changes } from './changes.js'
+import { undeliveredView } from './live.js'
 import type { Log } from './log.js'
+import type { Presence } from './presence.js'
 
 /** Is told the name of a domain that came or went; the answer to the admin waits for it. */
 export type DomainHook = (name: string) => void | Promise<void>
@@ -31,12 +34,20 @@ export class DomainService {
   readonly #store: Store
   readonly #hypervisor: Hypervisor
   readonly #changes: Changes
+  readonly #presence: Presence
   readonly #hooks: DomainHooks
 
-  constructor(store: Store, hypervisor: Hypervisor, changes: Changes, hooks: DomainHooks) {
+  constructor(
+    store: Store,
+    hypervisor: Hypervisor,
+    changes: Changes,
+    presence: Presence,
+    hooks: DomainHooks,
+  ) {
     this.#store = store
     this.#hypervisor = hypervisor
     this.#changes = changes
+    this.#presence = presence
     this.#hooks = hooks
   }
 
@@ -144,12 +155,18 @@ export class DomainService {
   /** A domain as REST shows it. */
   view(domain: StoredDomain): DomainView {
     const live = this.#hypervisor.domain(domain.id)
+    const { from, to } = live?.undelivered ?? noneUndelivered()
+    let ringBytesUsed = 0
+    for (const ring of live?.rings.values() ?? []) ringBytesUsed += ring.buffer.usedBytes
     return {
       ...domain,
       tags: [...domain.tags],
+      lastSeenAt: (live && this.#presence.lastSeen(live)) ?? null,
       sessions: live?.sessions.size ?? 0,
       rings: live?.rings.size ?? 0,
       ringBytes: live?.ringBytes ?? 0,
+      ringBytesUsed,
+      undelivered: { from: undeliveredView(from), to: undeliveredView(to) },
       counters: { ...(live?.counters ?? noCounts) },
     }
   }

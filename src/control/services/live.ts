@@ -4,10 +4,15 @@ import type { Ring } from '../../hypervisor/ring.js'
 import type { Session } from '../../hypervisor/session.js'
 import type { Store } from '../../store/store.js'
 import type { Clock } from '../../util/clock.js'
-import type { DomainCounts } from '../schemas/domain.js'
-import type { RingView } from '../schemas/ring.js'
+import {
+  noneUndelivered,
+  UNDELIVERED_REASONS,
+  type UndeliveredCounts,
+} from '../../hypervisor/undelivered.js'
+import type { DomainCounts, UndeliveredView } from '../schemas/domain.js'
+import type { RingQuery, RingView } from '../schemas/ring.js'
 import type { SessionView } from '../schemas/session.js'
-import type { Stats } from '../schemas/stats.js'
+import type { Stats, StatsQuery } from '../schemas/stats.js'
 import type { Tally } from './tally.js'
 
 /** What is known of a session's client. */
@@ -27,6 +32,7 @@ export class LiveService {
   readonly #hypervisor: Hypervisor
   readonly #store: Store
   readonly #tally: Tally
+  readonly #clock: Clock
   readonly #startedAt: number
   readonly #clients: () => readonly ClientInfo[]
 
@@ -40,15 +46,19 @@ export class LiveService {
     this.#hypervisor = hypervisor
     this.#store = store
     this.#tally = tally
+    this.#clock = clock
     this.#startedAt = clock.now()
     this.#clients = clients
   }
 
-  /** The rings there are, of one domain or of all. */
-  rings(domain?: string): RingView[] {
-    return this.#sessionsOf(domain).flatMap(session =>
-      [...session.rings.values()].map(ring => this.#ringView(ring)),
-    )
+  /** The rings there are, of one domain or of all; or the fullest of these. */
+  rings({ domain, fullest }: RingQuery = {}): RingView[] {
+    const rings = this.#sessionsOf(domain).flatMap(session => [...session.rings.values()])
+    if (fullest !== undefined) {
+      rings.sort((a, b) => fillOf(b) - fillOf(a) || b.waiters.size - a.waiters.size)
+      rings.length = Math.min(rings.length, fullest)
+    }
+    return rings.map(ring => this.#ringView(ring))
   }
 
   /** The sessions there are, of one domain or of all. */
@@ -69,8 +79,9 @@ export class LiveService {
   }
 
   /** Everything that is counted. */
-  stats(): Stats {
+  stats({ seenSince = 0 }: StatsQuery = {}): Stats {
     const { policy } = this.#hypervisor
+    const undelivered = noneUndelivered().from
     const totals: DomainCounts = {
       datagramsSent: 0,
       bytesSent: 0,
@@ -80,6 +91,7 @@ export class LiveService {
       datagramsDropped: 0,
     }
     const stats: Stats = {
+      at: this.#clock.now(),
       revision: policy.revision,
       startedAt: this.#startedAt,
       rules: policy.list.length,
@@ -87,33 +99,44 @@ export class LiveService {
       rings: 0,
       ringBytes: 0,
       ringBytesUsed: 0,
+      waiters: 0,
       verdicts: this.#tally.totals(),
       retired: this.#tally.retired(),
       store: this.#store.size(),
       totals,
+      undelivered: {},
       domains: [],
     }
     for (const domain of this.#hypervisor.domains()) {
       const { id, name, counters } = domain
-      stats.domains.push({ id, name, sessions: domain.sessions.size, counters: { ...counters } })
-      stats.sessions += domain.sessions.size
+      const sessions = domain.sessions.size
+      if (sessions > 0 || domain.lastSeenAt >= seenSince) {
+        stats.domains.push({ id, name, sessions, counters: { ...counters } })
+      }
+      stats.sessions += sessions
       stats.rings += domain.rings.size
       stats.ringBytes += domain.ringBytes
-      for (const ring of domain.rings.values()) stats.ringBytesUsed += ring.buffer.usedBytes
+      for (const ring of domain.rings.values()) {
+        stats.ringBytesUsed += ring.buffer.usedBytes
+        stats.waiters += ring.waiters.size
+      }
       totals.datagramsSent += counters.datagramsSent
       totals.bytesSent += counters.bytesSent
       totals.datagramsReceived += counters.datagramsReceived
       totals.bytesReceived += counters.bytesReceived
       totals.datagramsRefused += counters.datagramsRefused
       totals.datagramsDropped += counters.datagramsDropped
+      if (counters.datagramsRefused + counters.datagramsDropped > 0) {
+        addUndelivered(undelivered, domain.undelivered.from)
+      }
     }
+    stats.undelivered = undeliveredView(undelivered)
     return stats
   }
 
   #sessionsOf(domain: string | undefined): Session[] {
-    const sessions = [...this.#hypervisor.sessions()]
-    if (domain === undefined) return sessions
-    return sessions.filter(session => session.domain.name === domain)
+    if (domain === undefined) return [...this.#hypervisor.sessions()]
+    return [...(this.#hypervisor.domainNamed(domain)?.sessions ?? [])]
   }
 
   #ringView(ring: Ring): RingView {
@@ -135,4 +158,21 @@ export class LiveService {
       waiters: ring.waiters.size,
     }
   }
+}
+
+/** What of it did happen. */
+export function undeliveredView(counts: UndeliveredCounts): UndeliveredView {
+  const view: UndeliveredView = {}
+  for (const reason of UNDELIVERED_REASONS) {
+    if (counts[reason] > 0) view[reason] = counts[reason]
+  }
+  return view
+}
+
+function addUndelivered(sum: UndeliveredCounts, counts: UndeliveredCounts): void {
+  for (const reason of UNDELIVERED_REASONS) sum[reason] += counts[reason]
+}
+
+function fillOf({ buffer }: Ring): number {
+  return buffer.usedBytes / buffer.length
 }

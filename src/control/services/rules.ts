@@ -67,21 +67,28 @@ export class RuleService {
    * The rules in force with their counters, or some of them, as the JSON of a RuleList in parts.
    * All of them are of one revision, and others get their turn before each part.
    */
-  async *list({ from = 1, limit = Infinity }: RuleListQuery = {}): AsyncGenerator<string> {
+  async *list({
+    from = 1,
+    limit = Infinity,
+    hitSince = 0,
+  }: RuleListQuery = {}): AsyncGenerator<string> {
     const { revision, list } = this.#hypervisor.policy
     const counters = new Map(this.#hypervisor.ruleCounters)
-    const end = Math.min(list.length, from - 1 + limit)
     const now = this.#clock.now()
     yield `{"revision":${revision},"total":${list.length},"rules":[`
-    for (let start = from - 1; start < end; start += VIEWS_PER_STEP) {
+    let views: string[] = []
+    let count = 0
+    for (let index = from - 1; index < list.length && count < limit; index++) {
+      if ((index - from + 1) % IDS_PER_STEP === 0) await nextTurn()
+      if (hitSince > 0 && (counters.get(list.idAt(index))?.lastHit ?? 0) < hitSince) continue
+      const view: RuleView = viewOf(list.peek(index), index + 1, counters, now)
+      views.push(`${count++ === 0 ? '' : ','}${JSON.stringify(view)}`)
+      if (views.length < VIEWS_PER_STEP) continue
+      yield views.join('')
+      views = []
       await nextTurn()
-      const views: string[] = []
-      for (let index = start; index < Math.min(end, start + VIEWS_PER_STEP); index++) {
-        const view: RuleView = viewOf(list.peek(index), index + 1, counters, now)
-        views.push(JSON.stringify(view))
-      }
-      yield `${start === from - 1 ? '' : ','}${views.join(',')}`
     }
+    yield views.join('')
     const none: DefaultView = { action: 'reject', ...countsOf(DEFAULT_ID, counters) }
     yield `],"default":${JSON.stringify(none)}}`
   }

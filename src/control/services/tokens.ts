@@ -11,6 +11,7 @@ import type {
   TokenRotated,
 } from '../../store/token-store.js'
 import type { Clock } from '../../util/clock.js'
+import type { AdminTokenFile } from '../admin-token-file.js'
 import type { TokenView } from '../schemas/token.js'
 import type { Cause } from './cause.js'
 import type { Changes } from './changes.js'
@@ -32,6 +33,7 @@ export class TokenService {
   readonly #changes: Changes
   readonly #endSessions: EndSessions
   readonly #expireSessions: ExpireSessions
+  readonly #file: AdminTokenFile | undefined
   readonly #log: Log | undefined
   /** When uses of admin tokens were written down, by token id. */
   readonly #notedAt = new Map<number, number>()
@@ -42,6 +44,7 @@ export class TokenService {
     changes: Changes,
     endSessions: EndSessions,
     expireSessions: ExpireSessions,
+    file: AdminTokenFile | undefined,
     log: Log | undefined,
   ) {
     this.#store = store
@@ -49,6 +52,7 @@ export class TokenService {
     this.#changes = changes
     this.#endSessions = endSessions
     this.#expireSessions = expireSessions
+    this.#file = file
     this.#log = log
   }
 
@@ -137,21 +141,26 @@ export class TokenService {
 
   /**
    * Makes a token in place of another, which goes on for some time at most. The one that asks for it
-   * needs such a time, so that an answer that is lost locks nobody out.
+   * needs such a time, so that an answer that is lost locks nobody out. The one that commands on
+   * the daemon's machine use is replaced there, too.
+   * @param expiresAt when the new one ends; when the old one would have, if left out.
    * @param asker id of the admin token with which this is asked.
    */
-  rotate(
+  async rotate(
     id: number,
-    overlapMs: number,
+    { overlapMs, expiresAt }: { readonly overlapMs: number; readonly expiresAt?: number },
     asker: number,
     cause: Cause,
-  ): TokenRotated | Refusal<'ENOENT' | 'EINVAL' | 'ENOSPC'> {
+  ): Promise<
+    (TokenRotated & { readonly isInFile: boolean }) | Refusal<'ENOENT' | 'EINVAL' | 'ENOSPC'>
+  > {
     if (id === asker && overlapMs === 0) {
       return refuse('EINVAL', `token ${id} is the one this request is made with: give an overlap`)
     }
-    return this.#changes.make(
+    const isFiled = this.#file !== undefined && this.#file.tokenId() === id
+    const outcome = this.#changes.make(
       cause,
-      () => this.#store.tokens.rotate(id, overlapMs),
+      () => this.#store.tokens.rotate(id, overlapMs, expiresAt),
       ({ token, old }) => ({
         action: 'token.rotate',
         target: String(id),
@@ -166,6 +175,20 @@ export class TokenService {
         else this.#endSessions(id, 'EKEYREVOKED', `token ${id} was replaced`)
       },
     )
+    if (!outcome.ok) return outcome
+    return { ...outcome, isInFile: isFiled && (await this.#putIntoFile(outcome)) }
+  }
+
+  // After the store has it for good: a file with a token that nobody knows would lock admins out.
+  async #putIntoFile({ token, text }: TokenIssued): Promise<boolean> {
+    try {
+      await this.#store.synced()
+      await this.#file!.replace(text)
+      return true
+    } catch (error) {
+      this.#log?.error({ err: error, token: token.id }, 'the token could not be put into its file')
+      return false
+    }
   }
 
   // An admin is let in also when the disk is full: that is when one is needed.

@@ -1,4 +1,7 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
+import { AdminTokenFile } from '../../../src/control/admin-token-file.js'
 import { buildTestApp } from '../fixtures/build-app.js'
 
 void t.test('a token is issued, works, is listed without its secret, and is revoked', async t => {
@@ -89,6 +92,45 @@ void t.test('a token is rotated: another for the same, and the old one ends', as
     t.equal((await call('POST', `/v1/tokens/${id}/rotate`, body)).status, status)
   }
   t.match(by(third), { ok: true })
+})
+
+void t.test('a token that is rotated may end at another time than the old one', async t => {
+  const { call } = buildTestApp(t)
+  await call('POST', '/v1/domains', { name: 'web' })
+  const [soon, later] = [Date.now() + 600_000, Date.now() + 900_000]
+  await call('POST', '/v1/domains/web/tokens', { expiresAt: soon })
+  const rotate = (id: number, body: object): ReturnType<typeof call> =>
+    call('POST', `/v1/tokens/${id}/rotate`, body)
+  t.match((await rotate(2, {})).body, { token: { id: 3, expiresAt: soon }, isInFile: false })
+  t.match((await rotate(3, { expiresAt: later, overlap: '1m' })).body, {
+    token: { id: 4, expiresAt: later },
+    old: { id: 3, revokedAt: null },
+  })
+  for (const expiresAt of [1, 'never']) {
+    t.match(await rotate(4, { expiresAt }), { status: 400, body: { code: 'EINVAL' } })
+  }
+  t.match((await rotate(4, { expiresAt: later + 1 })).body, { token: { id: 5 } })
+})
+
+void t.test('the token in the file of the state folder is replaced there', async t => {
+  const path = join(t.testdir(), 'admin.token')
+  const adminTokenFile = new AdminTokenFile(path)
+  const { call, token, tokenId, logged, store } = buildTestApp(t, { adminTokenFile })
+  const rotate = (id: number): ReturnType<typeof call> =>
+    call('POST', `/v1/tokens/${id}/rotate`, { overlap: '1h' })
+  await adminTokenFile.replace(token)
+  const first = await rotate(tokenId)
+  t.match(first.body, { isInFile: true, token: { kind: 'admin', role: 'root' } })
+  t.equal(readFileSync(path, 'utf8'), `${String(first.body['text'])}\n`)
+  t.match((await rotate(tokenId)).body, { isInFile: false }, 'this one is not in it any more')
+  t.equal(readFileSync(path, 'utf8'), `${String(first.body['text'])}\n`)
+
+  mkdirSync(`${path}.new`)
+  writeFileSync(join(`${path}.new`, 'x'), '')
+  const last = await rotate(adminTokenFile.tokenId()!)
+  t.match([last.status, last.body], [201, { isInFile: false }])
+  t.match(store.tokens.authenticateAdmin(String(last.body['text'])), { ok: true })
+  t.match(logged, [{ message: /could not be put into its file/ }])
 })
 
 void t.test('what can not be is refused', async t => {
