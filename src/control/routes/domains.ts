@@ -1,19 +1,20 @@
 import type { ControlApp } from '../app.js'
+import { disconnectView } from '../disconnect-log.js'
 import { causeOf } from '../plugins/auth.js'
 import { accepted } from '../refused.js'
 import { ChangeHeaders, NameParams, ReasonBody } from '../schemas/common.js'
 import {
   DomainAdd,
   DomainChanged,
+  DomainDetail,
   DomainKicked,
   DomainList,
   DomainPatch,
-  DomainView,
 } from '../schemas/domain.js'
 import { errorResponses } from '../schemas/error.js'
 import type { Services } from '../services.js'
 
-export function domainRoutes(app: ControlApp, { domains, revision }: Services): void {
+export function domainRoutes(app: ControlApp, { disconnects, domains, revision }: Services): void {
   app.get(
     '/domains',
     {
@@ -44,12 +45,16 @@ export function domainRoutes(app: ControlApp, { domains, revision }: Services): 
     '/domains/:name',
     {
       schema: {
-        summary: 'One domain.',
+        summary: 'One domain, with how its last session ended that did.',
         params: NameParams,
-        response: { 200: DomainView, ...errorResponses },
+        response: { 200: DomainDetail, ...errorResponses },
       },
     },
-    request => domains.view(accepted(domains.get(request.params.name)).domain),
+    request => {
+      const { domain } = accepted(domains.get(request.params.name))
+      const last = disconnects.lastOf(domain)
+      return { ...domains.view(domain), ...(last && { lastDisconnect: disconnectView(last) }) }
+    },
   )
 
   app.patch(

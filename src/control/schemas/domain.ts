@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { TAGS_PER_DOMAIN_MAX } from '../../abi/limits.js'
+import { DisconnectView } from './disconnect.js'
 import { Count, DomainNumber, Milliseconds, Name, Reason, Revision } from './common.js'
 
 const Tags = Type.Array(Type.String({ minLength: 1, maxLength: 63 }), {
@@ -29,6 +30,11 @@ export const DomainView = Type.Object({
   counters: DomainCounts,
 })
 export type DomainView = Static<typeof DomainView>
+
+export const DomainDetail = Type.Object({
+  ...DomainView.properties,
+  lastDisconnect: Type.Optional(DisconnectView),
+})
 
 export const DomainList = Type.Object({ domains: Type.Array(DomainView) })
 

@@ -32,7 +32,9 @@ export type FlowView = Static<typeof FlowView>
 
 export const FlowList = Type.Object({ flows: Type.Array(FlowView) })
 
-const YesNo = Type.Enum(['', 'true', 'false', '1', '0'], { description: 'yes when it is there' })
+export const YesNo = Type.Enum(['', 'true', 'false', '1', '0'], {
+  description: 'yes when it is there',
+})
 
 export const FollowQuery = Type.Object(
   { follow: Type.Optional(YesNo) },
