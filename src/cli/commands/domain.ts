@@ -3,7 +3,8 @@ import { AdminClient } from '../admin-client.js'
 import { changeHeaders, withReason } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { byteCount, column, printDone, printRows, printThing, time } from '../output.js'
-import type { DomainInfo, DomainKicked, DomainList } from '../rest.js'
+import { disconnectText } from '../disconnect-text.js'
+import type { Disconnect, DomainDetail, DomainKicked, DomainList } from '../rest.js'
 import { watched, withWatch } from '../watch.js'
 
 type Options = DaemonOptions & OutputOptions
@@ -56,7 +57,8 @@ function show(): Command {
     .argument('<name>')
     .action(async (name: string, options: Options) => {
       const client = await AdminClient.open(options)
-      const domain = await client.get<DomainInfo>(domainPath(name))
+      const domain = await client.get<DomainDetail>(domainPath(name))
+      const last = domain.lastDisconnect
       printThing(options.output, domain, [
         ['name', domain.name],
         ['id', domain.id],
@@ -69,6 +71,7 @@ function show(): Command {
         ['refused', `${domain.counters.datagramsRefused} datagrams`],
         ['dropped', `${domain.counters.datagramsDropped} datagrams`],
         ['added', time(domain.createdAt)],
+        ...(last === undefined ? [] : [['last session', endOf(last)] as const]),
       ])
     })
 }
@@ -142,6 +145,10 @@ export function domainPath(name: string): string {
 
 function amount(datagrams: number, bytes: number): string {
   return `${datagrams} datagrams, ${byteCount(bytes)}`
+}
+
+function endOf(last: Disconnect): string {
+  return `ended ${time(last.lastAt)}: ${last.reason}: ${disconnectText(last)}`
 }
 
 function append(value: string, previous: string[]): string[] {
