@@ -35,6 +35,12 @@ export class DisconnectStream extends EventStream {
     return true
   }
 
+  /** Ends the stream behind what there is to say: that the daemon goes down is part of it. */
+  override finish(): void {
+    this.fill()
+    super.finish()
+  }
+
   protected override fill(): void {
     if (!this.isWanted || !this.isFollowing) return
     if (this.#log.lostSeq > this.#seq) {
