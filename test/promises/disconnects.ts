@@ -31,7 +31,9 @@ async function tightDaemon(t: Parameters<typeof startDaemon>[0]): Promise<TestDa
     authenticationTimeoutMs: 500,
     sessionsPerDomainMax: 1,
     sessionsMax: 2,
-    sharedMemoryBytesPerDomainMax: 1,
+    // Enough for one client of a domain.
+    sharedMemoryBytesPerSession: 64 * 1024,
+    sharedMemoryBytesPerDomainMax: 8 * 1024 * 1024,
   })
   await daemon.addDomains('web', 'db', 'app')
   return daemon
@@ -118,6 +120,12 @@ const waysByOthers = {
       { ...turnedAwayFor, transport: 'memory', domain: 'db' },
       tight,
     ],
+    [
+      'in a thread',
+      () => besideStranger(() => void t.throws(() => tight.daemon.attachWorker('app'))),
+      { ...turnedAwayFor, transport: 'shared-memory', domain: 'app' },
+      tight,
+    ],
   ],
   'hello-late': [
     [
@@ -156,8 +164,12 @@ const waysByOthers = {
   'shared-memory-full': [
     [
       'a thread',
-      () => void t.throws(() => tight.daemon.attachWorker('web')),
-      { domain: 'web', transport: 'shared-memory', detail: /at most 1 bytes/ },
+      () => {
+        const { port } = tight.daemon.attachWorker('web')
+        t.throws(() => tight.daemon.attachWorker('web'))
+        port.close()
+      },
+      { domain: 'web', transport: 'shared-memory', detail: /at most 8388608 bytes/ },
       tight,
     ],
   ],
@@ -207,6 +219,19 @@ const waysByOthers = {
         const { text } = await pinging.admin.issueToken('web', { expiresAt })
         const client = await RawUnixClient.attach(pinging.socketPath, text)
         const answering = setInterval(() => client.write(encodePing(FRAME.PONG, 0, 0)), 10)
+        await client.closed()
+        clearInterval(answering)
+      },
+      { domain: 'web', session: Number, tokenId: Number },
+      pinging,
+    ],
+    [
+      'some time after it was replaced',
+      async () => {
+        const { id, text } = await pinging.admin.issueToken('web')
+        const client = await RawUnixClient.attach(pinging.socketPath, text)
+        const answering = setInterval(() => client.write(encodePing(FRAME.PONG, 0, 0)), 10)
+        await pinging.admin.ask('POST', `/v1/tokens/${id}/rotate`, { overlap: '1s' })
         await client.closed()
         clearInterval(answering)
       },

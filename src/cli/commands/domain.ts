@@ -71,7 +71,7 @@ function show(): Command {
         ['refused', `${domain.counters.datagramsRefused} datagrams`],
         ['dropped', `${domain.counters.datagramsDropped} datagrams`],
         ['added', time(domain.createdAt)],
-        ...(last === undefined ? [] : [['last session', endOf(last)] as const]),
+        ...(last === undefined ? [] : endOf(last)),
       ])
     })
 }
@@ -147,8 +147,13 @@ function amount(datagrams: number, bytes: number): string {
   return `${datagrams} datagrams, ${byteCount(bytes)}`
 }
 
-function endOf(last: Disconnect): string {
-  return `ended ${time(last.lastAt)}: ${last.reason}: ${disconnectText(last)}`
+/** How the last of its sessions ended that did, and what to do where that was the daemon's doing. */
+function endOf(last: Disconnect): (readonly [string, string])[] {
+  const end = `${last.reason}, ${time(last.lastAt)}: ${disconnectText(last)}`
+  return [
+    ['last end', end],
+    ...(last.by === 'daemon' ? [['what to do', last.remedy] as const] : []),
+  ]
 }
 
 function append(value: string, previous: string[]): string[] {
