@@ -7,7 +7,7 @@ import { FRAME } from '../../src/abi/frame.js'
 import type { DisconnectView } from '../../src/control/schemas/disconnect.js'
 import { loadNative } from '../../src/native/native.js'
 import { connect, memoryPair } from '../../src/sdk/index.js'
-import { startDaemon, TestDaemon, until } from '../fixtures/daemon.js'
+import { startDaemon, until, type TestDaemon } from '../fixtures/daemon.js'
 import { RawUnixClient, RawWsClient } from '../fixtures/raw-client.js'
 import {
   attachUnix,
