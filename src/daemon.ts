@@ -14,6 +14,7 @@ import { resolveConfig, type Config, type ConfigInput } from './config.js'
 import { AdminTokenFile } from './control/admin-token-file.js'
 import { buildApp } from './control/app.js'
 import { AskFeed } from './control/ask-feed.js'
+import { DisconnectLog } from './control/disconnect-log.js'
 import { DueTimer } from './control/due-timer.js'
 import { FlowLog } from './control/flow-log.js'
 import { bootPolicy, type BootedPolicy } from './control/policy/boot-policy.js'
@@ -32,16 +33,23 @@ import { FLOWS_FILE, openFlowStore, type FlowStore } from './store/flow-store.js
 import { StoreError } from './store/store-error.js'
 import { DATABASE_FILE, openStore, type Store } from './store/store.js'
 import { DomainSockets } from './transport/domain-sockets.js'
-import { Hub, type Admission, type Log } from './transport/hub.js'
+import { Hub, type Admission } from './transport/hub.js'
 import { attachMemory, type MemoryEnd } from './transport/memory.js'
 import { listenAtPath } from './transport/socket-path.js'
 import { attachWorker, type WorkerEnd } from './transport/worker.js'
 import { UnixSocket } from './transport/unix-socket.js'
 import { serveWebSockets } from './transport/websocket.js'
+import { assert } from './util/assert.js'
 import type { Clock } from './util/clock.js'
 
 /** Counters of rules are written this often; what a crash loses of them is no more than that. */
 const SAVE_INTERVAL_MS = 1_000
+
+type Log = (
+  level: 'info' | 'warn' | 'error',
+  fields: Readonly<Record<string, unknown>>,
+  message: string,
+) => void
 
 /** A daemon that runs. */
 export interface Daemon {
@@ -125,10 +133,13 @@ async function start(
     ...(history !== undefined && { meter: history.meter }),
   })
   const native = await loadNative()
+  const disconnects = new DisconnectLog(limits, clock, (fields, message) =>
+    log('info', fields, message),
+  )
   const hub = new Hub({
     hypervisor,
     clock,
-    log,
+    onEnd: end => disconnects.add(end),
     native,
     sharesMemory: config.sharedMemory,
     polling: pollingOf(config.polling, native),
@@ -145,6 +156,7 @@ async function start(
     limits,
     clock,
     flowLog,
+    disconnects,
     history: history?.service,
     askFeed,
     hub,
@@ -309,19 +321,31 @@ function admit(
   token: string,
   socketDomain: string | undefined,
 ): Admission {
-  const known = socketDomain === undefined ? undefined : store.domains.get(socketDomain)
-  if (known !== undefined && token === '') {
-    const domain = hypervisor.domain(known.id)
-    if (!known.enabled || domain === undefined) {
-      return { ok: false, code: 'EACCES', detail: `the domain "${known.name}" is not enabled` }
+  if (socketDomain !== undefined && token === '') {
+    const known = store.domains.get(socketDomain)
+    const domain = known && hypervisor.domain(known.id)
+    if (domain === undefined) {
+      const detail = `the domain "${socketDomain}" was removed`
+      return { ok: false, reason: 'domain-unknown', detail }
+    }
+    if (!known!.enabled) {
+      const detail = `the domain "${socketDomain}" is not enabled`
+      return { ok: false, reason: 'quarantine', detail, domain: domain.party }
     }
     return { ok: true, domain, tokenId: undefined, expiresAt: undefined }
   }
   const outcome = store.tokens.authenticate(token)
-  if (!outcome.ok) return { ok: false, code: outcome.code, detail: outcome.message }
+  if (!outcome.ok) {
+    const { reason, message: detail, tokenId, domain: named } = outcome
+    const domain = named && { name: named.name, id: named.id }
+    return { ok: false, reason, detail, tokenId, domain }
+  }
   const domain = hypervisor.domain(outcome.domain.id)
-  if (domain === undefined || (socketDomain !== undefined && socketDomain !== domain.name)) {
-    return { ok: false, code: 'EACCES', detail: 'the token is not of the domain of this socket' }
+  assert(domain !== undefined, 'the hypervisor has every domain that is stored')
+  if (socketDomain !== undefined && socketDomain !== domain.name) {
+    const detail = 'the token is not of the domain of this socket'
+    const { tokenId } = outcome
+    return { ok: false, reason: 'token-of-another', detail, tokenId, domain: domain.party }
   }
   store.tokens.touch([[outcome.tokenId, Date.now()]])
   return { ok: true, domain, tokenId: outcome.tokenId, expiresAt: outcome.expiresAt }

@@ -30,6 +30,7 @@ export class FrameReader {
   #carry: FrameBytes | undefined
   #carried = 0
   #problem: string | undefined
+  #wrongLength: number | undefined
 
   /** @param lengthMax bytes of the longest frame that is let through, header included. */
   constructor(lengthMax: number, onFrame: FrameHandler, charge: PartialCharge = () => true) {
@@ -41,6 +42,15 @@ export class FrameReader {
   /** Changes the longest frame from the next one on. */
   set lengthMax(bytes: number) {
     this.#lengthMax = bytes
+  }
+
+  get lengthMax(): number {
+    return this.#lengthMax
+  }
+
+  /** The length of the frame that ended the stream, if that was what was wrong with it. */
+  get wrongLength(): number | undefined {
+    return this.#wrongLength
   }
 
   /** Bytes of a frame that has not arrived whole. */
@@ -84,13 +94,12 @@ export class FrameReader {
   }
 
   #lengthProblem(length: number): string | undefined {
-    if (length < FRAME_HEADER_BYTES || length % SLOT_BYTES !== 0) {
+    if (isFrameLength(length) && length <= this.#lengthMax) return undefined
+    this.#wrongLength = length
+    if (!isFrameLength(length)) {
       return `a frame says it is ${length} bytes long, which is not a multiple of ${SLOT_BYTES} from ${FRAME_HEADER_BYTES} up`
     }
-    if (length > this.#lengthMax) {
-      return `a frame says it is ${length} bytes long, and ${this.#lengthMax} is the most here`
-    }
-    return undefined
+    return `a frame says it is ${length} bytes long, and ${this.#lengthMax} is the most here`
   }
 
   /** Moves bytes to the carry buffer until it holds one frame; hands that over. */
@@ -156,6 +165,11 @@ export class FrameReader {
     this.#charge(-carry.bytes.length)
     giveCarry(carry)
   }
+}
+
+/** True for a length that a frame can have. */
+export function isFrameLength(bytes: number): boolean {
+  return bytes >= FRAME_HEADER_BYTES && bytes % SLOT_BYTES === 0
 }
 
 /** Spare carry buffers by size, so that a busy stream does not allocate one for every chunk. */

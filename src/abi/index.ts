@@ -1,5 +1,6 @@
 export * from './addr.js'
 export * from './decision-id.js'
+export * from './end-reason.js'
 export * from './errno.js'
 export * from './control-frame.js'
 export * from './data-frame.js'

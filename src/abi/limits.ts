@@ -31,6 +31,10 @@ export const FRAME_BYTES_MAX =
 export const HELLO_BYTES_MAX = 1024
 /** A domain's name, in ASCII characters. */
 export const NAME_CHARS_MAX = 63
+/** Fragments of one WebSocket message: see CVE-2026-48779 for why they are bounded. */
+export const WEBSOCKET_FRAGMENTS_MAX = 8
+/** Chunks kept of a WebSocket message that is not whole. */
+export const WEBSOCKET_CHUNKS_MAX = 1024
 /** Names one session may address (TARGET handles 0x8000 and up). */
 export const TARGETS_PER_SESSION_MAX = 0x8000
 /** Tags on one domain: also bounds the cost of a policy decision. */
@@ -92,6 +96,11 @@ export interface Limits {
   readonly policyBytesMax: number
   /** Refusals kept for whoever looks at the flow log. */
   readonly flowRecordsMax: number
+  /** Ends of sessions kept for whoever looks, those for one cause as one: of all, and of one domain. */
+  readonly disconnectsMax: number
+  readonly disconnectsPerDomainMax: number
+  /** Ends of one domain for one cause that are no further apart are counted as one. */
+  readonly disconnectWindowMs: number
   /** From connecting to being authenticated. */
   readonly authenticationTimeoutMs: number
   /** Between pings; a session that misses two ends. */
@@ -128,6 +137,9 @@ export const defaultLimits: Limits = {
   requestBytesMax: 1024 * 1024,
   policyBytesMax: 8 * 1024 * 1024,
   flowRecordsMax: 4_096,
+  disconnectsMax: 4_096,
+  disconnectsPerDomainMax: 64,
+  disconnectWindowMs: 60_000,
   authenticationTimeoutMs: 2_000,
   pingIntervalMs: 15_000,
 }

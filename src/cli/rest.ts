@@ -1,3 +1,4 @@
+import type { EndedBy, EndReason } from '../abi/end-reason.js'
 import type { FlowVerdict } from '../policy/flow-verdict.js'
 import type { DecisionChange } from '../policy/decision-diff.js'
 import type { LintFinding } from '../policy/lint.js'
@@ -47,6 +48,11 @@ export interface DomainInfo {
 export interface DomainDetail extends DomainInfo {
   readonly ringDetails: readonly RingInfo[]
   readonly sessionDetails: readonly SessionInfo[]
+}
+
+export interface DomainDetail extends DomainInfo {
+  /** How the last of its sessions ended that did. */
+  readonly lastDisconnect?: Disconnect
 }
 
 export interface DomainList {
@@ -156,6 +162,35 @@ export interface SessionInfo {
   readonly rings: number
   readonly ringsSentTo: number
   readonly ringsWaitedFor: number
+}
+
+/** How sessions of a domain ended that ended for one reason, or attempts to attach. */
+export interface Disconnect {
+  readonly seq: number
+  readonly reason: EndReason
+  readonly by: EndedBy
+  readonly detail: string
+  readonly remedy: string
+  readonly limitName?: string
+  readonly limit?: number
+  readonly used?: number
+  readonly domain?: string
+  readonly session?: number
+  readonly tokenId?: number
+  readonly transport: string
+  readonly address?: string
+  readonly pid?: number
+  readonly comm?: string
+  readonly count: number
+  readonly firstAt: Milliseconds
+  readonly lastAt: Milliseconds
+  readonly livedMs: number
+  readonly datagramsSent: number
+  readonly datagramsReceived: number
+}
+
+export interface DisconnectList {
+  readonly disconnects: readonly Disconnect[]
 }
 
 export interface SessionList {

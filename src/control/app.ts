@@ -18,6 +18,7 @@ import { Refused } from './refused.js'
 import { askRoutes } from './routes/asks.js'
 import { auditModeRoutes } from './routes/audit-mode.js'
 import { auditRoutes } from './routes/audit.js'
+import { disconnectRoutes } from './routes/disconnects.js'
 import { domainRoutes } from './routes/domains.js'
 import { flowRoutes } from './routes/flows.js'
 import { historyRoutes } from './routes/history.js'
@@ -102,6 +103,7 @@ export function buildApp(services: Services, options: AppOptions = {}): ControlA
       inquiryRoutes(v1, services)
       setRoutes(v1, services)
       liveRoutes(v1, services)
+      disconnectRoutes(v1, services)
       flowRoutes(v1, services)
       historyRoutes(v1, services)
       askRoutes(v1, services)

@@ -40,6 +40,11 @@ export class Metrics {
   )
   readonly #rules = this.#gauge('v4v_rules', 'Rules in force.')
   readonly #revision = this.#gauge('v4v_policy_revision', 'Revision of the policy in force.')
+  readonly #disconnects = this.#counter(
+    'v4v_disconnects_total',
+    'Sessions that ended, and attempts to attach that came to nothing.',
+    'reason',
+  )
   readonly #viewers = this.#gauge('v4v_flow_viewers', 'Viewers that follow the flow log.')
   readonly #delay = this.#gauge(
     'v4v_event_loop_delay_seconds',
@@ -87,6 +92,10 @@ export class Metrics {
     this.#ringBytesUsed.set(stats.ringBytesUsed)
     this.#rules.set(stats.rules)
     this.#revision.set(stats.revision)
+    this.#disconnects.reset()
+    for (const [reason, count] of this.#services.disconnects.totals) {
+      this.#disconnects.inc({ reason }, count)
+    }
     this.#viewers.set(this.#services.flows.viewers)
   }
 

@@ -1,9 +1,10 @@
-import type { Limits } from '../abi/limits.js'
+import { defaultLimits, type Limits } from '../abi/limits.js'
 import type { Hypervisor } from '../hypervisor/hypervisor.js'
 import type { Store } from '../store/store.js'
 import type { Clock } from '../util/clock.js'
 import type { AdminTokenFile } from './admin-token-file.js'
 import { AskFeed } from './ask-feed.js'
+import { DisconnectLog } from './disconnect-log.js'
 import type { FlowLog } from './flow-log.js'
 import type { BootedPolicy } from './policy/boot-policy.js'
 import type { KnownDomain } from './policy/policy-messages.js'
@@ -41,6 +42,8 @@ export interface ServicesOptions {
   readonly clock: Clock
   /** What the hypervisor's `onFlow` adds to. */
   readonly flowLog: FlowLog
+  /** What is told of the ends of sessions; nothing is when left out. */
+  readonly disconnects?: DisconnectLog | undefined
   /** What the hypervisor's `meter` counts, written down; nothing is when left out. */
   readonly history?: FlowHistory | undefined
   /** What the hypervisor's `onAsksChange` tells. */
@@ -68,6 +71,7 @@ export interface Services {
   readonly live: LiveService
   readonly presence: Presence
   readonly flows: FlowLog
+  readonly disconnects: DisconnectLog
   readonly history: FlowHistory | undefined
   readonly asks: AskService
   readonly askFeed: AskFeed
@@ -144,6 +148,7 @@ export function createServices(options: ServicesOptions): Services {
     presence,
     live: new LiveService(hypervisor, store, tally, clock, () => hub?.sessions() ?? []),
     flows: flowLog,
+    disconnects: options.disconnects ?? new DisconnectLog(defaultLimits, clock),
     history,
     asks: new AskService(store, hypervisor, changes),
     askFeed: options.askFeed ?? new AskFeed(),

@@ -1,3 +1,4 @@
+import type { EndReason } from '../abi/end-reason.js'
 import type { ErrorCode } from '../abi/errno.js'
 import type { FlowVerdict } from '../policy/flow-verdict.js'
 import type { Verdict } from '../policy/verdict.js'
@@ -34,7 +35,7 @@ export interface SessionSink {
   data(ring: Ring, source: Domain): void
   event(event: SessionEvent): void
   /** The domain was destroyed or kicked: the session has ended already. */
-  ended(code: ErrorCode, reason: string): void
+  ended(reason: EndReason, detail: string): void
 }
 
 /** A decision worth remembering: a refusal, or the first datagram a flow was decided for. */

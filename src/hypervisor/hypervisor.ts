@@ -5,7 +5,7 @@ import {
   type DomainId,
   type Port,
 } from '../abi/addr.js'
-import type { ErrorCode } from '../abi/errno.js'
+import type { EndReason } from '../abi/end-reason.js'
 import type { FrameBytes } from '../abi/frame.js'
 import { defaultLimits, type Limits } from '../abi/limits.js'
 import type { PolicyTable } from '../policy/policy-table.js'
@@ -18,14 +18,13 @@ import type { FlowRecord, SessionEvent, SessionSink } from './event.js'
 import { Exchange } from './exchange.js'
 import type { FlowMeter } from './flow-meter.js'
 import { Notifier, type RingQuery, type RingStatus } from './notify.js'
-import {
-  refusal,
-  type OpenOutcome,
-  type Refusal,
-  type RegisterOutcome,
-  type RunOutcome,
-  type SendOutcome,
-  type UnregisterOutcome,
+import type {
+  OpenOutcome,
+  Refusal,
+  RegisterOutcome,
+  RunOutcome,
+  SendOutcome,
+  UnregisterOutcome,
 } from './outcome.js'
 import { PolicyGate, type RuleCounter } from './policy-gate.js'
 import { QuotaMeter } from './quota-meter.js'
@@ -58,6 +57,8 @@ export interface HypervisorOptions {
   /** Told when the list of asks or grants has changed. */
   readonly onAsksChange?: () => void
 }
+
+const noSession = { ok: false, code: 'ENOSPC' } as const
 
 /**
  * Holds the rings of its domains and copies datagrams between them, as far as policy lets it.
@@ -155,7 +156,7 @@ export class Hypervisor {
    * (Argo: argo_destroy, which tells nobody.)
    */
   destroyDomain(domain: Domain): void {
-    this.kick(domain, 'ECONNRESET', `domain ${domain.name} was removed`)
+    this.kick(domain, 'domain-removed', `domain ${domain.name} was removed`)
     for (const ring of domain.partnerRings) {
       const { owner } = ring
       this.#registry.lose(ring)
@@ -171,11 +172,11 @@ export class Hypervisor {
   }
 
   /** Ends all sessions of a domain, telling each why. */
-  kick(domain: Domain, code: ErrorCode, reason: string): number {
+  kick(domain: Domain, reason: EndReason, detail: string): number {
     const sessions = [...domain.sessions]
     for (const session of sessions) {
       this.endSession(session)
-      session.sink.ended(code, reason)
+      session.sink.ended(reason, detail)
     }
     return sessions.length
   }
@@ -199,10 +200,14 @@ export class Hypervisor {
     assert(this.#domains.get(domain.id) === domain, 'a session is of a domain that is there')
     const { sessionsMax, sessionsPerDomainMax } = this.limits
     if (domain.sessions.size >= sessionsPerDomainMax) {
-      return refusal('ENOSPC', `a domain has at most ${sessionsPerDomainMax} sessions`)
+      const detail = `a domain has at most ${sessionsPerDomainMax} sessions`
+      const used = domain.sessions.size
+      return { ...noSession, reason: 'domain-sessions', detail, limit: sessionsPerDomainMax, used }
     }
     if (this.#sessions.size >= sessionsMax) {
-      return refusal('ENOSPC', `there are at most ${sessionsMax} sessions`)
+      const detail = `there are at most ${sessionsMax} sessions`
+      const used = this.#sessions.size
+      return { ...noSession, reason: 'daemon-sessions', detail, limit: sessionsMax, used }
     }
     do this.#lastSessionId = (this.#lastSessionId % 0xffffffff) + 1
     while (this.#sessions.has(this.#lastSessionId))

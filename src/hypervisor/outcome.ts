@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../abi/errno.js'
 import type { Ring } from './ring.js'
+import type { SessionEnd } from './session-end.js'
 import type { Session } from './session.js'
 
 /** Why something was not done, for a program and for a person. */
@@ -10,7 +11,7 @@ export interface Refusal {
   readonly detail: string
 }
 
-export type OpenOutcome = { readonly ok: true; readonly session: Session } | Refusal
+export type OpenOutcome = { readonly ok: true; readonly session: Session } | (Refusal & SessionEnd)
 export type RegisterOutcome = { readonly ok: true; readonly ring: Ring } | Refusal
 export type UnregisterOutcome = { readonly ok: true } | Refusal
 

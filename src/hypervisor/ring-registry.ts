@@ -133,6 +133,8 @@ export class RingRegistry {
     domain.ringBytes -= ring.buffer.length
     assert(domain.ringBytes >= 0, 'a domain gives back what its rings took')
     owner.rings.delete(ring.handle)
+    owner.datagramsReceived += ring.datagrams
+    owner.bytesReceived += ring.buffer.txOffset
     if (id.partner !== DOMID_ANY) this.#domainOf(id.partner)?.partnerRings.delete(ring)
 
     const told = concerned(ring)

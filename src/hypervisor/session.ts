@@ -41,6 +41,9 @@ export class Session {
   ringMemory: RingMemory | undefined
   /** What else it waits for. */
   readonly holds = new Set<Hold>()
+  /** What came into those of its rings that are gone. */
+  datagramsReceived = 0
+  bytesReceived = 0
   ended = false
   #lastHandle = 0
 

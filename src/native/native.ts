@@ -22,6 +22,18 @@ export interface Native {
    * @param fd of the socket; of anything else, nothing is done.
    */
   setSendBuffer(fd: number, bytes: number): void
+  /**
+   * Who was at the other end of a Unix socket when it was connected.
+   * @param fd of the socket.
+   * @returns undefined for anything else, and for a process that this one can't see.
+   */
+  peerOf(fd: number): Peer | undefined
+}
+
+/** A process and its user. */
+export interface Peer {
+  readonly pid: number
+  readonly uid: number
 }
 
 /** Memory of `map`. It stays mapped while anything refers to `bytes` or another view of it. */
@@ -64,6 +76,7 @@ const MAP_FAILED = -1n
 const MADV_REMOVE = 9
 const SOL_SOCKET = 1
 const SO_SNDBUF = 7
+const SO_PEERCRED = 17
 
 let loading: Promise<Native | undefined> | undefined
 
@@ -106,6 +119,9 @@ function bind(koffi: Koffi): Native {
   const schedYield = libc.func('int sched_yield()')
   const setsockopt = libc.func(
     'int setsockopt(int fd, int level, int name, const int32_t *value, uint32_t length)',
+  )
+  const getsockopt = libc.func(
+    'int getsockopt(int fd, int level, int name, void *value, _Inout_ uint32_t *length)',
   )
 
   const checked = (name: string, result: unknown): number => {
@@ -164,5 +180,12 @@ function bind(koffi: Koffi): Native {
     yieldProcessor: () => void schedYield(),
     // The system takes twice what it is told, for what it keeps besides the bytes.
     setSendBuffer: (fd, bytes) => void setsockopt(fd, SOL_SOCKET, SO_SNDBUF, [bytes >>> 1], 4),
+    peerOf(fd) {
+      const found = new Int32Array(3) // struct ucred: process, user, group
+      const failed = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, found, [found.byteLength]) !== 0
+      const [pid, uid] = found as unknown as readonly [number, number]
+      // Of a socket of the network there is none, and of another's PID namespace it is 0.
+      return failed || pid <= 0 ? undefined : { pid, uid: uid >>> 0 }
+    },
   }
 }

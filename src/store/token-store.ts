@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
+import type { EndReason } from '../abi/end-reason.js'
 import { assert } from '../util/assert.js'
 import type { Clock } from '../util/clock.js'
 import type { Database, Statement } from './database.js'
@@ -52,6 +53,13 @@ export interface TokenRotated extends TokenIssued {
 }
 
 export type TokenRefusal = Refusal<'EACCES' | 'EKEYEXPIRED' | 'EKEYREVOKED'>
+
+/** Why a token lets no domain in, and whose it is as far as its secret is right. */
+export interface NotAuthenticated extends TokenRefusal {
+  readonly reason: EndReason
+  readonly tokenId?: number
+  readonly domain?: Domain
+}
 
 export interface DomainAuthenticated {
   readonly ok: true
@@ -179,13 +187,20 @@ export class TokenStore {
    * @returns the domain, or EACCES for anything that is not the token of an enabled domain,
    *   EKEYREVOKED and EKEYEXPIRED for what was one.
    */
-  authenticate(text: string): DomainAuthenticated | TokenRefusal {
+  authenticate(text: string): DomainAuthenticated | NotAuthenticated {
     const row = this.#find('domain', text)
     const domain = row?.domainId == null ? undefined : this.#domains.byId(row.domainId)
-    if (row === undefined || domain === undefined) return notValid()
+    if (row === undefined || domain === undefined) return { ...notValid(), reason: 'token-unknown' }
+    const known = { tokenId: row.id, domain }
     const refusal = this.#refuseDead(row)
-    if (refusal !== undefined) return refusal
-    if (!domain.enabled) return refuse('EACCES', `the domain "${domain.name}" is not enabled`)
+    if (refusal !== undefined) {
+      const reason = refusal.code === 'EKEYREVOKED' ? 'token-revoked' : 'token-expired'
+      return { ...refusal, reason, ...known }
+    }
+    if (!domain.enabled) {
+      const message = `the domain "${domain.name}" is not enabled`
+      return { ...refuse('EACCES', message), reason: 'quarantine', ...known }
+    }
     return { ok: true, domain, tokenId: row.id, expiresAt: row.expiresAt ?? undefined }
   }
 

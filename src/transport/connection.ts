@@ -5,19 +5,23 @@ import {
   encodePing,
   encodeWelcome,
 } from '../abi/control-frame.js'
-import { errnoOf, errorInfo, type ErrorCode } from '../abi/errno.js'
+import { endReasonInfo, type EndReason } from '../abi/end-reason.js'
+import { errnoOf, errorInfo } from '../abi/errno.js'
 import { FrameReader } from '../abi/frame-reader.js'
 import { FRAME, frameType, PROTOCOL_VERSION, type FrameBytes } from '../abi/frame.js'
 import { FRAME_BYTES_MAX, HELLO_BYTES_MAX } from '../abi/limits.js'
 import type { Domain } from '../hypervisor/domain.js'
-import type { SessionEvent, SessionSink } from '../hypervisor/event.js'
+import type { Party, SessionEvent, SessionSink } from '../hypervisor/event.js'
 import type { Ring } from '../hypervisor/ring.js'
+import type { SessionEnd } from '../hypervisor/session-end.js'
 import type { Session } from '../hypervisor/session.js'
+import { assert } from '../util/assert.js'
 import type { Hub } from './hub.js'
 import type { Link } from './link.js'
 import { NameTable } from './name-table.js'
 import { PrivateCopy } from './private-copy.js'
 import { Requests } from './requests.js'
+import { CONNECTION_LOST, LEFT, LEFT_EARLY, lengthEnd } from './session-ends.js'
 import { SessionOutput } from './session-output.js'
 import type { SharedReceiver } from './shared-link.js'
 import type { SharedSegment } from './shared-segment.js'
@@ -25,7 +29,6 @@ import { Sharing } from './sharing.js'
 
 /** Bytes that wait for a client that keeps sending before it is not listened to for a while. */
 const PAUSE_OUTPUT_BYTES = 256 * 1024
-const TOO_MUCH_WAITING = 'the client does not read what it is sent'
 
 /**
  * One client's conversation: frames in, requests done, frames out. It starts with a HELLO; after
@@ -48,6 +51,10 @@ export class Connection implements SessionSink {
   /** From the HELLO on. */
   #requests: Requests | undefined
   #tokenId: number | undefined
+  /** Who it has proved to be, before it has a session or instead of one. */
+  #party: Party | undefined
+  /** Why no more of a frame that is not whole was kept. */
+  #notKept: SessionEnd | undefined
   #expiresAt = Infinity
   #isWriting = false
   #isPaused = false
@@ -61,12 +68,13 @@ export class Connection implements SessionSink {
     this.#socket = link
     this.connectedAt = hub.clock.now()
     this.#socketDomain = socketDomain
+    if (socketDomain !== undefined) this.#party = hub.hypervisor.domainNamed(socketDomain)?.party
     this.#names = new NameTable(hub.hypervisor)
     this.#sharing = new Sharing(hub.segments, hub.watch)
     this.#reader = new FrameReader(
       HELLO_BYTES_MAX,
       (source, at, length) => this.#onSocketFrame(source, at, length),
-      delta => hub.chargePartial(this.session?.domain, delta),
+      delta => this.#mayKeep(delta),
     )
   }
 
@@ -91,11 +99,10 @@ export class Connection implements SessionSink {
   receive(bytes: FrameBytes, start: number, end: number, whole = false): void {
     if (!this.#isClosing) {
       this.#hub.turn(() => {
-        let problem = this.#reader.push(bytes, start, end)
-        if (problem === undefined && whole && this.#reader.partialBytes > 0) {
-          problem = 'a message ends inside a frame'
+        this.#take(this.#reader, bytes, start, end)
+        if (whole && this.#reader.partialBytes > 0) {
+          this.fail({ reason: 'message-cut', detail: 'a message ends inside a frame' })
         }
-        this.#took(problem)
       })
     }
     this.#hub.watch.heard()
@@ -114,14 +121,15 @@ export class Connection implements SessionSink {
   }
 
   /** Ends the conversation for a reason, which is the last thing the client is told. */
-  fail(code: ErrorCode, reason: string): void {
+  fail(end: SessionEnd): void {
     if (this.#isClosing) return
-    this.#close()
+    this.#close(end)
+    const { code } = endReasonInfo(end.reason)
+    assert(code !== null, 'the client is told what the daemon ends its session for')
     const { close } = errorInfo(code)
-    this.#hub.log('info', { code, reason, domain: this.session?.domain.name }, 'session ended')
-    const closing = encodeClosing({ errno: errnoOf(code), reason })
+    const closing = encodeClosing({ errno: errnoOf(code), reason: end.detail })
     this.link.write([...this.#output.take(this.#isWriting), closing], () =>
-      this.link.end(close, reason),
+      this.link.end(close, end.detail),
     )
     this.#hub.expectEnd(this)
   }
@@ -129,7 +137,9 @@ export class Connection implements SessionSink {
   /** The link is gone, or the client said goodbye. */
   gone(): void {
     this.#sharing.close()
-    if (!this.#isClosing) this.#close()
+    if (!this.#isClosing) {
+      this.#close(this.session === undefined ? LEFT_EARLY : CONNECTION_LOST)
+    }
     this.#hub.forget(this)
   }
 
@@ -142,12 +152,17 @@ export class Connection implements SessionSink {
   ping(now: number): void {
     if (this.#isClosing) return
     if (now >= this.#expiresAt) {
-      this.fail('EKEYEXPIRED', 'the token that let this session in has expired')
+      this.fail({
+        reason: 'token-expired',
+        detail: 'the token that let this session in has expired',
+      })
       return
     }
     if (this.#heard) this.#missedPings = 0
     else if (++this.#missedPings > 2) {
-      this.fail('ETIMEDOUT', 'nothing was heard for two ping intervals')
+      const { pingIntervalMs: limit } = this.#hub.hypervisor.limits
+      const detail = 'nothing was heard for two ping intervals'
+      this.fail({ reason: 'ping-timeout', detail, limit, used: this.#missedPings * limit })
       return
     }
     if (!this.#heard) {
@@ -187,84 +202,79 @@ export class Connection implements SessionSink {
         value: event.kind === 'space' ? event.spaceBytes : 0,
       })
     }
-    if (this.#hasTooMuchWaiting()) {
-      // Not from in here: the hypervisor is in the middle of an operation.
-      this.#hub.later(() => this.fail('ENOSPC', TOO_MUCH_WAITING))
-    }
+    const problem = this.#outputProblem()
+    // Not from in here: the hypervisor is in the middle of an operation.
+    if (problem !== undefined) this.#hub.later(() => this.fail(problem))
     this.#queue()
   }
 
-  ended(code: ErrorCode, reason: string): void {
-    this.fail(code, reason)
+  ended(reason: EndReason, detail: string): void {
+    this.fail({ reason, detail })
   }
 
   // ---- frames ----
 
-  #onSocketFrame(source: FrameBytes, at: number, length: number): string | undefined {
-    if (this.#sharing.link === undefined) {
-      return this.#onFrame(frameType(source.view, at), source, at, length)
-    }
+  #onSocketFrame(source: FrameBytes, at: number, length: number): undefined {
     const type = frameType(source.view, at)
-    return type === FRAME.BELL ? undefined : `frame type ${type} came by the socket, not by memory`
+    if (this.#sharing.link === undefined) {
+      this.#onFrame(type, source, at, length)
+    } else if (type !== FRAME.BELL) {
+      const detail = `frame type ${type} came by the socket, not by memory`
+      this.fail({ reason: 'frame-beside-memory', detail })
+    }
   }
 
-  #onFrame(type: number, source: FrameBytes, at: number, length: number): string | undefined {
-    if (this.#isClosing) return undefined
-    if (this.#hasTooMuchWaiting()) {
-      this.fail('ENOSPC', TOO_MUCH_WAITING)
-      return undefined
-    }
+  /** Deals with a frame. One that must not be ends the session, and its reader hands over no more. */
+  #onFrame(type: number, source: FrameBytes, at: number, length: number): undefined {
+    if (this.#isClosing) return
+    const problem = this.#outputProblem() ?? this.#problemOf(type, source, at, length)
+    if (problem !== undefined) this.fail(problem)
+    else if (!this.#output.isEmpty) this.#queue()
+  }
+
+  #problemOf(type: number, source: FrameBytes, at: number, length: number): SessionEnd | undefined {
     const requests = this.#requests
     if (requests === undefined) {
-      return type === FRAME.HELLO
-        ? this.#onHello(source, at)
-        : `the first frame is of type ${type} and should be a HELLO`
+      if (type === FRAME.HELLO) return this.#onHello(source, at)
+      const detail = `the first frame is of type ${type} and should be a HELLO`
+      return { reason: 'hello-missing', detail }
     }
-    let problem: string | undefined
     switch (type) {
       case FRAME.SHARE:
         this.#onShare(requests, source, at)
-        break
+        return undefined
       case FRAME.MAPPED:
-        problem = this.#onMapped(requests.session, source, at)
-        break
+        return this.#onMapped(requests.session, source, at)
       case FRAME.BYE:
-        this.#close()
+        this.#close(LEFT)
         this.link.end(1000, 'goodbye')
         this.#hub.expectEnd(this)
-        break
+        return undefined
       default:
-        problem = requests.take(type, source, at, length)
+        return requests.take(type, source, at, length)
     }
-    if (!this.#output.isEmpty) this.#queue()
-    return problem
   }
 
-  #onHello(source: FrameBytes, at: number): string | undefined {
+  #onHello(source: FrameBytes, at: number): SessionEnd | undefined {
     const hello = decodeHello(source, at)
-    if (typeof hello === 'string') return hello
+    if (typeof hello === 'string') return { reason: 'hello-malformed', detail: hello }
+    this.agent = hello.agent.slice(0, 100)
     if (hello.version !== PROTOCOL_VERSION) {
-      this.fail(
-        'EPROTONOSUPPORT',
-        `protocol version ${PROTOCOL_VERSION} is spoken here, not ${hello.version}`,
-      )
-      return undefined
+      const detail = `protocol version ${PROTOCOL_VERSION} is spoken here, not ${hello.version}`
+      return { reason: 'version-unknown', detail }
     }
     const admission = this.#hub.admit(hello.token, this.#socketDomain)
+    this.#tokenId = admission.tokenId
     if (!admission.ok) {
-      this.fail(admission.code, admission.detail)
-      return undefined
+      this.#party = admission.domain ?? this.#party
+      return admission
     }
+    this.#party = admission.domain.party
     const { hypervisor } = this.#hub
     const outcome = hypervisor.openSession(admission.domain, this)
-    if (!outcome.ok) {
-      this.fail(outcome.code, outcome.detail)
-      return undefined
-    }
+    if (!outcome.ok) return outcome
     this.#requests = new Requests(this.#hub, outcome.session, this.#names, this.#output)
-    this.#tokenId = admission.tokenId
     this.#expiresAt = admission.expiresAt ?? Infinity
-    this.agent = hello.agent.slice(0, 100)
     this.#reader.lengthMax = FRAME_BYTES_MAX
     if (this.#sharedReader !== undefined) this.#sharedReader.lengthMax = FRAME_BYTES_MAX
     outcome.session.ringMemory = this.#sharing.rings
@@ -288,17 +298,17 @@ export class Connection implements SessionSink {
 
   // ---- shared memory ----
 
-  #onShare({ session, hasSent }: Requests, source: FrameBytes, at: number): void {
+  #onShare({ session, sent }: Requests, source: FrameBytes, at: number): void {
     // Only a session that has just begun can move.
-    const isNew = !hasSent && session.rings.size === 0
+    const isNew = sent === 0 && session.rings.size === 0
     const canShare = this.#socket.ring !== undefined && isNew
     this.#output.frame(this.#sharing.offer(session.domain, source, at, canShare))
   }
 
-  #onMapped(session: Session, source: FrameBytes, at: number): string | undefined {
+  #onMapped(session: Session, source: FrameBytes, at: number): SessionEnd | undefined {
     const problem = this.#sharing.mapped(source, at, this.#socket, this.#sharedReceiver())
     session.ringMemory = this.#sharing.rings
-    return problem
+    return problem === undefined ? undefined : { reason: 'mapped-unasked', detail: problem }
   }
 
   /** Deals with what comes through shared memory. */
@@ -314,23 +324,24 @@ export class Connection implements SessionSink {
         const copy = copies.of(frame, at, length)
         return this.#onFrame(frameType(copy.view, 0), copy, 0, length)
       },
-      delta => this.#hub.chargePartial(this.session?.domain, delta),
+      delta => this.#mayKeep(delta),
     )
     this.#sharedReader = reader
     return {
       onBytes: (bytes, start, end) => {
         memory = bytes
-        if (!this.#isClosing) this.#took(reader.push(bytes, start, end))
+        if (!this.#isClosing) this.#take(reader, bytes, start, end)
       },
-      onBroken: problem => this.fail('EPROTO', problem),
+      onBroken: detail => this.fail({ reason: 'shared-memory-malformed', detail }),
       turn: work => this.#hub.turn(work),
     }
   }
 
-  /** Bytes of the client were dealt with. */
-  #took(problem: string | undefined): void {
+  #take(reader: FrameReader, bytes: FrameBytes, start: number, end: number): void {
+    const problem = reader.push(bytes, start, end)
     this.#heard = true
-    if (problem !== undefined) this.fail('EPROTO', problem)
+    // What is wrong with a frame has ended the session already: this is about the frames' lengths.
+    if (problem !== undefined) this.fail(this.#notKept ?? lengthEnd(reader, problem))
     if (this.#output.waitingBytes > PAUSE_OUTPUT_BYTES) this.#pause()
   }
 
@@ -352,8 +363,22 @@ export class Connection implements SessionSink {
   }
 
   /** One chunk from the client may hold so many frames that their answers alone are too much. */
-  #hasTooMuchWaiting(): boolean {
-    return this.#output.waitingBytes > this.#hub.hypervisor.limits.sessionOutputBytesMax
+  #outputProblem(): SessionEnd | undefined {
+    const { sessionOutputBytesMax: limit } = this.#hub.hypervisor.limits
+    const used = this.#output.waitingBytes
+    if (used <= limit) return undefined
+    return {
+      reason: 'slow-reader',
+      detail: 'the client does not read what it is sent',
+      limit,
+      used,
+    }
+  }
+
+  #mayKeep(delta: number): boolean {
+    const problem = this.#hub.chargePartial(this.session?.domain, delta)
+    this.#notKept ??= problem
+    return problem === undefined
   }
 
   #pause(): void {
@@ -362,11 +387,29 @@ export class Connection implements SessionSink {
     this.link.pause()
   }
 
-  #close(): void {
+  #close(end: SessionEnd): void {
     this.#isClosing = true
     this.#reader.close()
     this.#sharedReader?.close()
-    if (this.session !== undefined) this.#hub.hypervisor.endSession(this.session)
+    const { session } = this
+    if (session !== undefined) this.#hub.hypervisor.endSession(session)
     this.#names.close()
+    const { reason, detail, limit, used } = end
+    this.#hub.ended({
+      reason,
+      detail,
+      limit,
+      used,
+      domain: session?.domain.party ?? this.#party,
+      session: session?.id,
+      tokenId: this.#tokenId,
+      transport: this.link.kind,
+      remote: this.#socket.remote ?? {},
+      agent: this.agent,
+      livedMs: Math.max(0, this.#hub.clock.now() - this.connectedAt),
+      datagramsSent: this.#requests?.sent ?? 0,
+      datagramsReceived: session?.datagramsReceived ?? 0,
+      bytesReceived: session?.bytesReceived ?? 0,
+    })
   }
 }

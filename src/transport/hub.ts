@@ -1,7 +1,8 @@
-import type { ErrorCode } from '../abi/errno.js'
+import type { EndReason } from '../abi/end-reason.js'
 import type { Domain } from '../hypervisor/domain.js'
 import type { Hypervisor } from '../hypervisor/hypervisor.js'
-import type { Refusal } from '../hypervisor/outcome.js'
+import type { Party } from '../hypervisor/event.js'
+import type { EndRecord, Remote, SessionEnd } from '../hypervisor/session-end.js'
 import type { Native } from '../native/native.js'
 import type { Polling } from '../native/poller.js'
 import type { Clock } from '../util/clock.js'
@@ -19,7 +20,14 @@ export type Admission =
       /** When it ends; milliseconds since the epoch. */
       readonly expiresAt: number | undefined
     }
-  | Refusal
+  | NotAdmitted
+
+/** Why a client is not let in, and who it is as far as it has proved that. */
+export interface NotAdmitted extends SessionEnd {
+  readonly ok: false
+  readonly domain?: Party | undefined
+  readonly tokenId?: number | undefined
+}
 
 /**
  * Decides who a client is.
@@ -28,17 +36,12 @@ export type Admission =
  */
 export type Admit = (token: string, socketDomain: string | undefined) => Admission
 
-export type Log = (
-  level: 'info' | 'warn' | 'error',
-  fields: Readonly<Record<string, unknown>>,
-  message: string,
-) => void
-
 export interface HubOptions {
   readonly hypervisor: Hypervisor
   readonly clock: Clock
   readonly admit: Admit
-  readonly log: Log
+  /** Told of each session that ends, and of each attempt that comes to nothing. */
+  readonly onEnd: (end: EndRecord) => void
   readonly native?: Native | undefined
   /** Whether memory is shared with clients, where that can be done. */
   readonly sharesMemory?: boolean | undefined
@@ -59,6 +62,8 @@ export interface SessionInfo {
 /** What a client is told that `connect` does not take in. */
 export const TURNED_AWAY = 'too many clients that have not said who they are, or the daemon stops'
 
+const SHUTTING_DOWN = 'the daemon is shutting down'
+
 const NO_POLLING: Polling = { us: 0, yieldProcessor: () => undefined }
 
 /** How long a client that was told to go may take to be gone. */
@@ -72,7 +77,8 @@ export class Hub {
   readonly hypervisor: Hypervisor
   readonly clock: Clock
   readonly admit: Admit
-  readonly log: Log
+  /** Keeps a record of an end. */
+  readonly ended: (end: EndRecord) => void
   /** The system calls that Node has not, where they are to be had. */
   readonly native: Native | undefined
   readonly segments: SharedSegments
@@ -91,7 +97,7 @@ export class Hub {
     this.hypervisor = options.hypervisor
     this.clock = options.clock
     this.admit = options.admit
-    this.log = options.log
+    this.ended = options.onEnd
     this.native = options.native
     const sharing = options.sharesMemory === false ? undefined : options.native
     this.segments = new SharedSegments(sharing, options.hypervisor.limits)
@@ -112,14 +118,28 @@ export class Hub {
    */
   connect(link: Link, socketDomain?: string): Connection | undefined {
     const { connectionsUnauthenticatedMax, authenticationTimeoutMs } = this.hypervisor.limits
-    if (this.#isClosing || this.#strangers.size >= connectionsUnauthenticatedMax) return undefined
+    const strangers = this.#strangers.size
+    if (this.#isClosing || strangers >= connectionsUnauthenticatedMax) {
+      const limit = connectionsUnauthenticatedMax
+      const end: SessionEnd = this.#isClosing
+        ? { reason: 'shutdown', detail: SHUTTING_DOWN }
+        : { reason: 'turned-away', detail: TURNED_AWAY, limit, used: strangers }
+      const domain = socketDomain && this.hypervisor.domainNamed(socketDomain)
+      this.refused(link.kind, link.remote ?? {}, end, domain ? domain.party : undefined)
+      return undefined
+    }
     const connection = new Connection(this, link, socketDomain)
     this.#connections.add(connection)
     const timer = setTimeout(() => {
       // After a stall of this process timers come first: what waits to be read is read before.
       setImmediate(() => {
         if (!this.#strangers.has(connection)) return
-        connection.fail('ETIMEDOUT', `no HELLO within ${authenticationTimeoutMs} ms`)
+        connection.fail({
+          reason: 'hello-late',
+          detail: `no HELLO within ${authenticationTimeoutMs} ms`,
+          limit: authenticationTimeoutMs,
+          used: this.clock.now() - connection.connectedAt,
+        })
       })
     }, authenticationTimeoutMs)
     this.#strangers.set(connection, timer)
@@ -171,13 +191,26 @@ export class Hub {
     this.#schedule()
   }
 
-  /** Counts bytes of frames that are not whole against their domain. */
-  chargePartial(domain: Domain | undefined, delta: number): boolean {
-    if (domain === undefined) return true // no more than a HELLO
-    const bytes = (this.#partialBytes.get(domain) ?? 0) + delta
-    if (delta > 0 && bytes > this.hypervisor.limits.partialFrameBytesPerDomainMax) return false
-    this.#partialBytes.set(domain, Math.max(0, bytes))
-    return true
+  /**
+   * Counts bytes of frames that are not whole against their domain.
+   * @returns nothing, or why so many are not kept.
+   */
+  chargePartial(domain: Domain | undefined, delta: number): SessionEnd | undefined {
+    if (domain === undefined) return undefined // no more than a HELLO
+    const used = (this.#partialBytes.get(domain) ?? 0) + delta
+    const limit = this.hypervisor.limits.partialFrameBytesPerDomainMax
+    if (delta > 0 && used > limit) {
+      const detail = 'too many bytes of frames that are not whole'
+      return { reason: 'frames-unfinished', detail, limit, used }
+    }
+    this.#partialBytes.set(domain, Math.max(0, used))
+    return undefined
+  }
+
+  /** Keeps a record of a client that did not get as far as a connection of its own. */
+  refused(transport: LinkKind, remote: Remote, end: SessionEnd, domain?: Party): void {
+    const nothing = { livedMs: 0, datagramsSent: 0, datagramsReceived: 0, bytesReceived: 0 }
+    this.ended({ ...end, transport, remote, domain, ...nothing })
   }
 
   get connectionCount(): number {
@@ -206,10 +239,10 @@ export class Hub {
   }
 
   /** Ends the sessions that a token let in. */
-  endToken(tokenId: number, code: ErrorCode, reason: string): number {
+  endToken(tokenId: number, reason: EndReason, detail: string): number {
     const ended = [...this.#connections].filter(connection => connection.tokenId === tokenId)
     this.turn(() => {
-      for (const connection of ended) connection.fail(code, reason)
+      for (const connection of ended) connection.fail({ reason, detail })
     })
     return ended.length
   }
@@ -226,7 +259,7 @@ export class Hub {
     this.#isClosing = true
     clearInterval(this.#pings)
     for (const connection of [...this.#connections]) {
-      connection.fail('ESHUTDOWN', 'the daemon is shutting down')
+      connection.fail({ reason: 'shutdown', detail: SHUTTING_DOWN })
     }
     const deadline = performance.now() + END_TIMEOUT_MS
     while (this.#connections.size > 0 && performance.now() < deadline) {

@@ -1,3 +1,5 @@
+import type { Remote } from '../hypervisor/session-end.js'
+
 /** How a session reaches its client. */
 export const LINK_KINDS = ['unix', 'websocket', 'memory', 'shared-memory'] as const
 export type LinkKind = (typeof LINK_KINDS)[number]
@@ -8,6 +10,8 @@ export type LinkKind = (typeof LINK_KINDS)[number]
  */
 export interface Link {
   readonly kind: LinkKind
+  /** Who is at the other end; nothing where that is this process. */
+  readonly remote?: Remote | undefined
   /**
    * Writes whole frames. One write is under way at a time.
    * @param chunks stay unchanged until `done` is called, and are not copied before.

@@ -19,10 +19,12 @@ import {
   SEND_RETRY,
   type FrameBytes,
 } from '../abi/frame.js'
-import { MESSAGE_HEADER_BYTES, SEND_HEADER_BYTES } from '../abi/limits.js'
+import { MESSAGE_HEADER_BYTES, NOTIFY_ENTRIES_MAX, SEND_HEADER_BYTES } from '../abi/limits.js'
 import { encodeRingPlace } from '../abi/share-frame.js'
 import type { RegisterOutcome } from '../hypervisor/outcome.js'
+import type { SessionEnd } from '../hypervisor/session-end.js'
 import type { Session } from '../hypervisor/session.js'
+import { assert } from '../util/assert.js'
 import type { Hub } from './hub.js'
 import type { NameTable } from './name-table.js'
 import type { SessionOutput } from './session-output.js'
@@ -45,17 +47,17 @@ export class Requests {
     this.#output = output
   }
 
-  /** The client has sent a datagram. */
-  get hasSent(): boolean {
-    return this.#nextSeq > 0
+  /** Datagrams that the client has sent, also those that were refused. */
+  get sent(): number {
+    return this.#nextSeq
   }
 
   /**
    * Does what a frame asks for.
    * @param type of the frame, which is read once: see `Connection`.
-   * @returns nothing, or what is wrong with the frame, which ends the session.
+   * @returns nothing, or what is wrong with the frame: the session is to be ended for that.
    */
-  take(type: number, source: FrameBytes, at: number, length: number): string | undefined {
+  take(type: number, source: FrameBytes, at: number, length: number): SessionEnd | undefined {
     switch (type) {
       case FRAME.SEND:
         return this.#onSend(source, at, length)
@@ -75,25 +77,26 @@ export class Requests {
       case FRAME.PONG:
         return undefined
       default:
-        return `frame type ${type} is not one a client sends`
+        return { reason: 'frame-type', detail: `frame type ${type} is not one a client sends` }
     }
   }
 
-  #onSend(source: FrameBytes, at: number, length: number): string | undefined {
+  #onSend(source: FrameBytes, at: number, length: number): SessionEnd | undefined {
     const { view } = source
     const end = at + length
-    if (length <= SEND_HEADER_BYTES) return 'SEND carries no message'
+    if (length <= SEND_HEADER_BYTES) return malformedSend('SEND carries no message')
     const firstSeq = sendFirstSeq(view, at)
     if (firstSeq !== this.#nextSeq) {
-      return `SEND starts at sequence number ${firstSeq}, and ${this.#nextSeq} is next`
+      const detail = `SEND starts at sequence number ${firstSeq}, and ${this.#nextSeq} is next`
+      return { reason: 'send-out-of-sequence', detail }
     }
     const flags = frameFlags(view, at)
-    if ((flags & ~SEND_RETRY) !== 0) return 'SEND has reserved flags set'
+    if ((flags & ~SEND_RETRY) !== 0) return malformedSend('SEND has reserved flags set')
     const handle = frameX(view, at) // once: a client that shares this memory may change it
     const target = this.#names.target(handle)
-    if (target === undefined) return `SEND names target ${handle}, which is not defined`
+    if (target === undefined) return unknownTarget('SEND', handle)
     const total = sendCount(view, at)
-    if (total === 0) return 'SEND carries no message'
+    if (total === 0) return malformedSend('SEND carries no message')
     const run = {
       sourcePort: frameZ(view, at) as Port,
       target,
@@ -107,7 +110,9 @@ export class Requests {
     let roomBytes = Infinity
     while (run.count > 0) {
       const outcome = this.#hub.hypervisor.sendRun(this.session, run, source, start, end)
-      if (outcome.malformed) return 'SEND does not carry the messages its header counts'
+      if (outcome.malformed) {
+        return malformedSend('SEND does not carry the messages its header counts')
+      }
       seq += outcome.accepted
       run.count -= outcome.accepted
       roomBytes = outcome.roomBytes
@@ -130,28 +135,32 @@ export class Requests {
     return undefined
   }
 
-  #onConsumed(source: FrameBytes, at: number): string | undefined {
+  #onConsumed(source: FrameBytes, at: number): SessionEnd | undefined {
     const ring = this.session.rings.get(frameX(source.view, at))
     if (ring === undefined) return undefined // it was taken away while this was under way
     const offset = ringOffset(source.view, at)
     if (this.#hub.hypervisor.consume(ring, offset)) return undefined
-    return `CONSUMED says ${offset} of ring ${ring.handle}, of which ${ring.givenOffset} was given`
+    const { handle, givenOffset } = ring
+    const detail = `CONSUMED says ${offset} of ring ${handle}, of which ${givenOffset} was given`
+    return { reason: 'consumed-too-far', detail }
   }
 
-  #onTarget(source: FrameBytes, at: number): string | undefined {
+  #onTarget(source: FrameBytes, at: number): SessionEnd | undefined {
     const name = decodeName(source, at)
-    if (name === undefined) return 'TARGET carries no name'
-    return this.#names.define(frameX(source.view, at), name)
+    const problem =
+      name === undefined
+        ? 'TARGET carries no name'
+        : this.#names.define(frameX(source.view, at), name)
+    return problem === undefined ? undefined : { reason: 'target-malformed', detail: problem }
   }
 
-  #onRegister(source: FrameBytes, at: number): string | undefined {
+  #onRegister(source: FrameBytes, at: number): SessionEnd | undefined {
     const register = decodeRegister(source, at)
-    if (typeof register === 'string') return register
+    if (typeof register === 'string') return { reason: 'register-malformed', detail: register }
     let partner: DomainId | undefined = DOMID_ANY
     if (register.partner !== DOMID_ANY) {
       const target = this.#names.target(register.partner)
-      if (target === undefined)
-        return `REGISTER names target ${register.partner}, which is not defined`
+      if (target === undefined) return unknownTarget('REGISTER', register.partner)
       partner = target.domain?.id
     }
     const outcome: RegisterOutcome =
@@ -181,7 +190,7 @@ export class Requests {
     return undefined
   }
 
-  #onUnregister(source: FrameBytes, at: number): string | undefined {
+  #onUnregister(source: FrameBytes, at: number): undefined {
     const handle = frameX(source.view, at)
     const ring = this.session.rings.get(handle)
     const outcome = this.#hub.hypervisor.unregisterRing(this.session, handle)
@@ -199,17 +208,23 @@ export class Requests {
     return undefined
   }
 
-  #onNotify(source: FrameBytes, at: number): string | undefined {
+  #onNotify(source: FrameBytes, at: number): SessionEnd | undefined {
     const entries = decodeNotify(source, at)
-    if (typeof entries === 'string') return entries
+    if (typeof entries === 'string') return malformedNotify(entries)
+    const used = entries.length
+    if (used > NOTIFY_ENTRIES_MAX) {
+      const detail = `NOTIFY has ${used} entries, and at most ${NOTIFY_ENTRIES_MAX} are answered`
+      return { reason: 'notify-too-long', detail, limit: NOTIFY_ENTRIES_MAX, used }
+    }
     const sourcePort = frameZ(source.view, at) as Port
     if (sourcePort !== 0 && !this.session.isBound(sourcePort)) {
-      return `NOTIFY names source port ${sourcePort}, which this session has not bound`
+      const detail = `NOTIFY names source port ${sourcePort}, which this session has not bound`
+      return malformedNotify(detail)
     }
     const queries = []
     for (const { target: number, port, spaceRequired, wantRing } of entries) {
       const target = this.#names.target(number)
-      if (target === undefined) return `NOTIFY names target ${number}, which is not defined`
+      if (target === undefined) return unknownTarget('NOTIFY', number)
       queries.push({ target, port: port as Port, spaceRequired, wantRing })
     }
     const statuses = this.#hub.hypervisor.notify(
@@ -218,7 +233,7 @@ export class Requests {
       queries,
       MESSAGE_TYPES.dgram,
     )
-    if (!Array.isArray(statuses)) return `NOTIFY: ${statuses.detail}`
+    assert(Array.isArray(statuses), 'a session that goes on gets an answer to what is not too long')
     const answers = statuses.map((status, index): NotifiedEntry => {
       const { target, port } = entries[index]!
       const { flags, maxMessageBytes, spaceBytes, code } = status
@@ -228,4 +243,17 @@ export class Requests {
     this.#output.frame(encodeNotified(frameY(source.view, at), answers))
     return undefined
   }
+}
+
+function malformedSend(detail: string): SessionEnd {
+  return { reason: 'send-malformed', detail }
+}
+
+function malformedNotify(detail: string): SessionEnd {
+  return { reason: 'notify-malformed', detail }
+}
+
+function unknownTarget(frame: string, number: number): SessionEnd {
+  const detail = `${frame} names target ${number}, which is not defined`
+  return { reason: 'target-unknown', detail }
 }

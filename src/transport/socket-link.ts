@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { encodeBell } from '../abi/share-frame.js'
+import type { Remote } from '../hypervisor/session-end.js'
 import type { Link } from './link.js'
 
 const BELL = encodeBell()
@@ -7,10 +8,12 @@ const BELL = encodeBell()
 /** A link over a stream socket: frames back to back. */
 export class SocketLink implements Link {
   readonly kind = 'unix'
+  readonly remote: Remote | undefined
   readonly #socket: Socket
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, remote?: Remote) {
     this.#socket = socket
+    this.remote = remote
   }
 
   write(chunks: readonly Uint8Array[], done: () => void): void {

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net'
 import { errnoOf } from '../abi/errno.js'
 import { encodeClosing } from '../abi/control-frame.js'
+import { peerProcess } from '../native/peer.js'
 import { widenSendBuffer } from '../native/send-buffer.js'
 import type { Connection } from './connection.js'
 import { TURNED_AWAY, type Hub } from './hub.js'
@@ -50,7 +51,7 @@ function attach(accepted: Socket, hub: Hub, domain: string | undefined): void {
   socket.on('error', () => socket.destroy())
   socket.on('end', () => socket.destroy())
   socket.on('close', () => connection?.gone())
-  connection = hub.connect(new SocketLink(socket), domain)
+  connection = hub.connect(new SocketLink(socket, peerProcess(socket, hub.native)), domain)
   if (connection === undefined) {
     const closing = encodeClosing({ errno: errnoOf('ENOSPC'), reason: TURNED_AWAY })
     socket.end(closing, () => socket.destroy())

@@ -3,8 +3,14 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer, type RawData, type WebSocket } from 'ws'
 import { frameBytes } from '../abi/frame.js'
-import { FRAME_BYTES_MAX, HELLO_BYTES_MAX } from '../abi/limits.js'
+import {
+  FRAME_BYTES_MAX,
+  HELLO_BYTES_MAX,
+  WEBSOCKET_CHUNKS_MAX,
+  WEBSOCKET_FRAGMENTS_MAX,
+} from '../abi/limits.js'
 import type { Domain } from '../hypervisor/domain.js'
+import type { Remote, SessionEnd } from '../hypervisor/session-end.js'
 import { binaryHeader } from '../websocket/frame-header.js'
 import { Splitter } from '../websocket/splitter.js'
 import type { Connection } from './connection.js'
@@ -15,13 +21,11 @@ import { moveToShared, type OnBytes } from './shared-read.js'
 /** Where WebSocket clients attach. */
 export const ATTACH_PATH = '/v1/attach'
 
-/** Fragments of one message, and chunks of it kept: see CVE-2026-48779 for why they are bounded. */
-const FRAGMENTS_MAX = 8
-const BUFFERED_CHUNKS_MAX = 1024
 /** What a client that has not said who it is may have sent of a message that is not whole. */
 const STRANGER_BYTES_MAX = HELLO_BYTES_MAX + 64
 /** A close reason has at most 123 bytes (RFC 6455 section 5.5). */
 const REASON_BYTES_MAX = 123
+const HOST_REFUSED = 'this Host or Origin is not served here'
 
 /**
  * Takes the WebSocket upgrades of an HTTP server.
@@ -36,8 +40,8 @@ export function serveWebSockets(
     noServer: true,
     perMessageDeflate: false,
     maxPayload: FRAME_BYTES_MAX,
-    maxFragments: FRAGMENTS_MAX,
-    maxBufferedChunks: BUFFERED_CHUNKS_MAX,
+    maxFragments: WEBSOCKET_FRAGMENTS_MAX,
+    maxBufferedChunks: WEBSOCKET_CHUNKS_MAX,
     clientTracking: false,
   }
   const sockets = new WebSocketServer(options)
@@ -48,7 +52,8 @@ export function serveWebSockets(
     if (path !== ATTACH_PATH)
       return refuse(socket, '404 Not Found', 'ENOENT', `attach at ${ATTACH_PATH}`)
     if (!isAllowed(request)) {
-      return refuse(socket, '403 Forbidden', 'EPERM', 'this Host or Origin is not served here')
+      hub.refused('websocket', remoteOf(socket), { reason: 'host-refused', detail: HOST_REFUSED })
+      return refuse(socket, '403 Forbidden', 'EPERM', HOST_REFUSED)
     }
     let onBytes: OnBytes | undefined
     const moved = moveToShared(socket, (bytes, start, end) => onBytes?.(bytes, start, end))
@@ -105,19 +110,20 @@ function attach(websocket: WebSocket, socket: Socket, hub: Hub): Client | undefi
   socket.on('data', (chunk: Buffer) => {
     const problem = partial.add(chunk.length)
     if (problem === undefined) return
-    connection.fail('EPROTO', problem)
+    connection.fail(problem)
     socket.pause() // what else comes of it is not kept
   })
   websocket.on('message', (data: RawData, isBinary: boolean) => {
     partial.end()
     if (!isBinary) {
-      connection.fail('EPROTO', 'a text message came, and frames are binary')
+      const detail = 'a text message came, and frames are binary'
+      connection.fail({ reason: 'message-of-text', detail })
       return
     }
     const bytes = data as Buffer // binaryType is nodebuffer
     connection.receive(frameBytes(bytes), 0, bytes.length, true)
   })
-  websocket.on('error', error => connection.fail('EPROTO', error.message))
+  websocket.on('error', error => connection.fail(endOf(error)))
   websocket.on('close', () => {
     partial.end()
     connection.gone()
@@ -143,7 +149,7 @@ class PartialMessage {
   }
 
   /** @returns nothing, or why no more may come. */
-  add(bytes: number): string | undefined {
+  add(bytes: number): SessionEnd | undefined {
     if (this.#hasEnded) {
       this.#hasEnded = false
       return undefined
@@ -151,12 +157,12 @@ class PartialMessage {
     this.#bytes += bytes
     const domain = this.#connection.session?.domain
     if (domain === undefined) {
-      return this.#bytes > STRANGER_BYTES_MAX
-        ? 'the first message is longer than a HELLO'
-        : undefined
+      if (this.#bytes <= STRANGER_BYTES_MAX) return undefined
+      const detail = 'the first message is longer than a HELLO'
+      return { reason: 'hello-too-long', detail, limit: HELLO_BYTES_MAX, used: this.#bytes }
     }
-    if (!this.#hub.chargePartial(domain, bytes))
-      return 'too many bytes of frames that are not whole'
+    const problem = this.#hub.chargePartial(domain, bytes)
+    if (problem !== undefined) return problem
     this.#charged ??= { domain, bytes: 0 }
     this.#charged.bytes += bytes
     return undefined
@@ -181,12 +187,14 @@ class PartialMessage {
 /** A link over WebSocket: each write is one binary message of whole frames. */
 class WebSocketLink implements Link {
   readonly kind = 'websocket'
+  readonly remote: Remote
   readonly #websocket: WebSocket
   readonly #socket: Socket
 
   constructor(websocket: WebSocket, socket: Socket) {
     this.#websocket = websocket
     this.#socket = socket
+    this.remote = remoteOf(socket)
   }
 
   /** Past the library, which takes a message in one piece only; both write whole frames. */
@@ -220,6 +228,27 @@ class WebSocketLink implements Link {
   destroy(): void {
     this.#websocket.terminate()
   }
+}
+
+/** To be asked while it is connected. */
+function remoteOf({ remoteAddress, remotePort }: Socket): Remote {
+  if (remoteAddress === undefined) return {}
+  return {
+    address: remoteAddress.includes(':')
+      ? `[${remoteAddress}]:${remotePort}`
+      : `${remoteAddress}:${remotePort}`,
+  }
+}
+
+/** What an error of the library ends a session for. */
+function endOf({ message: detail, code }: Error & { readonly code?: string }): SessionEnd {
+  if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') {
+    return { reason: 'frame-too-long', detail, limit: FRAME_BYTES_MAX }
+  }
+  if (code !== 'WS_ERR_TOO_MANY_BUFFERED_PARTS') return { reason: 'websocket-malformed', detail }
+  return detail.includes('fragments')
+    ? { reason: 'message-in-fragments', detail, limit: WEBSOCKET_FRAGMENTS_MAX }
+    : { reason: 'message-in-chunks', detail, limit: WEBSOCKET_CHUNKS_MAX }
 }
 
 /** As much of a reason as fits, ending with a whole character. */

@@ -19,9 +19,17 @@ export interface WorkerEnd {
  */
 export function attachWorker(hub: Hub, name: string): { ok: true; end: WorkerEnd } | Refusal {
   const domain = hub.hypervisor.domainNamed(name)
-  if (domain === undefined) return refusal('ESRCH', `there is no domain "${name}"`)
+  if (domain === undefined) {
+    const detail = `there is no domain "${name}"`
+    hub.refused('shared-memory', {}, { reason: 'domain-unknown', detail })
+    return refusal('ESRCH', detail)
+  }
   const outcome = hub.segments.openForThread(domain)
-  if (!outcome.ok) return outcome
+  if (!outcome.ok) {
+    const { detail } = outcome
+    hub.refused('shared-memory', {}, { reason: 'shared-memory-full', detail }, domain.party)
+    return outcome
+  }
   const { segment, buffer } = outcome
   const { port1: port, port2 } = new MessageChannel()
   const connection = hub.connect(new PortLink(port), name)

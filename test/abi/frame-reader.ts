@@ -121,6 +121,7 @@ await t.test('a length that no frame has ends the stream', async t => {
     t.equal(probe.push(bytes.subarray(0, 15)), undefined)
     t.equal(probe.push(bytes.subarray(15)), problem, `${length}, in two`)
     t.equal(probe.push(frameOf(16, 1)), problem, 'and it stays so')
+    t.equal(probe.reader.wrongLength, length)
     t.same(probe.frames, [])
     probe.reader.close()
     t.equal(probe.charged, 0)
@@ -131,9 +132,12 @@ await t.test('a length above the limit ends the stream before its body comes', a
   const probe = new Probe(1024)
   const problem = 'a frame says it is 1040 bytes long, and 1024 is the most here'
   t.equal(probe.push(frameOf(1040, 1).subarray(0, 16)), problem)
+  t.same([probe.reader.wrongLength, probe.reader.lengthMax], [1040, 1024])
   t.equal(probe.charged, 0)
   t.equal(new Probe(1024).push(frameOf(1040, 1)), problem)
-  t.equal(new Probe(1024).push(frameOf(1024, 1)), undefined)
+  const whole = new Probe(1024)
+  t.equal(whole.push(frameOf(1024, 1)), undefined)
+  t.equal(whole.reader.wrongLength, undefined)
 })
 
 await t.test('the limit can be raised between two frames of a chunk', async t => {

@@ -9,6 +9,7 @@ await t.test('the package offers the whole contract as v4vd/abi', async t => {
     'PROTOCOL_VERSION',
     'defaultLimits',
     'encodeMessageHeader',
+    'endReasonInfo',
     'errorInfo',
     'formatDecisionId',
     'parseEndpoint',

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { endReasonInfo, endReasons } from '../../src/abi/end-reason.js'
 import { errorCodes, errorInfo } from '../../src/abi/errno.js'
 import { EVENT_KIND, FRAME } from '../../src/abi/frame.js'
 import { FRAME_BYTES_MAX, HELLO_BYTES_MAX, RING_BYTES_MAX } from '../../src/abi/limits.js'
@@ -48,6 +49,20 @@ await t.test('it lists each error of the table, and no other', async t => {
     errorCodes.map(code => {
       const { errno, sentence, retryable, close } = errorInfo(code)
       return [String(errno), code, sentence, retryable ? 'yes' : 'no', String(close)]
+    }),
+  )
+})
+
+await t.test('it lists each reason that a session can end for, and no other', async t => {
+  const [, section = ''] = page.split('## 13. What sessions end for')
+  const listed = rows.filter(
+    cells => section.includes(`| ${cells[1]} `) && /^`.*`$/.test(cells[1]!),
+  )
+  t.same(
+    listed.map(cells => cells.slice(1, -1)),
+    endReasons.map(reason => {
+      const { code, sentence, remedy } = endReasonInfo(reason)
+      return [`\`${reason}\``, code ?? '', sentence, remedy]
     }),
   )
 })

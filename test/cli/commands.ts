@@ -173,6 +173,43 @@ await t.test('the viewer shows a refusal with its reason as it happens', async t
   t.match((await place.v4v(['stats'])).stdout, /^rejected +1 datagrams, 1 B$/m)
 })
 
+await t.test('how sessions ended is listed, and shown as it happens', async t => {
+  await accessTo(place).addDomains('fleeting')
+  await place.v4v(['send', 'collector:514', 'x', '--as', 'fleeting'])
+  const viewer = place.start(['session', 'ended', '-f', '--domain', 'fleeting', '--by', 'daemon'])
+  const line = once(createInterface({ input: viewer.stdout! }), 'line') as Promise<[string]>
+  await place.v4v(['domain', 'quarantine', 'fleeting'])
+  await place.v4v(['send', 'collector:514', 'x', '--as', 'fleeting'])
+  t.match(
+    (await line)[0],
+    /^[^ ]+Z quarantine fleeting \(unix[^)]*\): the domain "fleeting" is not enabled/,
+  )
+  viewer.kill()
+
+  const ended = (await json(place, 'session', 'ended', '--domain', 'fleeting')) as {
+    domain: string
+  }[]
+  t.match(ended, [
+    { domain: 'fleeting', reason: 'left', by: 'client', session: Number },
+    { domain: 'fleeting', reason: 'quarantine', by: 'daemon', session: undefined, count: 1 },
+  ])
+  const table = (await place.v4v(['session', 'ended', '--limit', '1'])).stdout
+  t.match(table, /^LAST +DOMAIN +SESSION +COUNT +BY +REASON +FROM +TOKEN +LIVED +SENT /)
+  t.match(
+    table,
+    /Z +fleeting +- +1 +daemon +quarantine +unix.* \d+\.\ds +0 +0 +the domain "fleeting" is not/,
+  )
+  const none = await place.v4v(['session', 'ended', '--domain', 'nobody'])
+  t.same([none.code, none.stdout], [0, ''])
+  t.match(none.stderr, /no session has ended/)
+  const unknown = await place.v4v(['session', 'ended', '--reason', 'because'])
+  t.equal(unknown.code, 2)
+
+  const { stdout } = await place.v4v(['domain', 'show', 'fleeting'])
+  t.match(stdout, /^last end +quarantine, [^ ]+Z: the domain "fleeting" is not enabled$/m)
+  t.match(stdout, /^what to do +.*v4v domain release/m)
+})
+
 await t.test('serve ends well on SIGTERM and refuses a second daemon in one line', async t => {
   const place = await daemon(t, t.testdir(policy))
   const second = await place.v4v(['serve', '--listen', '127.0.0.1:0', '--log-level', 'error'])

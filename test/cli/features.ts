@@ -269,10 +269,12 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
       commands: [
         [0, 'ring', 'ls'],
         [0, 'session', 'ls'],
+        [0, 'session', 'ended', '--by', 'client', '--reason', 'left', '--domain', 'web'],
       ],
       requests: [
         [200, 'GET', '/rings'],
         [200, 'GET', '/sessions'],
+        [200, 'GET', '/disconnects?domain=web&reason=left&by=client&limit=5'],
       ],
     },
     'tokens and roles': {

@@ -106,11 +106,38 @@ await t.test('a domain and the daemon have so many sessions at most', async t =>
   const first = machine.client('web')
   machine.client('web')
   t.throws(() => machine.client('web'), { message: 'a domain has at most 2 sessions' })
-  machine.client('db')
+  const { domain } = first.session
+  t.match(hypervisor.openSession(domain, new Recorder()), {
+    code: 'ENOSPC',
+    reason: 'domain-sessions',
+    limit: 2,
+    used: 2,
+  })
+  const db = machine.client('db')
   t.throws(() => machine.client('x'), { message: 'there are at most 3 sessions' })
-  t.equal([...hypervisor.sessions()].length, 3)
   first.end()
-  t.not(machine.client('x').session.id, first.session.id)
+  machine.client('x')
+  t.match(hypervisor.openSession(domain, new Recorder()), { reason: 'daemon-sessions', used: 3 })
+  db.end()
+  const again = machine.client('web')
+  t.not(again.session.id, first.session.id)
+  again.end()
+  t.equal([...hypervisor.sessions()].length, 2)
+})
+
+await t.test('a session keeps count of what came into rings that are gone', async t => {
+  const machine = new Machine()
+  const web = machine.client('web')
+  const db = machine.client('db')
+  const ring = web.ring(80)
+  web.ring(81)
+  db.ring(1)
+  for (const to of ['web:80', 'web:80', 'web:81']) db.send(to, new Uint8Array(20))
+  t.same([web.session.datagramsReceived, web.session.bytesReceived], [0, 0])
+  machine.hypervisor.unregisterRing(web.session, ring.handle)
+  t.same([web.session.datagramsReceived, web.session.bytesReceived], [2, 2 * 48])
+  web.end()
+  t.same([web.session.datagramsReceived, web.session.bytesReceived], [3, 3 * 48])
 })
 
 await t.test(
@@ -172,13 +199,13 @@ await t.test('a session that ends makes way for those that waited behind it', as
 await t.test('kicking a domain ends its sessions, and each is told why', async t => {
   const machine = new Machine()
   const [a, b] = [machine.client('web'), machine.client('web')]
-  t.equal(machine.hypervisor.kick(a.session.domain, 'ECONNRESET', 'an admin says so'), 2)
+  t.equal(machine.hypervisor.kick(a.session.domain, 'kicked', 'an admin says so'), 2)
   t.same(
     [a.sink.endings, b.sink.endings],
-    [['ECONNRESET: an admin says so'], ['ECONNRESET: an admin says so']],
+    [['kicked: an admin says so'], ['kicked: an admin says so']],
   )
   t.same([a.session.ended, b.session.ended], [true, true])
-  t.equal(machine.hypervisor.kick(a.session.domain, 'ECONNRESET', ''), 0)
+  t.equal(machine.hypervisor.kick(a.session.domain, 'kicked', ''), 0)
 })
 
 await t.test(
@@ -196,7 +223,7 @@ await t.test(
     web.send('db:6', payload(3), { from: 80 })
     other.send('web:80', payload(3))
     machine.hypervisor.destroyDomain(web.session.domain)
-    t.same(web.sink.endings, ['ECONNRESET: domain web was removed'])
+    t.same(web.sink.endings, ['domain-removed: domain web was removed'])
     t.same(db.sink.take(), ['ring-down web:80', 'domain-down web', 'ring-down db:5'])
     t.same(other.sink.take(), ['ring-down web:80', 'domain-down web'])
     t.same([...db.session.rings.values()], [open])

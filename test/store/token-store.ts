@@ -89,7 +89,8 @@ await t.test('whatever is not a token is refused alike', async t => {
   ]
   const refused = { ok: false, code: 'EACCES', message: 'the token is not valid' }
   for (const each of wrong) {
-    t.same(store.tokens.authenticate(each), refused, JSON.stringify(each))
+    const noDomain = { ...refused, reason: 'token-unknown' }
+    t.same(store.tokens.authenticate(each), noDomain, JSON.stringify(each))
     t.same(store.tokens.authenticateAdmin(each), refused, JSON.stringify(each))
   }
   t.match(store.tokens.authenticate(text), { ok: true })
@@ -119,7 +120,13 @@ await t.test('a token expires to the millisecond', async t => {
   t.match(store.tokens.authenticateAdmin(admin), { ok: true })
   clock.time = expiresAt
   const refused = { ok: false, code: 'EKEYEXPIRED' }
-  t.match(store.tokens.authenticate(domain), { ...refused, message: 'token 1 has expired' })
+  t.match(store.tokens.authenticate(domain), {
+    ...refused,
+    message: 'token 1 has expired',
+    reason: 'token-expired',
+    tokenId: 1,
+    domain: { name: 'web' },
+  })
   t.match(store.tokens.authenticateAdmin(admin), refused)
 })
 
@@ -154,17 +161,20 @@ await t.test('only who has the secret learns that a token expired or was revoked
   store.tokens.revoke(1)
   const guess = `v4v_1_${randomBytes(32).toString('base64url')}`
   t.match(store.tokens.authenticate(guess), { code: 'EACCES' })
-  t.match(store.tokens.authenticate(text), { code: 'EKEYREVOKED' })
+  t.match(store.tokens.authenticate(text), { code: 'EKEYREVOKED', reason: 'token-revoked' })
 })
 
 await t.test('a domain that is not enabled can not authenticate', async t => {
   const { store } = openWithWeb(t)
   const { text } = issued(store.tokens.issue('web'))
   store.domains.patch('web', { enabled: false })
-  t.same(store.tokens.authenticate(text), {
+  t.match(store.tokens.authenticate(text), {
     ok: false,
     code: 'EACCES',
     message: 'the domain "web" is not enabled',
+    reason: 'quarantine',
+    tokenId: 1,
+    domain: { name: 'web' },
   })
   store.domains.patch('web', { enabled: true })
   t.match(store.tokens.authenticate(text), { ok: true })

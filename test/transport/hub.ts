@@ -107,7 +107,7 @@ await t.test('a token that is withdrawn ends the sessions it let in, and no othe
     RawUnixClient.attach(path, 'db'),
     RawUnixClient.attach(await hub.listen('web')),
   ])
-  t.equal(hub.hub.endToken(1, 'EKEYREVOKED', 'the token was revoked'), 2)
+  t.equal(hub.hub.endToken(1, 'token-revoked', 'the token was revoked'), 2)
   for (const client of [first, second]) t.equal((await client.closed())?.errno, 128)
   for (const client of [other, own]) {
     client.write(encodePing(FRAME.PING, 1, 1))

@@ -60,7 +60,7 @@ await endsSession([
       0,
       Array.from({ length: 257 }, () => entry(2)),
     ),
-    /at most 256/,
+    /257 entries, and at most 256/,
   ],
   ['a NOTIFY for a port that is not bound', encodeNotify(1, 99, []), /has not bound/],
   [

@@ -56,7 +56,7 @@ await t.test('who closes is gone, and so is whom the daemon ends', async t => {
     count => count === 0,
   )
   const second = await connect({ transport: attach(test, 'web') })
-  test.hypervisor.kick(test.hypervisor.domainNamed('web')!, 'ECONNRESET', 'kicked')
+  test.hypervisor.kick(test.hypervisor.domainNamed('web')!, 'kicked', 'kicked')
   t.match((await second.closed)?.message, /kicked/)
   await until(
     () => test.hub.connectionCount,

@@ -12,7 +12,15 @@ import {
   printThing,
   time,
 } from '../output.js'
-import type { DomainDetail, DomainInfo, DomainKicked, DomainList, Undelivered } from '../rest.js'
+import { disconnectText } from '../disconnect-text.js'
+import type {
+  Disconnect,
+  DomainDetail,
+  DomainInfo,
+  DomainKicked,
+  DomainList,
+  Undelivered,
+} from '../rest.js'
 import { watched, withWatch } from '../watch.js'
 import { ringColumns } from './ring.js'
 import { sessionColumns } from './session.js'
@@ -76,7 +84,7 @@ function show(): Command {
         printData(options.output, domain)
         return
       }
-      const { undelivered, ringDetails, sessionDetails } = domain
+      const { undelivered, ringDetails, sessionDetails, lastDisconnect: last } = domain
       printThing('table', domain, [
         ['name', domain.name],
         ['id', domain.id],
@@ -95,6 +103,7 @@ function show(): Command {
         ['not delivered from it', reasons(undelivered.from)],
         ['not delivered to it', reasons(undelivered.to)],
         ['added', time(domain.createdAt)],
+        ...(last === undefined ? [] : endOf(last)),
       ])
       if (ringDetails.length > 0) {
         printLine('')
@@ -191,6 +200,15 @@ function reasons(undelivered: Undelivered): string {
 
 function amount(datagrams: number, bytes: number): string {
   return `${datagrams} datagrams, ${byteCount(bytes)}`
+}
+
+/** How the last of its sessions ended that did, and what to do where that was the daemon's doing. */
+function endOf(last: Disconnect): (readonly [string, string])[] {
+  const end = `${last.reason}, ${time(last.lastAt)}: ${disconnectText(last)}`
+  return [
+    ['last end', end],
+    ...(last.by === 'daemon' ? [['what to do', last.remedy] as const] : []),
+  ]
 }
 
 function append(value: string, previous: string[]): string[] {

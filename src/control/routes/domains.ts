@@ -1,4 +1,5 @@
 import type { ControlApp } from '../app.js'
+import { disconnectView } from '../disconnect-log.js'
 import { causeOf } from '../plugins/auth.js'
 import { accepted } from '../refused.js'
 import { ChangeHeaders, NameParams, ReasonBody } from '../schemas/common.js'
@@ -13,7 +14,8 @@ import {
 import { errorResponses } from '../schemas/error.js'
 import type { Services } from '../services.js'
 
-export function domainRoutes(app: ControlApp, { domains, live, revision }: Services): void {
+export function domainRoutes(app: ControlApp, services: Services): void {
+  const { disconnects, domains, live, revision } = services
   app.get(
     '/domains',
     {
@@ -44,17 +46,20 @@ export function domainRoutes(app: ControlApp, { domains, live, revision }: Servi
     '/domains/:name',
     {
       schema: {
-        summary: 'One domain, with its rings and sessions.',
+        summary:
+          'One domain, with its rings and sessions, and how its last session ended that did.',
         params: NameParams,
         response: { 200: DomainDetail, ...errorResponses },
       },
     },
     request => {
       const { domain } = accepted(domains.get(request.params.name))
+      const last = disconnects.lastOf(domain)
       return {
         ...domains.view(domain),
         ringDetails: live.rings({ domain: domain.name }),
         sessionDetails: live.sessions(domain.name),
+        ...(last && { lastDisconnect: disconnectView(last) }),
       }
     },
   )

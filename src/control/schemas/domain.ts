@@ -9,6 +9,7 @@ import {
   Reason,
   Revision,
 } from './common.js'
+import { DisconnectView } from './disconnect.js'
 import { RingView } from './ring.js'
 import { SessionView } from './session.js'
 
@@ -55,11 +56,12 @@ const domainFields = {
 export const DomainView = Type.Object(domainFields)
 export type DomainView = Static<typeof DomainView>
 
-/** One domain with all that it has now. */
+/** One domain with all that it has now, and how its last session ended that did. */
 export const DomainDetail = Type.Object({
   ...domainFields,
   ringDetails: Type.Array(RingView),
   sessionDetails: Type.Array(SessionView),
+  lastDisconnect: Type.Optional(DisconnectView),
 })
 export type DomainDetail = Static<typeof DomainDetail>
 

@@ -108,7 +108,7 @@ export class DomainService {
           this.#hooks.onDomainChanged?.(name)
         }
         if (!domain.enabled) {
-          this.#hypervisor.kick(live, 'EACCES', `the domain "${name}" is not enabled`)
+          this.#hypervisor.kick(live, 'quarantine', `the domain "${name}" is not enabled`)
         }
       },
     )
@@ -146,7 +146,7 @@ export class DomainService {
       ({ domain }) => {
         const why = cause.reason === '' ? '' : `: ${cause.reason}`
         const live = this.#live(domain)
-        sessions = this.#hypervisor.kick(live, 'ECONNRESET', `an admin ended the session${why}`)
+        sessions = this.#hypervisor.kick(live, 'kicked', `an admin ended the session${why}`)
       },
     )
     return outcome.ok ? { ...outcome, sessions } : outcome

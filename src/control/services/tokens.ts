@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../abi/errno.js'
+import type { EndReason } from '../../abi/end-reason.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
 import type { Store } from '../../store/store.js'
 import type {
@@ -18,7 +18,7 @@ import type { Changes } from './changes.js'
 import type { Log } from './log.js'
 
 /** Ends the sessions that a token let in. */
-export type EndSessions = (tokenId: number, code: ErrorCode, reason: string) => void
+export type EndSessions = (tokenId: number, reason: EndReason, detail: string) => void
 
 /** Ends the sessions that a token let in when that time has come. */
 export type ExpireSessions = (tokenId: number, expiresAt: number) => void
@@ -135,7 +135,7 @@ export class TokenService {
         target: String(id),
         detail: token.kind === 'domain' ? { domain: token.domain } : { role: token.role },
       }),
-      () => this.#endSessions(id, 'EKEYREVOKED', `token ${id} was revoked`),
+      () => this.#endSessions(id, 'token-revoked', `token ${id} was revoked`),
     )
   }
 
@@ -172,7 +172,7 @@ export class TokenService {
       }),
       ({ old: { revokedAt, expiresAt = Infinity } }) => {
         if (revokedAt === undefined) this.#expireSessions(id, expiresAt)
-        else this.#endSessions(id, 'EKEYREVOKED', `token ${id} was replaced`)
+        else this.#endSessions(id, 'token-revoked', `token ${id} was replaced`)
       },
     )
     if (!outcome.ok) return outcome

@@ -8,7 +8,7 @@ void t.test('a token is issued, works, is listed without its secret, and is revo
   const ended: [number, string][] = []
   const hub = {
     sessions: () => [],
-    endToken: (id: number, code: string) => void ended.push([id, code]),
+    endToken: (id: number, reason: string) => void ended.push([id, reason]),
     expireToken: () => undefined,
   }
   const { call, store } = buildTestApp(t, { hub })
@@ -33,7 +33,7 @@ void t.test('a token is issued, works, is listed without its secret, and is revo
 
   t.match((await call('DELETE', '/v1/tokens/2')).body, { revision: 0, token: { id: 2 } })
   t.match(store.tokens.authenticate(text), { ok: false, code: 'EKEYREVOKED' })
-  t.strictSame(ended, [[2, 'EKEYREVOKED']])
+  t.strictSame(ended, [[2, 'token-revoked']])
 })
 
 void t.test('an admin can revoke the token of another admin, but not the one in use', async t => {
@@ -52,7 +52,7 @@ void t.test('a token is rotated: another for the same, and the old one ends', as
   const ended: unknown[][] = []
   const hub = {
     sessions: () => [],
-    endToken: (id: number, code: string) => void ended.push([id, code]),
+    endToken: (id: number, reason: string) => void ended.push([id, reason]),
     expireToken: (id: number, at: number) => void ended.push([id, at]),
   }
   const { call, store, token, tokenId } = buildTestApp(t, { hub })
@@ -69,7 +69,7 @@ void t.test('a token is rotated: another for the same, and the old one ends', as
   const endsAt = store.tokens.get(3)?.expiresAt
   t.ok(endsAt! > Date.now())
   t.strictSame(ended, [
-    [2, 'EKEYREVOKED'],
+    [2, 'token-revoked'],
     [3, endsAt],
   ])
   const [last, before] = store.audit.list(2)
