@@ -28,6 +28,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   bench: async () => (await import('./commands/bench.js')).benchCommand(),
   latency: async () => (await import('./commands/latency.js')).latencyCommand(),
   demo: async () => (await import('./commands/demo.js')).demoCommand(),
+  completion: async () => (await import('./commands/completion.js')).completionCommand(),
+  __complete: async () => (await import('./commands/completion.js')).completeCommand(programFor),
 }
 
 /**
@@ -54,7 +56,8 @@ export async function programFor(args: readonly string[]): Promise<Command> {
   const [asked = ''] = commandWords(args)
   const isKnown = Object.hasOwn(COMMANDS, asked)
   for (const [name, load] of Object.entries(COMMANDS)) {
-    if (!isKnown || name === asked) program.addCommand(await load())
+    if (isKnown && name !== asked) continue
+    program.addCommand(await load(), { hidden: name.startsWith('_') })
   }
   return program
 }
