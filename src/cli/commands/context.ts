@@ -106,11 +106,7 @@ function list(): Command {
       ],
       'there are no contexts; add one with: v4v context add NAME --url URL',
     )
-    const { V4V_URL, V4V_STATE } = process.env
-    const before = V4V_URL ? 'V4V_URL' : V4V_STATE ? 'V4V_STATE' : undefined
-    if (before !== undefined && chosen !== undefined) {
-      note(`${before} is set and comes before the current one`)
-    }
+    if (chosen !== undefined) noteWhatComesBefore(['V4V_URL', 'V4V_STATE'])
   })
 }
 
@@ -131,7 +127,7 @@ function use(): Command {
       const said =
         name === undefined ? 'no context is the current one' : `${name} is the current one`
       printDone(options.output, { current: name ?? null }, said)
-      if (process.env['V4V_CONTEXT']) note('V4V_CONTEXT is set and comes before it')
+      noteWhatComesBefore(['V4V_URL', 'V4V_STATE', 'V4V_CONTEXT'])
     })
 }
 
@@ -167,4 +163,10 @@ function remove(): Command {
       await new Contexts().remove(name)
       printDone(output, { name }, `removed context ${name}`)
     })
+}
+
+/** Nobody shall wonder why the current context is not the one that is asked. */
+function noteWhatComesBefore(names: readonly string[]): void {
+  const set = names.find(name => process.env[name])
+  if (set !== undefined) note(`${set} is set and comes before the current one`)
 }
