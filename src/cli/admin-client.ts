@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DaemonOptions } from './command.js'
-import { askedUrl, noDaemon, readDaemonFile, runningDaemon, stateDirOf } from './daemon-place.js'
-import { errorCode, errorText, failed, refused, usage } from './fail.js'
+import { noDaemon, placeOf, readDaemonFile, runningDaemon, stateDirOf } from './daemon-place.js'
+import { errorCode, errorText, failed, Failure, refused, usage } from './fail.js'
 import { note } from './output.js'
 import { printable } from './printable.js'
 
@@ -37,8 +37,8 @@ export class AdminClient {
   }
 
   /**
-   * Finds the daemon and the admin token: `--url` or `$V4V_URL` with `$V4V_ADMIN_TOKEN`, else what
-   * the state folder of a local daemon says.
+   * Finds the daemon and the admin token: `$V4V_ADMIN_TOKEN`, else the token file of the context
+   * that names the daemon, else what the state folder of a local daemon says.
    * @throws Failure with what to do, when either is missing.
    */
   static async open(options: DaemonOptions): Promise<AdminClient> {
@@ -110,7 +110,7 @@ export async function reach(url: URL, init: RequestInit = {}): Promise<Response>
     const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
     throw failed(
       `no daemon answers at ${url.origin}: ${errorText(cause)}`,
-      'start one with "v4v serve", or name another with --url',
+      'start one with "v4v serve", or name another with --url or --context',
       error,
     )
   }
@@ -118,9 +118,9 @@ export async function reach(url: URL, init: RequestInit = {}): Promise<Response>
 
 /** Where the daemon's REST interface is. */
 export async function adminUrl(options: DaemonOptions): Promise<URL> {
-  const asked = askedUrl(options)
+  const { by, url: asked } = await placeOf(options)
   // $V4V_URL may be meant for domains: a Unix socket has no REST interface.
-  const isOther = asked?.protocol === 'unix:' && options.url === undefined
+  const isOther = asked?.protocol === 'unix:' && by === 'environment'
   if (asked === undefined || isOther) return new URL((await runningDaemon(options)).url)
   switch (asked.protocol) {
     case 'ws:':
@@ -128,25 +128,31 @@ export async function adminUrl(options: DaemonOptions): Promise<URL> {
     case 'wss:':
       return new URL(`https://${asked.host}`)
     case 'unix:':
-      throw usage('a unix: URL is for the datagrams of a domain', 'use http://host:8484 here')
+      throw by === 'context'
+        ? usage('the context has only a socket, which is for datagrams', 'give it a --url')
+        : usage('a unix: URL is for the datagrams of a domain', 'use http://host:8484 here')
     default:
       return asked
   }
 }
 
 /**
- * The token is only read from the state folder when the address is that daemon's own: a token
- * must not go to whoever answers at some other URL.
+ * A context's token goes to that context's daemon, and one from the state folder only when the
+ * address is that daemon's own: a token must not go to whoever answers at some other URL.
  */
 async function adminToken(options: DaemonOptions, base: URL): Promise<string> {
-  const given = process.env['V4V_ADMIN_TOKEN']
-  if (given !== undefined && given !== '') return given
+  const { tokenFile } = await placeOf(options)
+  const given = process.env['V4V_ADMIN_TOKEN'] || undefined
+  // Whoever says --context means all of it.
+  const isFirst = options.context !== undefined || given === undefined
+  if (tokenFile !== undefined && isFirst) return readTokenFile(tokenFile)
+  if (given !== undefined) return given
   const dir = await stateDirOf(options)
   const daemon = await readDaemonFile(dir)
   if (daemon === undefined || new URL(daemon.url).origin !== base.origin) {
     throw failed(
       `there is no admin token for ${base.origin}`,
-      'set V4V_ADMIN_TOKEN to the text in admin.token of that daemon',
+      'set V4V_ADMIN_TOKEN to the text in admin.token of that daemon, or name its file in a context',
     )
   }
   const path = join(dir, 'admin.token')
@@ -160,6 +166,34 @@ async function adminToken(options: DaemonOptions, base: URL): Promise<string> {
       error,
     )
   }
+}
+
+/**
+ * Reads a file that holds an admin token and nothing else.
+ * @throws Failure when it can't be read, or could be by others than its owner.
+ */
+export async function readTokenFile(path: string): Promise<string> {
+  let text
+  try {
+    const file = await open(path)
+    try {
+      const { mode } = await file.stat()
+      // Windows has no such bits.
+      if ((mode & 0o077) !== 0 && process.platform !== 'win32') {
+        throw failed(`others can read the token in ${path}`, `run: chmod 600 ${path}`)
+      }
+      text = await file.readFile('utf8')
+    } finally {
+      await file.close()
+    }
+  } catch (error) {
+    if (error instanceof Failure) throw error
+    throw failed(`the token file ${path} can't be read: ${errorCode(error)}`, undefined, error)
+  }
+  const token = text.trim()
+  // As a header it must be one word; anything else is some other file, which goes nowhere.
+  if (/^[\x21-\x7e]+$/.test(token)) return token
+  throw failed(`${path} holds no token`, 'write into it what "v4v token issue --admin ROLE" prints')
 }
 
 async function refusal(response: Response): Promise<Error> {

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { domainNameProblem } from '../abi/addr.js'
 import { withDaemon, type DaemonOptions } from './command.js'
 import { connect, type Domain } from '../sdk/index.js'
-import { askedUrl, noDaemon, runningDaemon, stateDirOf } from './daemon-place.js'
+import { noDaemon, placeOf, runningDaemon, stateDirOf } from './daemon-place.js'
 import { errorCode, errorText, failed, usage } from './fail.js'
 import { version } from './version.js'
 
@@ -21,7 +21,7 @@ export interface AttachPlace {
   readonly token: string
 }
 
-/** Adds `--as`, `--url` and `--state`. */
+/** Adds `--as`, `--url`, `--state` and `--context`. */
 export function withDomain(target: Command): Command {
   const example = 'ws://host:8484/v1/attach or unix:/path'
   return withDaemon(target, example).option(
@@ -31,8 +31,9 @@ export function withDomain(target: Command): Command {
 }
 
 /**
- * Finds the way in for a domain: the URL that was asked for with `$V4V_TOKEN`; else the domain's
- * own socket in the state folder; else the shared socket of the local daemon with `$V4V_TOKEN`.
+ * Finds the way in for a domain: the URL that was asked for with `$V4V_TOKEN`, or the socket of a
+ * context; else the domain's own socket in the state folder; else the shared socket of the local
+ * daemon with `$V4V_TOKEN`.
  * @throws Failure that says what is missing.
  */
 export async function attachPlace(options: DomainOptions): Promise<AttachPlace> {
@@ -41,7 +42,8 @@ export async function attachPlace(options: DomainOptions): Promise<AttachPlace> 
   const problem = name === undefined ? undefined : domainNameProblem(name)
   if (problem !== undefined) throw usage(problem)
 
-  const asked = askedUrl(options)
+  const { url: asked, socket } = await placeOf(options)
+  if (socket !== undefined) return { url: `unix:${socket}`, token: token ?? '' }
   if (asked !== undefined) {
     const url = attachUrl(asked)
     // A socket outside the state folder may be a domain's own one, which needs no token.
@@ -78,7 +80,7 @@ export async function attach(options: DomainOptions): Promise<Domain> {
   try {
     domain = await connect({ ...place, agent: `v4v ${version()}` })
   } catch (error) {
-    const isLocal = askedUrl(options) === undefined
+    const isLocal = (await placeOf(options)).url === undefined
     if (isLocal && isAbsent(error)) throw noDaemon(await stateDirOf(options))
     throw failed(`can't attach at ${place.url}: ${errorText(error)}`, hintOf(error), error)
   }

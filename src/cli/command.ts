@@ -5,6 +5,8 @@ import { FORMATS, type Format } from './output.js'
 export interface DaemonOptions {
   readonly url?: string
   readonly state?: string
+  /** The name of a context. */
+  readonly context?: string
 }
 
 /** Options of every command that prints a result. */
@@ -36,11 +38,20 @@ export function adminCommand(
   return withOutput(withDaemon(command(name, description, examples), 'http://host:8484'))
 }
 
-/** Adds `--url` and `--state`. */
+/** Adds `--url`, `--state` and `--context`. */
 export function withDaemon(target: Command, exampleUrl: string): Command {
   return target
     .option('--url <url>', `where the daemon is, such as ${exampleUrl} (else $V4V_URL, else local)`)
     .option('--state <dir>', "the local daemon's state folder (else $V4V_STATE, else the default)")
+    .addOption(contextOption())
+}
+
+/** Which of the places that `v4v context` knows is meant. */
+export function contextOption(): Option {
+  return new Option(
+    '--context <name>',
+    'the daemon that has this name in "v4v context ls" (else $V4V_CONTEXT, else the current one)',
+  )
 }
 
 /** Adds `-o`. */
@@ -78,10 +89,7 @@ export function usageProblem(error: CommanderError, program: Command): string | 
 }
 
 /** The words of the command that was asked for, as far as there is one: `v4v`, `policy`, `apply`. */
-export function askedFor(
-  program: Command,
-  words: readonly string[] = process.argv.slice(2),
-): string[] {
+export function askedFor(program: Command, words: readonly string[]): string[] {
   const path = [program.name()]
   let at = program
   for (const word of words) {

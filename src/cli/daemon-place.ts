@@ -2,6 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DaemonOptions } from './command.js'
+import type { Context } from './context.js'
+import { Contexts } from './contexts.js'
+import { parseDaemonUrl, URL_FORMS } from './daemon-url.js'
 import { errorCode, failed, usage } from './fail.js'
 
 /** What a running daemon says of itself in `daemon.json`. */
@@ -14,23 +17,51 @@ export interface RunningDaemon {
 const READ_ATTEMPTS = 5
 const READ_AGAIN_MS = 50
 
-/** The state folder that a command means. */
-export async function stateDirOf(options: DaemonOptions): Promise<string> {
-  if (options.state !== undefined && options.state !== '') return options.state
-  const { defaultStateDir } = await import('../config.js')
-  return defaultStateDir()
+/** Where a command was told that its daemon is; nothing of it for the local one. */
+export interface Place {
+  /** What told it. */
+  readonly by: 'option' | 'environment' | 'context' | 'nothing'
+  readonly url?: URL
+  /** The state folder of a daemon on this machine. */
+  readonly state?: string
+  /** A Unix socket that is for datagrams only. */
+  readonly socket?: string
+  /** A file with the admin token for this place, and for no other. */
+  readonly tokenFile?: string
 }
 
-/** The URL that was asked for by option or environment, if one was. */
-export function askedUrl(options: DaemonOptions): URL | undefined {
-  const text = options.url ?? (process.env['V4V_URL'] || undefined)
-  if (text === undefined) return undefined
-  const url = parseUrl(text)
-  if (url !== null && /^(https?|wss?|unix):$/.test(url.protocol)) return url
-  throw usage(
-    `${JSON.stringify(text)} is not the URL of a daemon`,
-    'write it as http://host:8484, ws://host:8484/v1/attach or unix:/path/to/v4v.sock',
-  )
+/**
+ * Finds the place that a command means: by its options, `--context` among them; else by `$V4V_URL`
+ * and `$V4V_STATE`; else by the context that was chosen; else the local daemon.
+ * @throws Failure for a URL that is none, and for a context that is not there or can't be read.
+ */
+export async function placeOf(
+  options: DaemonOptions,
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Place> {
+  const { url, context } = options
+  const state = options.state || undefined
+  const { V4V_URL: urlAround, V4V_STATE: stateAround } = env
+  if (context !== undefined) {
+    if (url !== undefined || state !== undefined) {
+      throw usage('--context says where the daemon is', 'leave out --url and --state, or it')
+    }
+    return placeOfContext(await new Contexts(env).read(context))
+  }
+  if (url !== undefined || state !== undefined) {
+    return { by: 'option', ...given(url, state ?? stateAround) }
+  }
+  if (urlAround || stateAround) return { by: 'environment', ...given(urlAround, stateAround) }
+  const chosen = await new Contexts(env).chosen()
+  return chosen === undefined ? { by: 'nothing' } : placeOfContext(chosen)
+}
+
+/** The state folder that a command means. */
+export async function stateDirOf(options: DaemonOptions): Promise<string> {
+  const { state } = await placeOf(options)
+  if (state !== undefined) return state
+  const { defaultStateDir } = await import('../config.js')
+  return defaultStateDir()
 }
 
 /**
@@ -48,7 +79,7 @@ export async function runningDaemon(options: DaemonOptions): Promise<RunningDaem
 export function noDaemon(stateDir: string): Error {
   return failed(
     `no daemon runs with the state folder ${stateDir}`,
-    'start one with "v4v serve", or name another with --state or --url',
+    'start one with "v4v serve", or name another with --url, --state or --context',
   )
 }
 
@@ -87,12 +118,30 @@ function parseObject(text: string): Record<string, unknown> {
   return {}
 }
 
-function parseUrl(text: string): URL | null {
-  try {
-    return new URL(text)
-  } catch {
-    return null
+function given(url: string | undefined, state: string | undefined): Pick<Place, 'url' | 'state'> {
+  return { ...(url && { url: checkedUrl(url) }), ...(state && { state }) }
+}
+
+function placeOfContext({ url, state, socket, tokenFile }: Context): Place {
+  const place = {
+    by: 'context',
+    ...(state !== undefined && { state }),
+    ...(tokenFile !== undefined && { tokenFile }),
+  } as const
+  if (url !== undefined) {
+    return { ...place, url: checkedUrl(url), ...(socket !== undefined && { socket }) }
   }
+  return socket === undefined ? place : { ...place, url: pathToUnixUrl(socket) }
+}
+
+function pathToUnixUrl(path: string): URL {
+  return new URL(`unix:${encodeURI(path)}`)
+}
+
+function checkedUrl(text: string): URL {
+  const url = parseDaemonUrl(text)
+  if (url !== undefined) return url
+  throw usage(`${JSON.stringify(text)} is not the URL of a daemon`, `write it as ${URL_FORMS}`)
 }
 
 function isAlive(pid: number): boolean {

@@ -1,4 +1,5 @@
-import { colour, time } from './output.js'
+import { colour } from './colour.js'
+import { time } from './output.js'
 import { printable } from './printable.js'
 import type { Disconnect } from './rest.js'
 
@@ -32,7 +33,7 @@ export function livedText(ms: number): string {
 /** An entry as one line for people. */
 export function disconnectLine(entry: Disconnect): string {
   const { lastAt, reason, by, domain = '-', count, session } = entry
-  const word = colour(by === 'daemon' ? 'red' : 'dim', reason)
+  const word = by === 'daemon' ? colour('red', reason) : reason
   const who = session === undefined ? domain : `${domain} session ${session}`
   const times = count === 1 ? '' : `, ${count} times since ${time(entry.firstAt)}`
   const from = printable(`(${remoteText(entry)})`)

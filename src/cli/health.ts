@@ -4,7 +4,7 @@ import type { DaemonOptions } from './command.js'
 import { readDaemonFile, stateDirOf } from './daemon-place.js'
 import { errorText, EXIT, failed, Failure } from './fail.js'
 import { byteCount, time } from './output.js'
-import type { DomainList, Ready, RevisionList, RingList, TokenList } from './rest.js'
+import type { Ready, RevisionList, RingList, TokenInfo, TokenList } from './rest.js'
 
 /** States as Nagios counts them: the place of one here is its exit code. */
 export const HEALTH_STATUSES = ['ok', 'warning', 'critical', 'unknown'] as const
@@ -75,12 +75,12 @@ export function worst(checks: readonly HealthCheck[]): HealthStatus {
 }
 
 /**
- * Whether a token should be replaced: it ends within 7 days, or is in the last quarter of its time.
+ * Whether a token should be replaced: it ends within 7 days and is in the last quarter of its time.
  * One that has ended or was revoked is nobody's worry any more.
  * @param now milliseconds since the epoch.
  */
 export function isDue(
-  { createdAt, expiresAt, revokedAt }: TokenList['tokens'][number],
+  { createdAt, expiresAt, revokedAt }: Pick<TokenInfo, 'createdAt' | 'expiresAt' | 'revokedAt'>,
   now: number,
 ): boolean {
   if (expiresAt === null || revokedAt !== null || expiresAt <= now) return false
@@ -151,18 +151,13 @@ async function rings(client: AdminClient): Promise<HealthCheck[]> {
 
 async function tokens(client: AdminClient): Promise<HealthCheck[]> {
   const now = Date.now()
-  const { domains } = await client.get<DomainList>('/v1/domains')
-  const paths = [
-    ['an admin', '/v1/tokens'],
-    ...domains.map(({ name }) => [name, `/v1/domains/${encodeURIComponent(name)}/tokens`]),
-  ] as [owner: string, path: string][]
-  const due: string[] = []
-  for (const [owner, path] of paths) {
-    const list = await client.get<TokenList>(path)
-    for (const token of list.tokens.filter(each => isDue(each, now))) {
-      due.push(`token ${token.id} of ${owner} ends ${time(token.expiresAt)}`)
-    }
-  }
+  const { tokens: ending } = await client.get<TokenList>(`/v1/tokens?ending=${TOKEN_LEFT_MS}ms`)
+  const due = ending
+    .filter(each => isDue(each, now))
+    .map(
+      ({ id, domain, expiresAt }) =>
+        `token ${id} of ${domain ?? 'an admin'} ends ${time(expiresAt)}`,
+    )
   const measured: HealthValue = {
     name: 'tokens_due',
     value: due.length,

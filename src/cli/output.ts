@@ -1,3 +1,4 @@
+import { bold } from './colour.js'
 import { printable, printableJson } from './printable.js'
 import { yamlText } from './yaml-text.js'
 
@@ -95,29 +96,6 @@ export function byteCount(bytes: number): string {
     unit++
   }
   return `${unit === 0 || Number.isInteger(value) ? value : value.toFixed(1)} ${units[unit]!}`
-}
-
-type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan'
-const codes: Record<Colour, readonly [number, number]> = {
-  bold: [1, 22],
-  dim: [2, 22],
-  red: [31, 39],
-  green: [32, 39],
-  yellow: [33, 39],
-  cyan: [36, 39],
-}
-
-/** Colours text where a terminal shows it and NO_COLOR (no-color.org) does not forbid it. */
-export function colour(name: Colour, text: string): string {
-  const { NO_COLOR: no, FORCE_COLOR: force } = process.env
-  const wanted = force !== undefined && force !== '0' ? true : process.stdout.isTTY
-  if (!wanted || (no !== undefined && no !== '')) return text
-  const [on, off] = codes[name]
-  return `\u001b[${on}m${text}\u001b[${off}m`
-}
-
-export function bold(text: string): string {
-  return colour('bold', text)
 }
 
 function tableLines<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string[] {

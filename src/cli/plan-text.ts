@@ -3,10 +3,30 @@ import type { DecisionChange } from '../policy/decision-diff.js'
 import type { ReplayedFlow, ReplayedFlows } from '../policy/replay.js'
 import type { RuleChange } from '../policy/rule-diff.js'
 import { formatPorts } from '../policy/selector.js'
+import { colour, type Colour } from './colour.js'
+import { printLine } from './output.js'
+import { printable } from './printable.js'
 import type { PolicyDiff, PolicyPlan } from './rest.js'
 
 /** Of each kind of thing at most so many are shown to people; JSON has more. */
 const SHOWN_MAX = 50
+
+/** What the sign in front of a difference stands for. */
+const COLOURS: Readonly<Record<string, Colour>> = {
+  '+': 'green',
+  '-': 'red',
+  '~': 'yellow',
+  '>': 'cyan',
+}
+
+/** Prints the lines of a plan or of a difference. */
+export function printPlanLines(lines: readonly string[]): void {
+  for (const line of lines) {
+    const text = printable(line)
+    const name = COLOURS[/^ {2}([-+~>]) /.exec(text)?.[1] ?? '']
+    printLine(name === undefined ? text : colour(name, text))
+  }
+}
 
 /** A plan for people. */
 export function planLines(plan: PolicyPlan): string[] {

@@ -65,6 +65,8 @@ export interface DomainKicked extends Changed {
 
 export interface TokenInfo {
   readonly id: number
+  /** Of a domain's token. */
+  readonly domain: string | null
   /** Of an admin's token. */
   readonly role: string | null
   readonly label: string

@@ -118,6 +118,7 @@ export class TokenStore {
   readonly #byId: Statement<[number], TokenRow>
   readonly #listOfDomain: Statement<[number], TokenRow>
   readonly #listOfAdmins: Statement<[], TokenRow>
+  readonly #listEnding: Statement<[number, number, number], TokenRow>
   readonly #revoke: Statement<[number, number], never>
   readonly #expire: Statement<[number, number], never>
   readonly #touch: Statement<[number, number], never>
@@ -145,6 +146,10 @@ export class TokenStore {
     this.#byId = db.prepare(`${select} WHERE tokens.id = ?`)
     this.#listOfDomain = db.prepare(`${select} WHERE domain = ? ORDER BY tokens.id`)
     this.#listOfAdmins = db.prepare(`${select} WHERE role IS NOT NULL ORDER BY tokens.id`)
+    this.#listEnding = db.prepare(
+      `${select} WHERE expires_at > ? AND expires_at <= ? AND revoked_at IS NULL
+       ORDER BY expires_at, tokens.id LIMIT ?`,
+    )
     this.#revoke = db.prepare(
       'UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL',
     )
@@ -242,6 +247,16 @@ export class TokenStore {
   /** The admins' tokens, oldest first. */
   listAdmin(): Token[] {
     return this.#listOfAdmins.all().map(tokenOf)
+  }
+
+  /**
+   * The tokens of domains and admins that are valid and end within a time, the soonest first.
+   * @param ms how long from now.
+   * @param max how many at most.
+   */
+  listEnding(ms: number, max: number): Token[] {
+    const now = this.#clock.now()
+    return this.#listEnding.all(now, now + ms, max).map(tokenOf)
   }
 
   /**

@@ -282,6 +282,7 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
         [0, 'token', 'issue', 'web'],
         [0, 'token', 'issue', '--admin', 'viewer'],
         [0, 'token', 'ls'],
+        [0, 'token', 'ls', '--ending', '7d'],
         [0, 'token', 'rotate', '3', '--overlap', '1h', '--expires', '30d', '--reason', 'monthly'],
         [0, 'token', 'revoke', '2'],
         [0, 'token', 'whoami'],
@@ -291,6 +292,7 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
       requests: [
         [201, 'POST', '/tokens', { role: 'operator' }],
         [200, 'GET', '/tokens'],
+        [200, 'GET', '/tokens?ending=7d'],
         [201, 'POST', '/domains/web/tokens', {}],
         [200, 'GET', '/domains/web/tokens'],
         [201, 'POST', '/tokens/3/rotate', {}],

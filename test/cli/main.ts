@@ -1,16 +1,8 @@
 import t, { type Test } from 'tap'
+import { runMany } from './fixtures/many.js'
 import { run } from './fixtures/v4v.js'
 
 t.setTimeout(230_000) // it starts many processes, on machines of any speed
-
-/** Runs something for each, which saves half the time of starting so many processes. */
-async function twoAtATime<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values()
-  const worker = async (): Promise<void> => {
-    for (const item of queue) await run(item)
-  }
-  await Promise.all([worker(), worker()])
-}
 
 /** Nothing on stdout, one line on stderr. */
 function oneLine(t: Test, stdout: string, stderr: string, expected: RegExp): void {
@@ -56,11 +48,12 @@ await t.test('a wrong command line is one line on stderr and exit code 2', async
     [['latency', '--seconds', 'soon'], /a number of seconds such as 5/],
     [['serve', '--listen', 'nowhere'], /HOST:PORT/],
   ]
-  await twoAtATime(cases, async ([args, expected]) => {
-    const { code, stdout, stderr } = await run(args)
+  const rans = await runMany(cases.map(([args]) => ({ args })))
+  for (const [i, [args, expected]] of cases.entries()) {
+    const { code, stdout, stderr } = rans[i]!
     t.equal(code, 2, args.join(' '))
     oneLine(t, stdout, stderr, expected)
-  })
+  }
 })
 
 await t.test('no command at all shows the help on stderr', async t => {
@@ -75,11 +68,12 @@ await t.test('every command has help with an example', async t => {
   const { stdout } = await run(['--help'])
   const names = [...stdout.matchAll(/^ {2}([a-z]+) {2,}| {2}([a-z]+) \[/gm)].map(m => m[1] ?? m[2]!)
   t.ok(names.length >= 16, `found ${names.join(' ')}`)
-  await twoAtATime(names, async name => {
-    const help = await run([name, '--help'])
+  const helps = await runMany(names.map(name => ({ args: [name, '--help'] })))
+  for (const [i, name] of names.entries()) {
+    const help = helps[i]!
     t.equal(help.code, 0, name)
     t.match(help.stdout, /Examples?:\n {2}\$ (v4v|V4V_TOKEN)/, name)
-  })
+  }
 })
 
 await t.test('the version is that of the package', async t => {
@@ -101,11 +95,12 @@ await t.test('without a daemon every command says so, why, and what to do', asyn
     ['bench'],
     ['latency', '--transport', 'ws'],
   ]
-  await twoAtATime(cases, async args => {
-    const { code, stdout, stderr } = await run(args)
+  const rans = await runMany(cases.map(args => ({ args })))
+  for (const [i, args] of cases.entries()) {
+    const { code, stdout, stderr } = rans[i]!
     t.equal(code, 1, args.join(' '))
     oneLine(t, stdout, stderr, /no daemon runs with the state folder .*start one with "v4v serve"/)
-  })
+  }
 })
 
 await t.test(

@@ -229,6 +229,27 @@ await t.test('at the limit the dead give way, never the living', async t => {
   })
 })
 
+await t.test('those that end soon are listed, whoever has them, the soonest first', async t => {
+  const { store, clock } = openWithWeb(t)
+  const ends = (ms: number): { expiresAt: number } => ({ expiresAt: clock.time + ms })
+  const ids = [
+    issued(store.tokens.issue('web', ends(200))),
+    issued(store.tokens.issueAdmin('viewer', ends(100))),
+    issued(store.tokens.issue('web', ends(300))),
+    issued(store.tokens.issue('web')),
+    issued(store.tokens.issue('web', ends(150))),
+  ].map(({ token }) => token.id)
+  store.tokens.revoke(ids[4]!)
+  const ending = (ms: number, max = 10): number[] =>
+    store.tokens.listEnding(ms, max).map(({ id }) => id)
+  t.same(ending(99), [])
+  t.same(ending(200), [ids[1], ids[0]])
+  t.same(ending(200, 1), [ids[1]])
+  t.match(store.tokens.listEnding(100, 1), [{ kind: 'admin', role: 'viewer' }])
+  clock.time += 100
+  t.same(ending(1e18), [ids[0], ids[2]], 'one that has ended ends no more')
+})
+
 await t.test('when tokens were last used is noted in one batch and never goes back', async t => {
   const { store } = openWithWeb(t)
   issued(store.tokens.issue('web'))

@@ -1,10 +1,11 @@
 import { Option, type Command } from 'commander'
 import { adminUrl, reach } from '../admin-client.js'
+import { colour } from '../colour.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
 import { EXIT } from '../fail.js'
 import { healthExitCode, healthFormats } from '../health-text.js'
 import { healthOf } from '../health.js'
-import { colour, printData, printLine } from '../output.js'
+import { printData, printLine } from '../output.js'
 import { printable } from '../printable.js'
 import type { Ready } from '../rest.js'
 
@@ -70,14 +71,17 @@ async function probe(name: string, url: URL): Promise<Probe> {
 }
 
 function lines({ name, ok, answer }: Probe): string[] {
-  const mark = ok ? colour('green', 'ok    ') : colour('red', 'failed')
   const checks = answer?.checks ?? []
   return [
-    `${mark}  ${name}`,
-    ...checks.map(check =>
-      printable(`        ${check.ok ? 'ok    ' : 'failed'}  ${check.name}: ${check.message}`),
+    `${mark(ok)}  ${name}`,
+    ...checks.map(
+      check => `        ${mark(check.ok)}  ${printable(`${check.name}: ${check.message}`)}`,
     ),
   ]
+}
+
+function mark(ok: boolean): string {
+  return ok ? colour('green', 'ok    ') : colour('red', 'failed')
 }
 
 function parsed(text: string): Ready | undefined {

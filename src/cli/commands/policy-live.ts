@@ -6,11 +6,10 @@ import { AdminClient } from '../admin-client.js'
 import { changeHeaders, changeQuery, withChange, type ChangeOptions } from '../change.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
 import { EXIT, failed, usage } from '../fail.js'
-import { column, note, printDone, printData, printLine, printRows, time } from '../output.js'
+import { column, note, printDone, printData, printRows, time } from '../output.js'
 import { parseCount } from '../parse.js'
-import { diffLines, planLines } from '../plan-text.js'
+import { diffLines, planLines, printPlanLines } from '../plan-text.js'
 import { readPolicyFiles, withoutFolders } from '../policy-files.js'
-import { printable } from '../printable.js'
 import { policySuggestCommand } from './policy-suggest.js'
 import type {
   Changed,
@@ -103,7 +102,7 @@ function plan(): Command {
       const query = replay === undefined ? '' : `?replay=${encodeURIComponent(replay)}`
       const answer = await client.call<PolicyPlan>('POST', `/v1/policy/plan${query}`, { documents })
       if (options.output !== 'table') printData(options.output, answer)
-      else for (const line of planLines(answer)) printLine(printable(line))
+      else printPlanLines(planLines(answer))
       const codes = { none: EXIT.ok, changes: EXIT.usage, refused: EXIT.refused }
       process.exitCode = codes[answer.status]
     })
@@ -207,7 +206,7 @@ export async function printRevisionDiff(a: string, b: string, options: Options):
     `/v1/policy/diff?from=${revisionOf(a)}&to=${revisionOf(b)}`,
   )
   if (options.output !== 'table') printData(options.output, diff)
-  else for (const line of diffLines(diff)) printLine(printable(line))
+  else printPlanLines(diffLines(diff))
 }
 
 function revisionOf(text: string): string {

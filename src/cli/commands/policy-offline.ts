@@ -11,7 +11,7 @@ import { EXIT } from '../fail.js'
 import { readDomains, readPolicy, withDomains, type OfflineOptions } from '../offline.js'
 import { filesOf } from '../policy-files.js'
 import { note, printData, printLine } from '../output.js'
-import { diffLines } from '../plan-text.js'
+import { diffLines, printPlanLines } from '../plan-text.js'
 import { printable } from '../printable.js'
 import type { PolicyDiff } from '../rest.js'
 
@@ -54,7 +54,7 @@ export async function printFileDiff(
     },
   }
   if (options.output !== 'table') printData(options.output, diff)
-  else for (const line of diffLines(diff)) printLine(printable(line))
+  else printPlanLines(diffLines(diff))
   const isChanged = diff.setsChanged || diff.tagsChanged || diff.testsChanged
   if (rules.length + decisions.length > 0 || isChanged) process.exitCode = EXIT.usage
 }

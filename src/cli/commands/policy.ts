@@ -39,7 +39,7 @@ function diff(): Command {
     ),
   )
     .argument('<a>', 'a revision, or a file or folder')
-    .argument('<b>', 'a later one')
+    .argument('<b>', 'a later one, or another file or folder')
     .action(async (a: string, b: string, options: DiffOptions) => {
       const isRevision = /^[0-9]+$/
       if (isRevision.test(a) && isRevision.test(b)) await printRevisionDiff(a, b, options)

@@ -6,9 +6,10 @@ import {
   type ConfigInput,
   type LogLevel,
 } from '../../config.js'
+import { bold } from '../colour.js'
 import { command } from '../command.js'
 import { EXIT, Failure, errorCode, errorText, failed, refused, usage } from '../fail.js'
-import { bold, note } from '../output.js'
+import { note } from '../output.js'
 import { printable } from '../printable.js'
 
 interface ServeOptions {
@@ -35,7 +36,7 @@ export function serveCommand(): Command {
       const daemon = await startDaemon(config).catch((error: unknown) => {
         throw startFailure(error)
       })
-      note(`${bold('v4vd is running')}; stop it with Ctrl-C`)
+      note(`${bold('v4vd is running', process.stderr)}; stop it with Ctrl-C`)
       note(`  console and REST  ${printable(daemon.url)}`)
       note(`  Unix socket       ${printable(daemon.socketPath)}`)
       note(`  admin token       ${printable(daemon.adminTokenPath)}`)

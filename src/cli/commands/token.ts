@@ -127,20 +127,30 @@ function list(): Command {
     adminCommand('ls', 'list the tokens of a domain, or of all admins, without their text', [
       'v4v token ls web',
       'v4v token ls',
+      'v4v token ls --ending 7d',
     ]),
   )
     .argument('[name]', 'the domain; without it the tokens of admins')
+    .option('--ending <time>', 'instead all that end within this time, such as 7d, soonest first')
     .action(
-      watched(async (name: string | undefined, options: Options) => {
+      watched(async (name: string | undefined, options: Options & { ending?: string }) => {
+        const { ending } = options
+        if (name !== undefined && ending !== undefined) {
+          throw usage('--ending is of all domains and admins', 'leave out the NAME, or it')
+        }
         const client = await AdminClient.open(options)
-        const path = name === undefined ? '/v1/tokens' : `${domainPath(name)}/tokens`
+        const query = ending === undefined ? '' : `?ending=${encodeURIComponent(ending)}`
+        const path = name === undefined ? `/v1/tokens${query}` : `${domainPath(name)}/tokens`
         const { tokens } = await client.get<TokenList>(path)
+        const owners =
+          ending === undefined ? [] : [column<TokenInfo>('DOMAIN', t => t.domain ?? '-')]
         const roles = name === undefined ? [column<TokenInfo>('ROLE', t => t.role ?? '-')] : []
         printRows(
           options.output,
           tokens,
           [
             column('ID', t => t.id, true),
+            ...owners,
             ...roles,
             column('LABEL', t => t.label || '-'),
             column('ISSUED', t => time(t.createdAt)),
@@ -148,10 +158,15 @@ function list(): Command {
             column('REVOKED', t => time(t.revokedAt)),
             column('LAST USED', t => time(t.lastUsedAt)),
           ],
-          name === undefined ? 'no admin has a token' : `domain ${printable(name)} has no tokens`,
+          noTokens(name, ending),
         )
       }),
     )
+}
+
+function noTokens(name: string | undefined, ending: string | undefined): string {
+  if (ending !== undefined) return 'no token ends so soon'
+  return name === undefined ? 'no admin has a token' : `domain ${printable(name)} has no tokens`
 }
 
 function whoami(): Command {

@@ -5,7 +5,7 @@ import { AdminClient } from '../admin-client.js'
 import { attachPlace, attachUrl, type AttachPlace } from '../as-domain.js'
 import { withDaemon, type DaemonOptions } from '../command.js'
 import { domainPath } from '../commands/domain.js'
-import { askedUrl, runningDaemon } from '../daemon-place.js'
+import { placeOf, runningDaemon } from '../daemon-place.js'
 import { errorText, failed, usage } from '../fail.js'
 import { note } from '../output.js'
 import type { RuleChanged, TokenIssued } from '../rest.js'
@@ -74,7 +74,7 @@ export function withPair(target: Command): Command {
  */
 export async function openPair(options: PairOptions): Promise<Pair> {
   const { from, to } = options
-  const asked = askedUrl(options)
+  const { url: asked } = await placeOf(options)
   const way = options.transport ?? (asked === undefined ? 'auto' : 'ws')
   if (way !== 'ws' && asked !== undefined) {
     throw usage(`--transport ${way} is for the local daemon`, 'name it by --state instead of --url')
@@ -178,13 +178,11 @@ class Making {
   }
 
   async #attachPlaceOf(name: string, tokenVariable: string): Promise<AttachPlace> {
-    const { url, state } = this.#options
-    if (this.#way !== 'ws') {
-      return attachPlace({ as: name, ...(state === undefined ? {} : { state }) })
-    }
-    const asked = askedUrl(this.#options)
+    if (this.#way !== 'ws') return attachPlace({ ...this.#options, as: name })
+    const { url: asked } = await placeOf(this.#options)
     const daemonUrl = asked ?? new URL((await runningDaemon(this.#options)).url)
-    const token = process.env[tokenVariable] || (await this.#issueToken(name, tokenVariable, url))
+    const token =
+      process.env[tokenVariable] || (await this.#issueToken(name, tokenVariable, asked?.origin))
     return { url: attachUrl(daemonUrl), token }
   }
 

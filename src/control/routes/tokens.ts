@@ -8,7 +8,9 @@ import {
   AdminTokenIssue,
   TokenIssue,
   TokenIssued,
+  TOKENS_LISTED_MAX,
   TokenList,
+  TokenListQuery,
   TokenParams,
   TokenRevoked,
   TokenRotate,
@@ -56,11 +58,18 @@ export function tokenRoutes(app: ControlApp, { tokens, revision }: Services): vo
     '/tokens',
     {
       schema: {
-        summary: 'The tokens of admins, without their secrets.',
+        summary: 'The tokens of admins, or all that end soon, without their secrets.',
+        querystring: TokenListQuery,
         response: { 200: TokenList, ...errorResponses },
       },
     },
-    () => ({ tokens: tokens.listAdmin().map(tokenView) }),
+    ({ query: { ending } }) => {
+      const listed =
+        ending === undefined
+          ? tokens.listAdmin()
+          : tokens.listEnding(readTime('ending', ending), TOKENS_LISTED_MAX)
+      return { tokens: listed.map(tokenView) }
+    },
   )
 
   app.post(
@@ -109,7 +118,7 @@ export function tokenRoutes(app: ControlApp, { tokens, revision }: Services): vo
       const { id } = request.params
       if (accepted(tokens.get(id)).token.kind === 'admin') requireRole(request, 'root')
       const { overlap, expiresAt, reason } = request.body ?? {}
-      const overlapMs = overlap === undefined ? 0 : readOverlap(overlap)
+      const overlapMs = overlap === undefined ? 0 : readTime('overlap', overlap)
       const cause = causeOf(request, reason)
       const times = { overlapMs, ...(expiresAt !== undefined && { expiresAt }) }
       const rotated = accepted(await tokens.rotate(id, times, request.adminTokenId, cause))
@@ -139,8 +148,9 @@ export function tokenRoutes(app: ControlApp, { tokens, revision }: Services): vo
   )
 }
 
-function readOverlap(text: string): number {
+/** @throws Refused EINVAL */
+function readTime(field: string, text: string): number {
   const ms = parseDuration(text)
-  if (typeof ms === 'string') throw new Refused('EINVAL', `overlap: ${ms}`)
+  if (typeof ms === 'string') throw new Refused('EINVAL', `${field}: ${ms}`)
   return ms
 }

@@ -24,6 +24,21 @@ export const TokenView = Type.Object({
 })
 export type TokenView = Static<typeof TokenView>
 
+/** Of those that end soon. */
+export const TOKENS_LISTED_MAX = 1000
+
+export const TokenListQuery = Type.Object(
+  {
+    ending: Type.Optional(
+      Type.String({
+        maxLength: 12,
+        description: `instead the valid tokens of admins and domains that end within this time, such as 7d: the soonest first, ${TOKENS_LISTED_MAX} at most`,
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
 export const TokenList = Type.Object({ tokens: Type.Array(TokenView) })
 
 const issueFields = {

@@ -102,6 +102,11 @@ export class TokenService {
     return this.#store.tokens.listAdmin()
   }
 
+  /** The valid tokens of domains and admins that end within so many milliseconds, the soonest first. */
+  listEnding(ms: number, max: number): readonly Token[] {
+    return this.#store.tokens.listEnding(ms, max)
+  }
+
   /** A token; ENOENT for an unknown id. */
   get(id: number): { readonly ok: true; readonly token: Token } | Refusal<'ENOENT'> {
     const token = this.#store.tokens.get(id)

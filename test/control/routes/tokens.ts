@@ -133,6 +133,23 @@ void t.test('the token in the file of the state folder is replaced there', async
   t.match(logged, [{ message: /could not be put into its file/ }])
 })
 
+void t.test('the tokens of all that end soon are had by one request', async t => {
+  const { call } = buildTestApp(t)
+  for (const name of ['web', 'db']) await call('POST', '/v1/domains', { name })
+  const expiresAt = Date.now() + 3_600_000
+  await call('POST', '/v1/domains/web/tokens', { expiresAt: expiresAt + 1 })
+  await call('POST', '/v1/domains/db/tokens', { expiresAt })
+  await call('POST', '/v1/tokens', { role: 'viewer', expiresAt: expiresAt + 2 })
+  const listed = await call('GET', '/v1/tokens?ending=2h')
+  t.match(listed.body, {
+    tokens: [{ domain: 'db', role: null, expiresAt }, { domain: 'web' }, { role: 'viewer' }],
+  })
+  t.same((await call('GET', '/v1/tokens?ending=30m')).body, { tokens: [] })
+  for (const query of ['ending=soon', 'ending=', 'ended=1h']) {
+    t.equal((await call('GET', `/v1/tokens?${query}`)).status, 400, query)
+  }
+})
+
 void t.test('what can not be is refused', async t => {
   const { call, store } = buildTestApp(t)
   await call('POST', '/v1/domains', { name: 'web' })
