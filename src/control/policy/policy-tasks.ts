@@ -20,11 +20,13 @@ import {
   type KeptPolicy,
 } from '../../store/policy-body.js'
 import { drawn, type Picture } from './graph-picture.js'
+import { comparisonOf, type Comparison } from './policy-comparison.js'
 import type {
   Asked,
   Body,
   KeptBody,
   KnownDomain,
+  Meanwhile,
   Past,
   PolicyEdit,
   Prepared,
@@ -238,6 +240,29 @@ export class PolicyTasks {
     }
   }
 
+  /**
+   * What others changed since the revision that an edit was made for, beside what it changes.
+   * @param edit of that revision; the candidate when left out.
+   */
+  compare(edit: PolicyEdit | undefined, meanwhile: Meanwhile, now: number): Comparison {
+    const { base, revisions, bodies } = meanwhile
+    const before = policyOf(meanwhile.body)
+    const from = typeof before === 'string' ? this.#inForce : before
+    const made = edit === undefined ? this.#candidate! : this.#make(edit, from, now)
+    return comparisonOf({
+      base,
+      current: this.#revision,
+      revisions,
+      between: bodies.flatMap(({ revision, ...body }) => {
+        const policy = policyOf(body)
+        return typeof policy === 'string' ? [] : { revision, policy }
+      }),
+      before,
+      inForce: this.#inForce,
+      after: 'policy' in made ? made.policy : made.message,
+    })
+  }
+
   /** The candidate is in force now, as this revision. @returns false when there is none. */
   adopt(revision: number): boolean {
     if (this.#candidate === undefined) return false
@@ -320,6 +345,11 @@ function unpacked({ format, body }: Body): KeptPolicy {
   const policy = decodePolicy(format, body)
   if (typeof policy === 'string') throw new Error(`the policy in force can't be read: ${policy}`)
   return policy
+}
+
+/** What a body says, or why it can't be had. */
+function policyOf(body: Body | string): KeptPolicy | string {
+  return typeof body === 'string' ? body : decodePolicy(body.format, body.body)
 }
 
 /** A policy with what was put into its sets by hand. */

@@ -7,6 +7,7 @@ import type { ControlApp } from '../app.js'
 import { causeOf, requireRole } from '../plugins/auth.js'
 import { accepted, Refused } from '../refused.js'
 import { RuleChangeHeaders } from '../schemas/common.js'
+import { changeResponses } from '../schemas/comparison.js'
 import { errorResponses } from '../schemas/error.js'
 import {
   ApplyQuery,
@@ -120,7 +121,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
         querystring: ApplyQuery,
         headers: RuleChangeHeaders,
         body: RollbackBody,
-        response: { 200: PolicyApplied, ...errorResponses },
+        response: { 200: PolicyApplied, ...changeResponses },
       },
     },
     async (request, reply) => {
@@ -147,7 +148,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
           querystring: ApplyQuery,
           headers: RuleChangeHeaders,
           body: PolicyRequest,
-          response: { 200: PolicyApplied, ...errorResponses },
+          response: { 200: PolicyApplied, ...changeResponses },
         },
       },
       async (request, reply) => {

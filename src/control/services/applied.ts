@@ -1,5 +1,5 @@
 import type { Refusal } from '../../store/refusal.js'
-import type { DetailedRefusal } from '../policy/policy-request.js'
+import type { DetailedRefusal, StaleRefusal } from '../policy/policy-request.js'
 
 /** How a policy is put in force. */
 export interface ApplyOptions {
@@ -26,5 +26,6 @@ export interface Applied {
 }
 
 export type PolicyRefusal =
-  | Refusal<'ENOENT' | 'EINVAL' | 'EEXIST' | 'ENOSPC' | 'ESTALE' | 'EBUSY' | 'ETIMEDOUT'>
+  | Refusal<'ENOENT' | 'EINVAL' | 'EEXIST' | 'ENOSPC' | 'EBUSY' | 'ETIMEDOUT'>
   | DetailedRefusal
+  | StaleRefusal
