@@ -68,52 +68,50 @@ export function comparisonOf(compared: Compared): Comparison {
     const yours = typeof after === 'string' ? null : listed(diffParts(inForce, after), shortened)
     return { ...about, theirs: null, yours, conflicts: null, isClean: false, problem: before }
   }
+  const later = attribution(compared, before)
   if (typeof after === 'string') {
-    const theirs = attributed(diffParts(before, inForce), compared, before)
+    const theirs = listed(diffParts(before, inForce), later)
     return { ...about, theirs, yours: null, conflicts: null, isClean: false, problem: after }
   }
   const { theirs, yours, conflicts } = threeWay(before, inForce, after)
   return {
     ...about,
-    theirs: attributed(theirs, compared, before),
+    theirs: listed(theirs, later),
     yours: listed(yours, shortened),
-    conflicts: listed(conflicts, shortConflict),
+    conflicts: listed(conflicts, conflict => shortConflict(conflict, later)),
     isClean: conflicts.length === 0,
     problem: null,
   }
 }
 
-function attributed(
-  theirs: readonly PartChange[],
+/** Says of a change of others in which revision it was made last. */
+function attribution(
   { between, current, inForce }: Compared,
   before: Policy,
-): Listed<LaterChange> {
+): (change: PartChange) => LaterChange {
   const revisionOf = new Map<string, number>()
   let old = before
   for (const { revision, policy } of [...between, { revision: current, policy: inForce }]) {
     for (const { part, id } of diffParts(old, policy)) revisionOf.set(nameOf(part, id), revision)
     old = policy
   }
-  return listed(theirs, change => {
+  return change => {
     const revision = revisionOf.get(nameOf(change.part, change.id))
     return { ...shortened(change), ...(revision !== undefined && { revision }) }
-  })
+  }
 }
 
 function listed<T, U>(all: readonly T[], show: (each: T) => U): Listed<U> {
   return { total: all.length, listed: all.slice(0, COMPARED_MAX).map(show) }
 }
 
-function shortConflict(conflict: Conflict): Conflict {
+function shortConflict(conflict: Conflict, later: (change: PartChange) => LaterChange): Conflict {
   if (conflict.part === 'order') {
     const cut = (ids: readonly string[]): string[] => ids.slice(0, COMPARED_MAX)
     return { part: 'order', theirs: cut(conflict.theirs), yours: cut(conflict.yours) }
   }
-  return {
-    ...conflict,
-    theirs: conflict.theirs.map(shortened),
-    yours: conflict.yours.map(shortened),
-  }
+  const { theirs, yours } = conflict
+  return { ...conflict, theirs: theirs.map(later), yours: yours.map(shortened) }
 }
 
 /** A set may have more elements than anybody would want to read. */

@@ -1,11 +1,11 @@
 import Type, { type Static } from 'typebox'
 import { NAME_CHARS_MAX } from '../../abi/limits.js'
+import { DOCUMENT_NAME, DOCUMENT_NAME_CHARS_MAX } from '../../policy/document-name.js'
 import { ACTIONS } from '../../policy/rule.js'
 import { DOCUMENT_CHARS_MAX } from '../../policy/yaml-source.js'
 import { Count, Milliseconds, MillisecondsOrNull, Reason, ReasonBody, Revision } from './common.js'
 import { RuleDocument } from './rule.js'
 
-const FILE_CHARS_MAX = 255
 const TEXT_CHARS_MAX = 160
 
 const Documents = Type.Array(
@@ -13,9 +13,10 @@ const Documents = Type.Array(
     {
       name: Type.String({
         minLength: 1,
-        maxLength: FILE_CHARS_MAX,
-        pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
-        description: 'name of the file, such as 10-web.yaml; they are read in the order of these',
+        maxLength: DOCUMENT_NAME_CHARS_MAX,
+        pattern: DOCUMENT_NAME,
+        description:
+          'name of the file, such as 10-web.yaml or sets/oncall.yaml; they are read in the order of these',
       }),
       text: Type.String({ maxLength: DOCUMENT_CHARS_MAX }),
     },

@@ -1,0 +1,105 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { accessTo } from './fixtures/access.js'
+import { daemon } from './fixtures/v4v.js'
+
+t.setTimeout(230_000) // it starts many processes, on machines of any speed
+
+const web = `# the web tier
+rules:
+  # what attackers reach first
+  - id: never
+    reject: tag:web:* -> tag:db:*
+  - id: web-to-app
+    accept: tag:web:* -> tag:app:8080
+  - id: oncall
+    accept: '@oncall:* -> tag:db:5432'
+`
+const policy = {
+  '10-web.yaml': web,
+  sets: { 'oncall.yaml': 'sets: { oncall: [bert] } # by phone\n' },
+  tests: { 'web.yaml': 'tests: [{ from: tag:web:1, to: tag:db:1, expect: reject }]\n' },
+}
+
+await t.test('an admin is told of what others changed since the files were exported', async t => {
+  const place = await daemon(t, t.testdir(policy))
+  const { admin } = accessTo(place)
+  const v4v: typeof place.v4v = args => place.v4v(args)
+  const dir = join(t.testdir(), 'mine')
+  const path = join(dir, '10-web.yaml')
+  const base = (): string => readFileSync(join(dir, '.revision'), 'utf8')
+
+  t.equal((await v4v(['policy', 'export', dir])).code, 0)
+  for (const [name, text] of [
+    ['10-web.yaml', web],
+    ['sets/oncall.yaml', policy.sets['oncall.yaml']],
+    ['tests/web.yaml', policy.tests['web.yaml']],
+  ] as const) {
+    t.equal(readFileSync(join(dir, name), 'utf8'), text, `${name} is the same to the byte`)
+  }
+  t.match(base(), /^1 [0-9a-f]{64}\n$/)
+  const again = await v4v(['policy', 'apply', dir])
+  t.equal(again.stdout, 'no change: revision 1 says the same already, and stays in force\n')
+
+  await admin.ask('PATCH', '/v1/rules/web-to-app', { destination: 'tag:app:80', reason: 'port 80' })
+  writeFileSync(path, web.replace('8080', '8081').replace('reject: tag', 'drop: tag'))
+  const planned = await v4v(['policy', 'plan', dir])
+  t.match(planned.stderr, /^the files come from revision 1: /)
+  const late = await v4v(['policy', 'apply', dir])
+  t.equal(late.code, 3)
+  t.match(
+    late.stdout.replace(/ at \S+:/, ':'),
+    `since revision 1:
+  revision 2 by token:1: port 80
+others changed 1 thing:
+  ~ web-to-app: accept tag:web:* -> tag:app:8080  =>  accept tag:web:* -> tag:app:80 (revision 2)
+you change 2 things:
+  ~ never: reject tag:web:* -> tag:db:*  =>  drop tag:web:* -> tag:db:* (10-web.yaml:4)
+  ~ web-to-app: accept tag:web:* -> tag:app:8080  =>  accept tag:web:* -> tag:app:8081 (10-web.yaml:6)
+1 conflict:
+  ! rule web-to-app: others change it: accept tag:web:* -> tag:app:8080  =>  accept tag:web:* -> tag:app:80 (revision 2); you change it: accept tag:web:* -> tag:app:8080  =>  accept tag:web:* -> tag:app:8081 (10-web.yaml:6)
+`,
+  )
+  t.match(
+    late.stderr,
+    /^v4v: the policy is at revision 2, no longer at 1: .* \(ESTALE\); [^\n]+\n$/,
+  )
+  const data = await v4v(['policy', 'apply', dir, '-o', 'json'])
+  t.equal(data.code, 3)
+  t.match(JSON.parse(data.stdout), {
+    code: 'ESTALE',
+    comparison: { base: 1, current: 2, conflicts: { total: 1 }, isClean: false },
+  })
+
+  // What is taken back again is in nobody's way.
+  await admin.ask('POST', '/v1/policy/rollback', { revision: 1 })
+  writeFileSync(path, web.replace('8080', '8081'))
+  t.equal((await v4v(['policy', 'apply', dir])).code, 0)
+  t.match(base(), /^4 /)
+  await admin.ask('DELETE', '/v1/rules/oncall')
+  t.equal((await v4v(['policy', 'apply', dir])).code, 3)
+  t.equal((await v4v(['policy', 'apply', dir, '--if-revision', '5', '--force'])).code, 2)
+  t.equal((await v4v(['policy', 'apply', dir, '--force'])).code, 0)
+  t.match(base(), /^6 /)
+
+  const rule = await v4v(['rule', 'rm', 'never', '--if-revision', '3'])
+  t.equal(rule.code, 3)
+  t.match(rule.stdout, /^you change 1 thing:\n {2}- never: reject/m)
+  t.match(rule.stderr, /; if it is still right, say it again with --if-revision 6\n$/)
+  const unknown = await v4v(['policy', 'apply', dir, '--if-revision', '99'])
+  t.match(unknown.stdout, /^beside revision 6 you change nothing\n$/)
+})
+
+await t.test('files of another daemon are not taken for those of this one', async t => {
+  const place = await daemon(t, t.testdir(policy))
+  const dir = t.testdir({ ...policy, '.revision': `1 ${'ab'.repeat(32)}\n` })
+  const apply = (...more: string[]) => place.v4v(['policy', 'apply', dir, ...more])
+  const other = await apply()
+  t.equal(other.code, 3)
+  t.match(other.stderr, /files come from revision 1, but that of this daemon says something else; /)
+  writeFileSync(join(dir, '.revision'), 'seven')
+  const odd = await apply()
+  t.equal(odd.code, 1)
+  t.match(odd.stderr, /\.revision does not say which revision/)
+})
