@@ -282,6 +282,7 @@ export interface PolicyApplied extends Changed {
   readonly removed: number
   readonly deadline: Milliseconds | null
   readonly unchanged: boolean
+  readonly mergedFrom?: number
 }
 
 export interface RevisionInfo {

@@ -25,7 +25,7 @@ export type PartChange = ((RuleChange & { readonly part: 'rule' }) | NamedChange
 export interface NamedPart<T> {
   readonly id: string
   readonly items: readonly T[]
-  /** What it says; equal texts say the same. */
+  /** What it says, in any order. */
   readonly words: readonly string[]
 }
 
@@ -69,7 +69,7 @@ export function isSamePart(
   a: NamedPart<unknown> | undefined,
   b: NamedPart<unknown> | undefined,
 ): boolean {
-  return a === undefined || b === undefined ? a === b : textOf(a) === textOf(b)
+  return a === undefined || b === undefined ? a === b : sortedText(a) === sortedText(b)
 }
 
 function diffNamed<T extends { readonly place?: Place | undefined }>(
@@ -116,6 +116,10 @@ function named<T>(
 
 function textOf({ words }: NamedPart<unknown>): string {
   return words.join(', ')
+}
+
+function sortedText({ words }: NamedPart<unknown>): string {
+  return [...words].sort().join(', ')
 }
 
 function rest(words: readonly string[], without: readonly string[]): string {

@@ -22,14 +22,14 @@ const policy = {
   tests: { 'web.yaml': 'tests: [{ from: tag:web:1, to: tag:db:1, expect: reject }]\n' },
 }
 
-await t.test('an admin is told of what others changed since the files were exported', async t => {
-  const place = await daemon(t, t.testdir(policy))
-  const { admin } = accessTo(place)
-  const v4v: typeof place.v4v = args => place.v4v(args)
-  const dir = join(t.testdir(), 'mine')
-  const path = join(dir, '10-web.yaml')
-  const base = (): string => readFileSync(join(dir, '.revision'), 'utf8')
+const place = await daemon(t, t.testdir(policy))
+const { admin } = accessTo(place)
+const v4v: typeof place.v4v = args => place.v4v(args)
+const dir = join(t.testdirName, 'mine')
+const path = join(dir, '10-web.yaml')
+const base = (): string => readFileSync(join(dir, '.revision'), 'utf8')
 
+await t.test('an admin is told of what others changed since the files were exported', async t => {
   t.equal((await v4v(['policy', 'export', dir])).code, 0)
   for (const [name, text] of [
     ['10-web.yaml', web],
@@ -39,13 +39,10 @@ await t.test('an admin is told of what others changed since the files were expor
     t.equal(readFileSync(join(dir, name), 'utf8'), text, `${name} is the same to the byte`)
   }
   t.match(base(), /^1 [0-9a-f]{64}\n$/)
-  const again = await v4v(['policy', 'apply', dir])
-  t.equal(again.stdout, 'no change: revision 1 says the same already, and stays in force\n')
 
   await admin.ask('PATCH', '/v1/rules/web-to-app', { destination: 'tag:app:80', reason: 'port 80' })
   writeFileSync(path, web.replace('8080', '8081').replace('reject: tag', 'drop: tag'))
-  const planned = await v4v(['policy', 'plan', dir])
-  t.match(planned.stderr, /^the files come from revision 1: /)
+  t.match((await v4v(['policy', 'plan', dir])).stderr, /^the files come from revision 1: /)
   const late = await v4v(['policy', 'apply', dir])
   t.equal(late.code, 3)
   t.match(
@@ -71,35 +68,52 @@ you change 2 things:
     code: 'ESTALE',
     comparison: { base: 1, current: 2, conflicts: { total: 1 }, isClean: false },
   })
+  const rule = await v4v(['rule', 'rm', 'never', '--if-revision', '1'])
+  t.equal(rule.code, 3)
+  t.match(rule.stdout, /^you change 1 thing:\n {2}- never: reject/m)
+  t.match(rule.stderr, /; if it is still right, say it again with --if-revision 2\n$/)
+  const unknown = await v4v(['policy', 'apply', dir, '--if-revision', '99'])
+  t.match(unknown.stdout, /^beside revision 2 you change 2 things:\n/)
+})
 
-  // What is taken back again is in nobody's way.
+await t.test('what was taken back again is in nobody’s way, and force goes over all', async t => {
   await admin.ask('POST', '/v1/policy/rollback', { revision: 1 })
   writeFileSync(path, web.replace('8080', '8081'))
   t.equal((await v4v(['policy', 'apply', dir])).code, 0)
   t.match(base(), /^4 /)
   await admin.ask('DELETE', '/v1/rules/oncall')
-  t.equal((await v4v(['policy', 'apply', dir])).code, 3)
-  t.equal((await v4v(['policy', 'apply', dir, '--if-revision', '5', '--force'])).code, 2)
   t.equal((await v4v(['policy', 'apply', dir, '--force'])).code, 0)
   t.match(base(), /^6 /)
+})
 
-  const rule = await v4v(['rule', 'rm', 'never', '--if-revision', '3'])
-  t.equal(rule.code, 3)
-  t.match(rule.stdout, /^you change 1 thing:\n {2}- never: reject/m)
-  t.match(rule.stderr, /; if it is still right, say it again with --if-revision 6\n$/)
-  const unknown = await v4v(['policy', 'apply', dir, '--if-revision', '99'])
-  t.match(unknown.stdout, /^beside revision 6 you change nothing\n$/)
+await t.test('what others changed and what you change is put in force together', async t => {
+  await admin.ask('PATCH', '/v1/rules/web-to-app', { destination: 'tag:app:80' })
+  writeFileSync(path, web.replace('what attackers reach first', 'ticket 7').replace('8080', '8081'))
+  const merged = await v4v(['policy', 'apply', dir, '--merge', '--reason', 'both'])
+  t.match(merged, {
+    code: 0,
+    stdout: /^revision 8 is in force: 3 rules, /,
+    stderr: 'what others changed since revision 6 is in 10-web.yaml\n',
+  })
+  const both = web.replace('what attackers reach first', 'ticket 7').replace('8080', '80')
+  t.equal(readFileSync(path, 'utf8'), both)
+  t.match(base(), /^8 /)
+
+  await admin.ask('DELETE', '/v1/rules/oncall')
+  const byHand = ['policy', 'apply', path, join(dir, 'sets'), join(dir, 'tests'), '--merge']
+  t.equal((await v4v(byHand)).code, 2, 'of single files the revision has to be said')
+  const said = await v4v([...byHand, '--if-revision', '8'])
+  t.match(said.stderr, /^the files do not say what others changed since revision 8\n/)
+  t.match(readFileSync(path, 'utf8'), /id: oncall/)
 })
 
 await t.test('files of another daemon are not taken for those of this one', async t => {
-  const place = await daemon(t, t.testdir(policy))
-  const dir = t.testdir({ ...policy, '.revision': `1 ${'ab'.repeat(32)}\n` })
-  const apply = (...more: string[]) => place.v4v(['policy', 'apply', dir, ...more])
-  const other = await apply()
+  writeFileSync(join(dir, '.revision'), `1 ${'ab'.repeat(32)}\n`)
+  const other = await v4v(['policy', 'apply', dir])
   t.equal(other.code, 3)
   t.match(other.stderr, /files come from revision 1, but that of this daemon says something else; /)
   writeFileSync(join(dir, '.revision'), 'seven')
-  const odd = await apply()
+  const odd = await v4v(['policy', 'apply', dir])
   t.equal(odd.code, 1)
   t.match(odd.stderr, /\.revision does not say which revision/)
 })

@@ -104,6 +104,8 @@ export interface Prepared {
   readonly change: TableChange
   /** True when the policy in force says the same already, in the same documents. */
   readonly isUnchanged: boolean
+  /** The revision it was made for, when what others changed since is in it as well. */
+  readonly mergedFrom: number | undefined
 }
 
 /** A datagram that is asked about. */

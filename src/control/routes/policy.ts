@@ -16,6 +16,7 @@ import {
   PolicyConfirmed,
   PolicyRequest,
   PolicyView,
+  PutQuery,
   RevisionList,
   RevisionListQuery,
   RevisionParams,
@@ -145,7 +146,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
         schema: {
           summary:
             'Replaces the whole policy, by documents or by rules, sets and tags. A revision in If-Match or in the body must be the one in force.',
-          querystring: ApplyQuery,
+          querystring: PutQuery,
           headers: RuleChangeHeaders,
           body: PolicyRequest,
           response: { 200: PolicyApplied, ...changeResponses },
@@ -154,17 +155,14 @@ export function policyRoutes(app: ControlApp, services: Services): void {
       async (request, reply) => {
         const edit = { kind: 'request', bytes: bytesOf(request) } as const
         const cause = causeOf(request)
+        const { stale, ...query } = request.query as PutQuery
+        const options = { ...applyOptions(request, query), merge: stale === 'merge' }
         const applied = accepted(
-          await policy.edit(
-            edit,
-            cause,
-            applyOptions(request, request.query as ApplyQuery),
-            ({ rules }) => ({
-              action: 'policy.replace',
-              target: 'policy',
-              detail: { rules },
-            }),
-          ),
+          await policy.edit(edit, cause, options, ({ rules, mergedFrom }) => ({
+            action: 'policy.replace',
+            target: 'policy',
+            detail: { rules, mergedFrom },
+          })),
         )
         return reply.header('etag', `"${applied.revision}"`).send(appliedView(applied))
       },
@@ -222,7 +220,7 @@ export function bytesOf(request: { readonly body: unknown }): Uint8Array {
 }
 
 function appliedView(applied: Applied): PolicyApplied {
-  const { revision, rules, added, changed, removed, deadline, isUnchanged } = applied
+  const { revision, rules, added, changed, removed, deadline, isUnchanged, mergedFrom } = applied
   return {
     revision,
     rules,
@@ -231,5 +229,6 @@ function appliedView(applied: Applied): PolicyApplied {
     removed,
     deadline: deadline ?? null,
     unchanged: isUnchanged,
+    ...(mergedFrom !== undefined && { mergedFrom }),
   }
 }

@@ -104,6 +104,21 @@ export const ApplyQuery = Type.Object(
 )
 export type ApplyQuery = Static<typeof ApplyQuery>
 
+/** The same for a whole policy. */
+export const PutQuery = Type.Object(
+  {
+    ...ApplyQuery.properties,
+    stale: Type.Optional(
+      Type.Enum(['refuse', 'merge'], {
+        description:
+          'what to do when If-Match is not the revision in force: merge puts it in force together with what others changed since, unless there is a conflict',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type PutQuery = Static<typeof PutQuery>
+
 const Unconfirmed = Type.Object({
   revision: Revision,
   backTo: Revision,
@@ -120,6 +135,12 @@ export const PolicyApplied = Type.Object({
   unchanged: Type.Boolean({
     description: 'true when the policy in force says the same already: no revision was made',
   }),
+  mergedFrom: Type.Optional(
+    Type.Integer({
+      description:
+        'what others changed since this revision is in it as well: the documents have it',
+    }),
+  ),
 })
 export type PolicyApplied = Static<typeof PolicyApplied>
 

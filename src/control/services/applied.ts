@@ -7,6 +7,8 @@ export interface ApplyOptions {
   readonly confirmMs?: number | undefined
   /** Also when a test of the policy fails. */
   readonly skipTests?: boolean | undefined
+  /** When it was made for another revision, together with what others changed since. */
+  readonly merge?: boolean | undefined
 }
 
 /** A policy that is in force. */
@@ -23,6 +25,8 @@ export interface Applied {
   readonly deadline: number | undefined
   /** True when it was in force already: no revision was made. */
   readonly isUnchanged: boolean
+  /** The revision it was made for, when what others changed since is in it as well. */
+  readonly mergedFrom: number | undefined
 }
 
 export type PolicyRefusal =

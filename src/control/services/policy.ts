@@ -215,13 +215,16 @@ export class PolicyService {
     options: ApplyOptions,
     deed: (applied: Applied) => Deed,
   ): Promise<Applied | PolicyRefusal> {
-    if (this.#isStale(cause.ifRevision)) return this.#refuseStale(cause.ifRevision, edit)
-    const prepared = await this.#thread.callInTime(TIME_MS_MAX, 'prepare', edit, {
-      now: this.#clock.now(),
-      skipTests: options.skipTests ?? false,
-    })
+    const { skipTests = false, merge = false } = options
+    const late = this.#isStale(cause.ifRevision) ? cause.ifRevision : undefined
+    if (late !== undefined && !merge) return this.#refuseStale(late, edit)
+    const how = { now: this.#clock.now(), skipTests }
+    const { revision } = this.#hypervisor.policy
+    const meanwhile =
+      late === undefined ? undefined : meanwhileOf(this.#store.policies, revision, late)
+    const prepared = await this.#thread.callInTime(TIME_MS_MAX, 'prepare', edit, how, meanwhile)
     if (!prepared.ok) return prepared
-    if (this.#isStale(prepared.ifRevision)) {
+    if (prepared.ifRevision !== late && this.#isStale(prepared.ifRevision)) {
       const refusal = await this.#refuseStale(prepared.ifRevision)
       await this.#thread.call('discard')
       return refusal
@@ -245,10 +248,10 @@ export class PolicyService {
     }
   }
 
-  #unchanged({ id = '' }: Prepared): Applied {
+  #unchanged({ id = '', mergedFrom }: Prepared): Applied {
     const { revision, list } = this.#hypervisor.policy
     const none = { added: 0, changed: 0, removed: 0, deadline: undefined, isUnchanged: true }
-    return { ok: true, revision, id, rules: list.length, ...none }
+    return { ok: true, revision, id, rules: list.length, ...none, mergedFrom }
   }
 
   async #adopt(revision: number): Promise<void> {
@@ -300,6 +303,7 @@ export class PolicyService {
       removed,
       deadline,
       isUnchanged: false,
+      mergedFrom: prepared.mergedFrom,
     }
     this.#store.relaxed(() => {
       const stored = policies.append({

@@ -148,6 +148,47 @@ await t.test(
   },
 )
 
+await t.test('both are put in force together, when that is asked for and they fit', async t => {
+  const { call, store, hypervisor } = buildTestApp(t)
+  const merge = async (file: string, base: number): Promise<Answer> => {
+    const documents = [{ name: '10-web.yaml', text: file }]
+    const headers = { 'if-match': `"${base}"` }
+    return call('PUT', '/v1/policy?stale=merge', { documents, revision: base }, { headers })
+  }
+  await put(call, text)
+  await call('PATCH', '/v1/rules/web', { source: 'web1:*' })
+  const conflict = await merge(text.replace('db:5432', 'db:1'), 1)
+  t.match(conflict, {
+    status: 412,
+    body: {
+      message: /^this can't be had .* since revision 1: there is 1 conflict$/,
+      comparison: { conflicts: { total: 1 }, yours: { total: 1 } },
+    },
+  })
+  t.match((await merge(text, 7)).body, { message: /there is no revision 7 yet$/ })
+  t.equal((await merge('rules: nothing', 1)).status, 400)
+  const tested = `${text}tests: [{ from: web:1, to: db:5432, expect: accept }]\n`
+  const failing = await merge(tested, 1)
+  t.match(failing, { status: 400, body: { message: /1 of the 1 tests .* fails/ } })
+  t.equal(hypervisor.policy.revision, 2)
+
+  const mine = text.replace('514', '515').replace('the web tier', 'my web tier')
+  const merged = await merge(mine, 1)
+  t.match(merged, { status: 200, body: { revision: 3, changed: 1, mergedFrom: 1 } })
+  const { body } = await call('GET', '/v1/policy?form=documents')
+  const both = mine.replace('web:*', 'web1:*')
+  t.strictSame(body['documents'], [{ name: '10-web.yaml', text: both }])
+  t.match(store.audit.list(1)[0], { detail: { rules: 2, mergedFrom: 1 } })
+  const again = await merge(both, 3)
+  t.notOk('mergedFrom' in again.body, 'for the one in force there is nothing to merge')
+  const byRules = {
+    rules: [{ id: 'logs', action: 'drop', source: '*:*', destination: 'logs:514' }],
+  }
+  const headers = { 'if-match': '"2"' }
+  const without = await call('PUT', '/v1/policy?stale=merge', byRules, { headers })
+  t.match(without, { status: 412, body: { comparison: { conflicts: { total: 1 } } } })
+})
+
 await t.test('when the thread is lost on the way, it is refused all the same', async t => {
   const { call } = buildTestApp(t)
   await put(call, text)
