@@ -10,6 +10,8 @@ export interface PolicyBase {
   readonly revision: number
   /** SHA-256 of what is kept of it, in hex; empty for revision 0, which is none. */
   readonly hash: string
+  /** The hash of what the daemon goes back to when nobody confirms that revision. */
+  readonly otherwise?: string | undefined
 }
 
 /**
@@ -18,7 +20,9 @@ export interface PolicyBase {
  */
 export const BASE_FILE = '.revision'
 
-const basePattern = /^([0-9]{1,15})(?: ([0-9a-f]{64}))?\s*$/
+/** Who makes the revision that goes back to the one before. */
+const DAEMON = 'daemon'
+const basePattern = /^([0-9]{1,15})(?: ([0-9a-f]{64})(?: else ([0-9a-f]{64}))?)?\s*$/
 
 /** The folder that paths are, when they are one. */
 export async function onlyFolder(paths: readonly string[]): Promise<string | undefined> {
@@ -40,14 +44,18 @@ export async function readBase(dir: string): Promise<PolicyBase | undefined> {
     if (errorCode(error) === 'ENOENT') return undefined
     throw failed(`${path} can't be read: ${errorCode(error) ?? 'unknown error'}`)
   }
-  const [, revision, hash = ''] = basePattern.exec(text) ?? []
-  if (revision !== undefined) return { revision: Number(revision), hash }
+  const [, revision, hash = '', otherwise] = basePattern.exec(text) ?? []
+  if (revision !== undefined) return { revision: Number(revision), hash, otherwise }
   throw failed(`${path} does not say which revision the files come from`, 'remove it')
 }
 
 /** Keeps the revision that the files of a folder come from. */
-export async function writeBase(dir: string, { revision, hash }: PolicyBase): Promise<void> {
-  await writeFile(join(dir, BASE_FILE), `${`${revision} ${hash}`.trimEnd()}\n`)
+export async function writeBase(
+  dir: string,
+  { revision, hash, otherwise }: PolicyBase,
+): Promise<void> {
+  const words = [revision, hash, ...(otherwise === undefined ? [] : ['else', otherwise])]
+  await writeFile(join(dir, BASE_FILE), `${words.join(' ').trimEnd()}\n`)
 }
 
 /** A revision of the daemon and its hash; undefined when it is not kept. */
@@ -63,7 +71,8 @@ export async function baseOf(
 
 /**
  * The revision that a policy from such files is to be put in the place of: the base, or the one in
- * force when that says the same to the byte.
+ * force when that says the same to the byte, or when the daemon went back because nobody confirmed
+ * the base.
  * @throws Failure, refused, when the base is no revision of this daemon.
  */
 export async function revisionFor(
@@ -73,6 +82,7 @@ export async function revisionFor(
 ): Promise<number> {
   const [newest] = (await client.get<RevisionList>('/v1/policy/revisions?limit=1')).revisions
   if (newest?.hash === base.hash) return newest.revision
+  if (newest?.author === DAEMON && newest.hash === base.otherwise) return newest.revision
   const kept = await baseOf(client, base.revision)
   if (kept === undefined || kept.hash === base.hash) return base.revision
   throw refused(

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { accessTo } from './fixtures/access.js'
-import { daemon } from './fixtures/v4v.js'
+import { daemon, until } from './fixtures/v4v.js'
 
 t.setTimeout(230_000) // it starts many processes, on machines of any speed
 
@@ -86,24 +86,38 @@ await t.test('what was taken back again is in nobody’s way, and force goes ove
   t.match(base(), /^6 /)
 })
 
+await t.test('what goes away because nobody confirms it can be put in force again', async t => {
+  const before = readFileSync(path, 'utf8')
+  writeFileSync(path, before.replace('8081', '8082'))
+  t.equal((await v4v(['policy', 'apply', dir, '--confirm', '1s'])).code, 0)
+  t.match(base(), /^7 [0-9a-f]{64} else [0-9a-f]{64}\n$/)
+  const revision = async (): Promise<number> =>
+    (await admin.ask<{ revision: number }>('GET', '/v1/policy/revisions?limit=1')).revision
+  await until(async () => (await revision()) === 8)
+  t.equal((await v4v(['policy', 'apply', dir])).code, 0)
+  t.match(base(), /^9 [0-9a-f]{64}\n$/)
+  writeFileSync(path, before)
+  t.equal((await v4v(['policy', 'apply', dir])).code, 0)
+})
+
 await t.test('what others changed and what you change is put in force together', async t => {
   await admin.ask('PATCH', '/v1/rules/web-to-app', { destination: 'tag:app:80' })
   writeFileSync(path, web.replace('what attackers reach first', 'ticket 7').replace('8080', '8081'))
   const merged = await v4v(['policy', 'apply', dir, '--merge', '--reason', 'both'])
   t.match(merged, {
     code: 0,
-    stdout: /^revision 8 is in force: 3 rules, /,
-    stderr: 'what others changed since revision 6 is in 10-web.yaml\n',
+    stdout: /^revision 12 is in force: 3 rules, /,
+    stderr: 'what others changed since revision 10 is in 10-web.yaml\n',
   })
   const both = web.replace('what attackers reach first', 'ticket 7').replace('8080', '80')
   t.equal(readFileSync(path, 'utf8'), both)
-  t.match(base(), /^8 /)
+  t.match(base(), /^12 /)
 
   await admin.ask('DELETE', '/v1/rules/oncall')
   const byHand = ['policy', 'apply', path, join(dir, 'sets'), join(dir, 'tests'), '--merge']
   t.equal((await v4v(byHand)).code, 2, 'of single files the revision has to be said')
-  const said = await v4v([...byHand, '--if-revision', '8'])
-  t.match(said.stderr, /^the files do not say what others changed since revision 8\n/)
+  const said = await v4v([...byHand, '--if-revision', '12'])
+  t.match(said.stderr, /^the files do not say what others changed since revision 12\n/)
   t.match(readFileSync(path, 'utf8'), /id: oncall/)
 })
 

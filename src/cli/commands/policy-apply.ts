@@ -58,7 +58,10 @@ export function policyApplyCommand(): Command {
       const answer = await changed(output, change, toDo)
       if (answer.mergedFrom !== undefined) await takeOver(client, dir, answer)
       const next = base && (await baseOf(client, answer.revision))
-      if (next !== undefined) await writeBase(dir!, next)
+      // What the files were made for is what was in force then, and comes back unless it is confirmed.
+      const isHeld = answer.deadline !== null && isGuarded && answer.mergedFrom === undefined
+      const otherwise = isHeld && base.hash !== '' ? base.hash : undefined
+      if (next !== undefined) await writeBase(dir!, { ...next, otherwise })
       printDone(output, answer, appliedText(answer))
     })
 }

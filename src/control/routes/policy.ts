@@ -156,7 +156,11 @@ export function policyRoutes(app: ControlApp, services: Services): void {
         const edit = { kind: 'request', bytes: bytesOf(request) } as const
         const cause = causeOf(request)
         const { stale, ...query } = request.query as PutQuery
-        const options = { ...applyOptions(request, query), merge: stale === 'merge' }
+        const merge = stale === 'merge'
+        if (merge && cause.ifRevision === undefined) {
+          throw new Refused('EINVAL', 'stale=merge goes with If-Match: say what it was made for')
+        }
+        const options = { ...applyOptions(request, query), merge }
         const applied = accepted(
           await policy.edit(edit, cause, options, ({ rules, mergedFrom }) => ({
             action: 'policy.replace',

@@ -181,6 +181,8 @@ await t.test('both are put in force together, when that is asked for and they fi
   t.match(store.audit.list(1)[0], { detail: { rules: 2, mergedFrom: 1 } })
   const again = await merge(both, 3)
   t.notOk('mergedFrom' in again.body, 'for the one in force there is nothing to merge')
+  const baseless = await call('PUT', '/v1/policy?stale=merge', { rules: [] })
+  t.match(baseless, { status: 400, body: { message: /goes with If-Match/ } })
   const byRules = {
     rules: [{ id: 'logs', action: 'drop', source: '*:*', destination: 'logs:514' }],
   }
