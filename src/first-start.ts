@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { mergeDocuments } from './policy/document.js'
+import { documentNames } from './policy/document-name.js'
 import { BODY_FORMAT, encodePolicy, type KeptPolicy } from './store/policy-body.js'
 import { hashOf } from './store/revision-store.js'
 import type { Store } from './store/store.js'
@@ -12,19 +13,20 @@ import { ConfigError } from './config.js'
 export const packagedPolicyDir = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'policy')
 
 /**
- * Reads the policy documents of a folder, in the order of their names; its subfolders are left
- * alone.
+ * Reads the policy documents of a folder, in the order of their names; of its subfolders only those
+ * for sets and for tests.
  * @throws ConfigError with every problem of every file, each with its line and column.
  */
 export function readPolicyDir(dir: string): KeptPolicy {
   let names: string[]
   try {
-    names = readdirSync(dir).filter(name => /\.ya?ml$/.test(name))
+    names = documentNames(folder =>
+      folder === undefined ? readdirSync(dir) : namesIn(join(dir, folder)),
+    )
   } catch (error) {
     throw new ConfigError(`the policy folder ${dir} can not be read: ${(error as Error).message}`)
   }
   if (names.length === 0) throw new ConfigError(`the policy folder ${dir} has no .yaml file`)
-  names.sort()
   const documents = names.map(name => ({ name, text: readFileSync(join(dir, name), 'utf8') }))
   const read = mergeDocuments(documents)
   if (read.ok) {
@@ -35,6 +37,11 @@ export function readPolicyDir(dir: string): KeptPolicy {
     ({ file, line, column, message }) => `${join(dir, file)}:${line}:${column}: ${message}`,
   )
   throw new ConfigError(lines.join('\n'))
+}
+
+/** What is in a folder; nothing when there is no such folder. */
+function namesIn(dir: string): string[] {
+  return statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true ? readdirSync(dir) : []
 }
 
 /**

@@ -5,6 +5,7 @@ import { noDaemon, placeOf, readDaemonFile, runningDaemon, stateDirOf } from './
 import { errorCode, errorText, failed, Failure, refused, usage } from './fail.js'
 import { note } from './output.js'
 import { printable } from './printable.js'
+import { Stale, type StaleBody } from './stale.js'
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
 
@@ -13,6 +14,7 @@ interface Refused {
   readonly code: string
   readonly message: string
   readonly details?: unknown
+  readonly comparison?: unknown
 }
 
 /** A detail of a refusal that stands somewhere in a policy document. */
@@ -199,6 +201,7 @@ export async function readTokenFile(path: string): Promise<string> {
 async function refusal(response: Response): Promise<Error> {
   const text = await response.text()
   const body = parseRefused(text)
+  if (response.status === 412 && body?.comparison !== undefined) return new Stale(body as StaleBody)
   const what = body?.message ?? `the daemon answered ${response.status} ${response.statusText}`
   const code = body === undefined ? '' : ` (${body.code})`
   if (REFUSED_STATUS.has(response.status) || response.status === 403) {
@@ -237,7 +240,12 @@ function parseRefused(text: string): Refused | undefined {
     if (!('code' in value) || !('message' in value)) return undefined
     const { code, message } = value
     if (typeof code !== 'string' || typeof message !== 'string') return undefined
-    return 'details' in value ? { code, message, details: value.details } : { code, message }
+    return {
+      code,
+      message,
+      ...('details' in value && { details: value.details }),
+      ...('comparison' in value && { comparison: value.comparison }),
+    }
   } catch {
     return undefined
   }

@@ -12,6 +12,12 @@ export interface ChangeOptions extends DaemonOptions, OutputOptions {
   readonly tests?: boolean
 }
 
+/** What else a request for a whole policy can say. */
+interface StaleOptions {
+  /** What to do when another revision is in force. */
+  readonly stale?: 'merge' | undefined
+}
+
 /** Adds them. */
 export function withChange(command: Command): Command {
   return withReason(
@@ -32,10 +38,11 @@ export function withReason(command: Command, where = 'the audit log'): Command {
 }
 
 /** The query of a request that changes the policy. */
-export function changeQuery({ confirm, tests }: ChangeOptions): string {
+export function changeQuery({ confirm, tests, stale }: ChangeOptions & StaleOptions): string {
   const query = new URLSearchParams()
   if (confirm !== undefined) query.set('confirm', confirm)
   if (tests === false) query.set('tests', 'skip')
+  if (stale !== undefined) query.set('stale', stale)
   return query.size === 0 ? '' : `?${query.toString()}`
 }
 

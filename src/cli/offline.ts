@@ -18,7 +18,7 @@ export interface OfflineOptions {
 }
 
 /**
- * Reads the policy that files state. A folder stands for the .yaml files right in it.
+ * Reads the policy that files state. A folder stands for the .yaml files right in it, in `sets` and in `tests`.
  * @throws Failure with exit code 3 when something is wrong with them, all of which is printed.
  */
 export async function readPolicy(paths: readonly string[]): Promise<Policy> {

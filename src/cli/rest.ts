@@ -2,8 +2,10 @@ import type { EndedBy, EndReason } from '../abi/end-reason.js'
 import type { FlowVerdict } from '../policy/flow-verdict.js'
 import type { DecisionChange } from '../policy/decision-diff.js'
 import type { LintFinding } from '../policy/lint.js'
+import type { PartChange } from '../policy/part-change.js'
 import type { ReplayResult } from '../policy/replay.js'
 import type { RuleChange } from '../policy/rule-diff.js'
+import type { Conflict } from '../policy/three-way.js'
 import type { Action, RuleType } from '../policy/rule.js'
 
 /** The answers of the daemon's REST interface, as far as the command reads them. */
@@ -344,6 +346,7 @@ export interface PolicyApplied extends Changed {
   readonly removed: number
   readonly deadline: Milliseconds | null
   readonly unchanged: boolean
+  readonly mergedFrom?: number
 }
 
 export interface RevisionInfo {
@@ -369,6 +372,26 @@ export interface RevisionList {
 /** Things of which all are counted and some are listed. */
 interface Listed<T> {
   readonly listed: readonly T[]
+}
+
+/** The same with the count. */
+export interface Counted<T> extends Listed<T> {
+  readonly total: number
+}
+
+/** A change of a part of the policy, and in which revision others made it last. */
+export type LaterChange = PartChange & { readonly revision?: number }
+
+/** What others did while a change was made, beside that change. */
+export interface Comparison {
+  readonly base: number
+  readonly current: number
+  readonly revisions: readonly Pick<RevisionInfo, 'revision' | 'at' | 'author' | 'reason'>[]
+  readonly theirs: Counted<LaterChange> | null
+  readonly yours: Counted<PartChange> | null
+  readonly conflicts: Counted<Conflict> | null
+  readonly isClean: boolean
+  readonly problem: string | null
 }
 
 export interface PolicyDiff {

@@ -6,12 +6,15 @@ export class Refused extends Error {
   readonly status: number
   /** Each thing that was wrong, where there may be several. */
   readonly details: readonly object[] | undefined
+  /** What others did meanwhile, where a change came too late. */
+  readonly comparison: object | undefined
 
-  constructor(code: ErrorCode, message: string, details?: readonly object[]) {
+  constructor(code: ErrorCode, message: string, details?: readonly object[], comparison?: object) {
     super(message)
     this.code = code
     this.status = errorInfo(code).http
     this.details = details
+    this.comparison = comparison
   }
 }
 
@@ -20,6 +23,7 @@ interface Refusal {
   readonly code: ErrorCode
   readonly message: string
   readonly details?: readonly object[]
+  readonly comparison?: object
 }
 
 /**
@@ -29,6 +33,9 @@ interface Refusal {
 export function accepted<Outcome extends { readonly ok: true } | Refusal>(
   outcome: Outcome,
 ): Exclude<Outcome, { readonly ok: false }> {
-  if (!outcome.ok) throw new Refused(outcome.code, outcome.message, outcome.details)
+  if (!outcome.ok) {
+    const { code, message, details, comparison } = outcome
+    throw new Refused(code, message, details, comparison)
+  }
   return outcome as Exclude<Outcome, { readonly ok: false }>
 }

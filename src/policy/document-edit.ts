@@ -24,11 +24,25 @@ export interface DocumentedPolicy extends Policy {
 
 /** What becomes of one rule. */
 export type RuleEdit =
-  /** A rule is added, so that it stands at `index`. */
-  | { readonly kind: 'insert'; readonly index: number; readonly rule: Rule }
+  /** A rule is added, so that it stands at `index`; with lines that `linesOf` took elsewhere. */
+  | {
+      readonly kind: 'insert'
+      readonly index: number
+      readonly rule: Rule
+      readonly lines?: TakenLines | undefined
+    }
   | { readonly kind: 'remove'; readonly index: number }
   /** The rule at `index` says something else, or stands at `to` then, or both. */
   | { readonly kind: 'update'; readonly index: number; readonly to: number; readonly rule: Rule }
+
+/** The lines of a rule with the comment above it, as they stood somewhere. */
+export interface TakenLines {
+  readonly text: string
+  /** How many of them are the comment. */
+  readonly above: number
+  /** Blanks in front of its dash. */
+  readonly indent: number
+}
 
 /** Of a file of rules that none of the others had a place for. */
 const OWN_FILE = 'rules'
@@ -57,7 +71,7 @@ export function editDocuments(
 function made(policy: DocumentedPolicy, edit: RuleEdit): DocumentedPolicy | undefined {
   switch (edit.kind) {
     case 'insert':
-      return inserted(policy, edit.index, edit.rule)
+      return inserted(policy, edit.index, edit.rule, edit.lines)
     case 'remove':
       return removed(policy, edit.index)?.policy
     case 'update': {
@@ -70,12 +84,11 @@ function made(policy: DocumentedPolicy, edit: RuleEdit): DocumentedPolicy | unde
   }
 }
 
-/** @param own its lines as they stood elsewhere, with the comment above them. */
 function inserted(
   policy: DocumentedPolicy,
   index: number,
   rule: Rule,
-  own?: { readonly text: string; readonly above: number; readonly indent: number },
+  own?: TakenLines,
 ): DocumentedPolicy | undefined {
   const before = policy.rules[index - 1]
   const neighbour = before ?? policy.rules[0]
@@ -97,20 +110,14 @@ function inserted(
 function removed(
   policy: DocumentedPolicy,
   index: number,
-):
-  | {
-      readonly policy: DocumentedPolicy
-      readonly lines: { readonly text: string; readonly above: number; readonly indent: number }
-    }
-  | undefined {
+): { readonly policy: DocumentedPolicy; readonly lines: TakenLines } | undefined {
   const rule = policy.rules[index]!
   const file = fileOf(policy, rule)
   const found = file && findRule(file, rule)
   if (found === undefined) return undefined
   const { text, name } = file!
-  const { top, start, indent } = found
-  const above = countLines(text.slice(top, start))
-  const lines = { text: withBreak(text.slice(top, found.end)), above, indent }
+  const { top } = found
+  const lines = taken(text, found)
   const isLast = !policy.rules.some(other => other !== rule && other.place?.file === name)
   const list = isLast ? rulesKey(text, top) : undefined
   if (isLast && list === undefined) return undefined
@@ -122,6 +129,24 @@ function removed(
     each.name === name ? { name, text: insertText(each.text, list, ' []') } : each,
   )
   return { policy: { ...cut, documents }, lines }
+}
+
+/**
+ * The lines of a rule as they stand in the documents, for another place.
+ * @returns undefined when they do not say by themselves what the rule says, its id included.
+ */
+export function linesOf(policy: DocumentedPolicy, index: number): TakenLines | undefined {
+  const rule = policy.rules[index]!
+  const file = fileOf(policy, rule)
+  const found = file && findRule(file, rule)
+  if (found === undefined) return undefined
+  const { map } = ruleDocument(file!.text.slice(found.start, found.end))
+  return map.has('id') ? taken(file!.text, found) : undefined
+}
+
+function taken(text: string, { top, start, end, indent }: RuleLines): TakenLines {
+  const above = countLines(text.slice(top, start))
+  return { text: withBreak(text.slice(top, end)), above, indent }
 }
 
 function replaced(

@@ -3,6 +3,7 @@ import t from 'tap'
 import { formatPolicyDocument, mergeDocuments } from '../../src/policy/document.js'
 import {
   editDocuments,
+  linesOf,
   type DocumentedPolicy,
   type RuleEdit,
 } from '../../src/policy/document-edit.js'
@@ -114,6 +115,19 @@ await t.test('a rule goes with what stands in it and right above it', async t =>
     textAfter(shop, { kind: 'remove', index: 1 }),
     shop.replace(/ {2}# the app\n[^]*enough\n\n/, ''),
   )
+})
+
+await t.test('the lines of a rule can be taken to other files, if they say its id', async t => {
+  const policy = policyIn(shop)
+  const lines = linesOf(policy, 1)
+  t.match(lines, { text: /^ {2}# the app\n {2}- id: b\n[^]* # enough\n$/, above: 1, indent: 2 })
+  t.equal(linesOf({ ...policy, documents: [] }, 1), undefined)
+  t.equal(linesOf(policyIn('rules: [{ id: a, drop: "*:* -> b:1" }]\n'), 0), undefined)
+  t.equal(linesOf(policyIn('rules:\n  - drop: "*:* -> b:1"\n'), 0), undefined)
+  const other = policyIn('rules:\n- id: x\n  drop: "*:* -> b:1"\n')
+  const { rule } = { rule: policy.rules[1]! }
+  const [file] = agreed(editDocuments(other, { kind: 'insert', index: 1, rule, lines })).documents
+  t.match(file!.text, /b:1"\n# the app\n- id: b\n {2}accept: app/)
 })
 
 await t.test('the last rule of a file leaves an empty list', async t => {

@@ -14,6 +14,9 @@ import { evaluate } from '../../src/policy/verdict.js'
 import { PROBLEMS_MAX, type PolicyFile } from '../../src/policy/yaml-source.js'
 import { policy } from './fixtures/arbitraries.js'
 
+/** How many policies are written and read; more with `V4V_POLICIES`. */
+const policies = Number(process.env['V4V_POLICIES'] ?? 200)
+
 /** The rules of files that have to be right. */
 function read(...files: PolicyFile[]): readonly Rule[] {
   const document = mergeDocuments(files)
@@ -215,17 +218,21 @@ tests:
   t.equal(formatPolicyDocument({ rules: [] }), 'rules: []\n')
 })
 
-await t.test('what is written reads back as the same policy', async () => {
+await t.test('what is written reads back as the same policy, and is written the same', async () => {
   const withoutPlaces = (key: string, value: unknown): unknown =>
     key === 'place' ? undefined : value
   fc.assert(
     fc.property(policy, some => {
-      const document = parsePolicyDocument(formatPolicyDocument(some), 'f.yaml')
+      const text = formatPolicyDocument(some)
+      const document = parsePolicyDocument(text, 'f.yaml')
       if (!document.ok) return false
       const { rules, sets, tags, tests } = document
-      return JSON.stringify({ rules, sets, tags, tests }, withoutPlaces) === JSON.stringify(some)
+      return (
+        JSON.stringify({ rules, sets, tags, tests }, withoutPlaces) === JSON.stringify(some) &&
+        formatPolicyDocument(document) === text
+      )
     }),
-    { numRuns: 200 },
+    { numRuns: policies },
   )
 })
 

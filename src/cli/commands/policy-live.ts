@@ -1,6 +1,4 @@
 import type { Command } from 'commander'
-import { mkdir, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { formatPolicyDocument, mergeDocuments } from '../../policy/document.js'
 import { AdminClient } from '../admin-client.js'
 import { changeHeaders, changeQuery, withChange, type ChangeOptions } from '../change.js'
@@ -9,7 +7,10 @@ import { EXIT, failed, usage } from '../fail.js'
 import { column, note, printDone, printData, printRows, time } from '../output.js'
 import { parseCount } from '../parse.js'
 import { diffLines, planLines, printPlanLines } from '../plan-text.js'
-import { readPolicyFiles, withoutFolders } from '../policy-files.js'
+import { baseOf, onlyFolder, readBase, writeBase } from '../policy-base.js'
+import { filesOf, readDocuments, writeDocuments } from '../policy-files.js'
+import { printable } from '../printable.js'
+import { appliedText, policyApplyCommand } from './policy-apply.js'
 import { policySuggestCommand } from './policy-suggest.js'
 import type {
   Changed,
@@ -19,6 +20,7 @@ import type {
   PolicyPlan,
   RevisionList,
 } from '../rest.js'
+import { changed, sayAgain } from '../stale.js'
 import { watched, withWatch } from '../watch.js'
 
 type Options = DaemonOptions & OutputOptions
@@ -29,7 +31,7 @@ export function livePolicyCommands(): Command[] {
     show(),
     exportFiles(),
     plan(),
-    apply(),
+    policyApplyCommand(),
     confirm(),
     history(),
     rollback(),
@@ -53,7 +55,7 @@ function show(): Command {
       const client = await AdminClient.open(options)
       const { dir } = options
       const policy = await client.get<PolicyDocuments>(documentsPath(options))
-      if (dir !== undefined) await writeFiles(dir, policy)
+      if (dir !== undefined) await writeFiles(client, dir, policy)
       else if (options.output !== 'table') {
         printData(options.output, policy)
       } else {
@@ -72,7 +74,7 @@ function exportFiles(): Command {
     .option('--revision <n>', 'of this revision', parseCount)
     .action(async (dir: string, options: Options & { revision?: number }) => {
       const client = await AdminClient.open(options)
-      await writeFiles(dir, await client.get<PolicyDocuments>(documentsPath(options)))
+      await writeFiles(client, dir, await client.get<PolicyDocuments>(documentsPath(options)))
     })
 }
 
@@ -81,10 +83,20 @@ function documentsPath({ revision }: { readonly revision?: number }): string {
   return `${path}?form=documents`
 }
 
-async function writeFiles(dir: string, { revision, documents }: PolicyDocuments): Promise<void> {
-  await mkdir(dir, { recursive: true })
-  for (const { name, text } of documents) await writeFile(join(dir, name), text)
+async function writeFiles(
+  client: AdminClient,
+  dir: string,
+  { revision, documents }: PolicyDocuments,
+): Promise<void> {
+  await writeDocuments(dir, documents)
+  const base = await baseOf(client, revision)
+  if (base !== undefined) await writeBase(dir, base)
   note(`revision ${revision}: ${documents.map(({ name }) => name).join(', ')}`)
+  const written = new Set(documents.map(({ name }) => name))
+  const others = (await filesOf([dir])).filter(({ document }) => !written.has(document))
+  if (others.length === 0) return
+  const names = others.map(({ document }) => document).join(', ')
+  note(printable(`also in ${dir}, and not of that revision: ${names}`))
 }
 
 function plan(): Command {
@@ -96,38 +108,27 @@ function plan(): Command {
     .argument('<file...>', 'files or folders, read as one policy, in the order of their names')
     .option('--replay <time>', 'decide the flows of this time again; else those of the flow log')
     .action(async (files: string[], options: Options & { replay?: string }) => {
-      const documents = withoutFolders(await readPolicyFiles(files))
+      const documents = await readDocuments(files)
       const client = await AdminClient.open(options)
       const { replay } = options
       const query = replay === undefined ? '' : `?replay=${encodeURIComponent(replay)}`
       const answer = await client.call<PolicyPlan>('POST', `/v1/policy/plan${query}`, { documents })
       if (options.output !== 'table') printData(options.output, answer)
       else printPlanLines(planLines(answer))
+      await noteBase(files, answer.revision)
       const codes = { none: EXIT.ok, changes: EXIT.usage, refused: EXIT.refused }
       process.exitCode = codes[answer.status]
     })
 }
 
-function apply(): Command {
-  return withChange(
-    adminCommand('apply', 'put policy files in force; a test in them that fails keeps them out', [
-      'v4v policy apply policy/ --reason "web may ask the cache"',
-      'v4v policy apply policy/ --confirm 30s && v4v policy confirm',
-    ]),
+/** Says when files come from another revision than they are compared with. */
+async function noteBase(files: readonly string[], revision: number): Promise<void> {
+  const dir = await onlyFolder(files)
+  const base = dir === undefined ? undefined : await readBase(dir)
+  if (base === undefined || base.revision === revision) return
+  note(
+    `the files come from revision ${base.revision}: "v4v policy apply" asks what others changed since`,
   )
-    .alias('import')
-    .argument('<file...>', 'files or folders, read as one policy, in the order of their names')
-    .action(async (files: string[], options: ChangeOptions) => {
-      const documents = withoutFolders(await readPolicyFiles(files))
-      const client = await AdminClient.open(options)
-      const answer = await client.call<PolicyApplied>(
-        'PUT',
-        `/v1/policy${changeQuery(options)}`,
-        { documents, ...(options.reason !== undefined && { reason: options.reason }) },
-        changeHeaders({ ifRevision: options.ifRevision }),
-      )
-      printDone(options.output, answer, appliedText(answer))
-    })
 }
 
 function confirm(): Command {
@@ -189,12 +190,13 @@ function rollback(): Command {
     .action(async (revision: number, options: ChangeOptions) => {
       const client = await AdminClient.open(options)
       const { reason } = options
-      const answer = await client.call<PolicyApplied>(
+      const change = client.call<PolicyApplied>(
         'POST',
         `/v1/policy/rollback${changeQuery(options)}`,
         { revision, ...(reason !== undefined && { reason }) },
         changeHeaders({ ifRevision: options.ifRevision }),
       )
+      const answer = await changed(options.output, change, sayAgain)
       printDone(options.output, answer, `back to ${revision}: ${appliedText(answer)}`)
     })
 }
@@ -212,24 +214,6 @@ export async function printRevisionDiff(a: string, b: string, options: Options):
 function revisionOf(text: string): string {
   if (/^[0-9]{1,15}$/.test(text)) return text
   throw usage(`${JSON.stringify(text)} is not a revision`, 'see "v4v policy history"')
-}
-
-function appliedText({
-  revision,
-  rules,
-  added,
-  changed,
-  removed,
-  deadline,
-  unchanged,
-}: PolicyApplied): string {
-  if (unchanged) return `no change: revision ${revision} says the same already, and stays in force`
-  const what = `${rules} rules, ${added} added, ${changed} changed, ${removed} removed`
-  const until =
-    deadline === null
-      ? ''
-      : `; it goes away unless "v4v policy confirm" is run by ${time(deadline)}`
-  return `revision ${revision} is in force: ${what}${until}`
 }
 
 /** The documents as one that says the same; the only one there is stays as it was given. */

@@ -92,7 +92,7 @@ function fmt(): Command {
     .argument('<file...>', 'files or folders')
     .option('--check', 'change nothing; exit code 3 if a file would be changed')
     .action(async (paths: string[], options: { check?: true }) => {
-      for (const path of await filesOf(paths)) {
+      for (const { path } of await filesOf(paths)) {
         const text = await readFile(path, 'utf8')
         const formatted = formatSource({ name: path, text })
         if (!formatted.ok) {

@@ -14,6 +14,7 @@ import { usage } from '../fail.js'
 import { column, note, printDone, printData, printRows, time, type Column } from '../output.js'
 import { parseCount } from '../parse.js'
 import type { Changed, RuleChanged, RuleInfo, RuleList, RulesZeroed } from '../rest.js'
+import { changed, sayAgain } from '../stale.js'
 import { watched, withWatch } from '../watch.js'
 
 type Options = DaemonOptions & OutputOptions
@@ -127,7 +128,7 @@ function add(): Command {
       checkSelector(to)
       const { at, type, replies, comment, id } = options
       const client = await AdminClient.open(options)
-      const answer = await client.call<RuleChanged>(
+      const change = client.call<RuleChanged>(
         'POST',
         `/v1/rules${changeQuery(options)}`,
         {
@@ -145,6 +146,7 @@ function add(): Command {
         },
         changeHeaders(options),
       )
+      const answer = await changed(options.output, change, sayAgain)
       const said = `${action} ${from} -> ${to}`
       printDone(options.output, answer, `added rule ${answer.rule.id}: ${said} ${now(answer)}`)
     })
@@ -156,7 +158,8 @@ function remove(): Command {
     .action(async (id: string, options: ChangeOptions) => {
       const client = await AdminClient.open(options)
       const path = `${rulePath(id)}${changeQuery(options)}`
-      const answer = await client.call<Changed>('DELETE', path, undefined, changeHeaders(options))
+      const change = client.call<Changed>('DELETE', path, undefined, changeHeaders(options))
+      const answer = await changed(options.output, change, sayAgain)
       printDone(options.output, answer, `removed rule ${id} ${now(answer)}`)
     })
 }
@@ -168,7 +171,8 @@ function move(): Command {
     .action(async (id: string, position: number, options: ChangeOptions) => {
       const client = await AdminClient.open(options)
       const path = `${rulePath(id)}${changeQuery(options)}`
-      const answer = await client.call<Changed>('PATCH', path, { position }, changeHeaders(options))
+      const change = client.call<Changed>('PATCH', path, { position }, changeHeaders(options))
+      const answer = await changed(options.output, change, sayAgain)
       printDone(options.output, answer, `moved rule ${id} to ${position} ${now(answer)}`)
     })
 }

@@ -71,9 +71,14 @@ function clientErrorAnswer(code: string): Answer {
 
 function answerTo(error: FastifyError, request: FastifyRequest): Answer {
   if (error instanceof Refused) {
-    const { code, message, status, details } = error
-    const body = { code, message, details: details as ErrorBody['details'] & object }
-    return { status, body: details === undefined ? { code, message } : body }
+    const { code, message, status, details, comparison } = error
+    const body = {
+      code,
+      message,
+      ...(details !== undefined && { details: details as ErrorBody['details'] & object }),
+      ...(comparison !== undefined && { comparison }),
+    }
+    return { status, body }
   }
   if (error instanceof StoreError) {
     const sentence = storeSentences[error.code]

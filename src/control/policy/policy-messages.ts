@@ -6,6 +6,7 @@ import type { Refusal } from '../../store/refusal.js'
 import type { RuleDocument } from '../schemas/rule.js'
 import type { TableChange } from './table-change.js'
 import type { PackedTable } from './packed-table.js'
+import type { LaterRevision } from './policy-comparison.js'
 import type { DetailedRefusal } from './policy-request.js'
 import type { RulePatchJson } from './rule-json.js'
 
@@ -38,6 +39,17 @@ export type PolicyEdit =
   | { readonly kind: 'remove'; readonly id: string }
   /** Back to what a revision said. */
   | ({ readonly kind: 'restore' } & Body)
+
+/** What happened since the revision that a change was made for. */
+export interface Meanwhile {
+  readonly base: number
+  /** What that said, or why it can't be had. */
+  readonly body: Body | string
+  /** The revisions since, the newest first; the oldest may be left out. */
+  readonly revisions: readonly LaterRevision[]
+  /** What some of them said, the one in force left out, in rising order. */
+  readonly bodies: readonly KeptBody[]
+}
 
 /** A domain as the policy has to know it. */
 export interface KnownDomain {
@@ -92,6 +104,8 @@ export interface Prepared {
   readonly change: TableChange
   /** True when the policy in force says the same already, in the same documents. */
   readonly isUnchanged: boolean
+  /** The revision it was made for, when what others changed since is in it as well. */
+  readonly mergedFrom: number | undefined
 }
 
 /** A datagram that is asked about. */

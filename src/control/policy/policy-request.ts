@@ -11,6 +11,7 @@ import { refuse, type Refusal } from '../../store/refusal.js'
 import { reasonProblem } from '../reason.js'
 import { schemaProblems, type FieldProblem } from '../schema-problem.js'
 import { PolicyRequest } from '../schemas/policy.js'
+import type { Comparison } from './policy-comparison.js'
 import type { FailedTest } from './policy-plan.js'
 import { readRule, type NewRule, type ReadContext } from './rule-json.js'
 
@@ -19,6 +20,11 @@ export interface DetailedRefusal<
   Code extends 'EINVAL' | 'ESTALE' = 'EINVAL',
 > extends Refusal<Code> {
   readonly details?: readonly (PolicyProblem | FieldProblem | FailedTest)[]
+}
+
+/** A change was made for another revision than the one in force; what happened since is said. */
+export interface StaleRefusal extends DetailedRefusal<'ESTALE'> {
+  readonly comparison?: Comparison
 }
 
 /** What a request for a whole policy says. */

@@ -21,11 +21,13 @@ import {
   type KeptPolicy,
 } from '../../store/policy-body.js'
 import { drawn, type Picture } from './graph-picture.js'
+import { comparisonOf, type Comparison } from './policy-comparison.js'
 import type {
   Asked,
   Body,
   KeptBody,
   KnownDomain,
+  Meanwhile,
   Past,
   PolicyEdit,
   Prepared,
@@ -33,9 +35,17 @@ import type {
   PrepareRefusal,
   Setting,
 } from './policy-messages.js'
-import { insertRule, removeRule, replacePolicy, updateRule, type Edited } from './policy-edit.js'
+import {
+  insertRule,
+  removeRule,
+  replacePolicy,
+  updateRule,
+  type EditContext,
+  type Edited,
+} from './policy-edit.js'
+import { mergeWith } from './policy-merge.js'
 import { packTable } from './packed-table.js'
-import { readPolicyRequest } from './policy-request.js'
+import { readPolicyRequest, type StaleRefusal } from './policy-request.js'
 import { documentsOf, policyJson } from './policy-json.js'
 import {
   diffOf,
@@ -47,6 +57,12 @@ import {
 } from './policy-plan.js'
 import { readRule } from './rule-json.js'
 import { changeOf, isSame } from './table-change.js'
+
+/** A policy after an edit, and what a request said besides. */
+interface Made extends Edited {
+  readonly ifRevision?: number | undefined
+  readonly reason?: string | undefined
+}
 
 /** In front of a tag, where a domain may stand of which only its tag is known. */
 const TAG_PREFIX = 'tag:'
@@ -199,10 +215,21 @@ export class PolicyTasks {
     return JSON.stringify({ revision: of.revision, ...listed('findings', findings) })
   }
 
-  /** Makes an edit of the policy in force into a candidate. */
-  prepare(edit: PolicyEdit, options: PrepareOptions): Prepared | PrepareRefusal {
+  /**
+   * Makes an edit of the policy in force into a candidate.
+   * @param meanwhile for an edit that was made for another revision, to be merged with what others
+   *   changed since.
+   */
+  prepare(
+    edit: PolicyEdit,
+    options: PrepareOptions,
+    meanwhile?: Meanwhile,
+  ): Prepared | PrepareRefusal | StaleRefusal {
     this.#candidate = undefined
-    const made = this.#make(edit, this.#inForce, options.now)
+    const made =
+      meanwhile === undefined
+        ? this.#make(edit, this.#inForce, options.now)
+        : this.#merge(edit, meanwhile, options.now)
     if (!made.ok) return made
     const { policy, lastRuleNumber } = made
     if (!options.skipTests) {
@@ -217,6 +244,7 @@ export class PolicyTasks {
     return {
       ok: true,
       ifRevision: made.ifRevision,
+      mergedFrom: meanwhile?.base,
       reason: made.reason,
       id: made.id,
       format: BODY_FORMAT,
@@ -237,6 +265,29 @@ export class PolicyTasks {
     }
   }
 
+  /**
+   * What others changed since the revision that an edit was made for, beside what it changes.
+   * @param edit of that revision; the candidate when left out.
+   */
+  compare(edit: PolicyEdit | undefined, meanwhile: Meanwhile, now: number): Comparison {
+    const { base, revisions, bodies } = meanwhile
+    const before = policyOf(meanwhile.body)
+    const from = typeof before === 'string' ? this.#inForce : before
+    const made = edit === undefined ? this.#candidate! : this.#make(edit, from, now)
+    return comparisonOf({
+      base,
+      current: this.#revision,
+      revisions,
+      between: bodies.flatMap(({ revision, ...body }) => {
+        const policy = policyOf(body)
+        return typeof policy === 'string' ? [] : { revision, policy }
+      }),
+      before,
+      inForce: this.#inForce,
+      after: 'policy' in made ? made.policy : made.message,
+    })
+  }
+
   /** The candidate is in force now, as this revision. @returns false when there is none. */
   adopt(revision: number): boolean {
     if (this.#candidate === undefined) return false
@@ -252,17 +303,8 @@ export class PolicyTasks {
     this.#candidate = undefined
   }
 
-  #make(
-    edit: PolicyEdit,
-    before: KeptPolicy,
-    now: number,
-  ): (Edited & { ifRevision?: number | undefined; reason?: string | undefined }) | PrepareRefusal {
-    const context = {
-      nameOf: (id: DomainId) => this.#nameOf(id),
-      now,
-      rulesMax: this.#rulesMax,
-      lastRuleNumber: this.#lastRuleNumber,
-    }
+  #make(edit: PolicyEdit, before: KeptPolicy, now: number): Made | PrepareRefusal {
+    const context = this.#context(now)
     switch (edit.kind) {
       case 'request': {
         const request = readPolicyRequest(edit.bytes, context)
@@ -287,6 +329,37 @@ export class PolicyTasks {
         }
         return { ok: true, policy, lastRuleNumber: this.#lastRuleNumber }
       }
+    }
+  }
+
+  /** An edit that was made for another revision, with what others changed since. */
+  #merge(
+    edit: PolicyEdit,
+    meanwhile: Meanwhile,
+    now: number,
+  ): Made | PrepareRefusal | StaleRefusal {
+    const base = policyOf(meanwhile.body)
+    if (typeof base === 'string') return this.#refuseMerge(edit, meanwhile, now, base)
+    const made = this.#make(edit, base, now)
+    if (!made.ok) return made
+    const merged = mergeWith(made.policy, this.#inForce, base)
+    if (typeof merged === 'string') return this.#refuseMerge(edit, meanwhile, now, merged)
+    const { lastRuleNumber } = made
+    const replaced = replacePolicy(merged, { ...this.#context(now), lastRuleNumber })
+    return replaced.ok ? { ...made, ...replaced } : replaced
+  }
+
+  #refuseMerge(edit: PolicyEdit, meanwhile: Meanwhile, now: number, why: string): StaleRefusal {
+    const message = `this can't be had together with what others changed since revision ${meanwhile.base}: ${why}`
+    return { ...refuse('ESTALE', message), comparison: this.compare(edit, meanwhile, now) }
+  }
+
+  #context(now: number): EditContext {
+    return {
+      nameOf: id => this.#nameOf(id),
+      now,
+      rulesMax: this.#rulesMax,
+      lastRuleNumber: this.#lastRuleNumber,
     }
   }
 
@@ -319,6 +392,11 @@ function unpacked({ format, body }: Body): KeptPolicy {
   const policy = decodePolicy(format, body)
   if (typeof policy === 'string') throw new Error(`the policy in force can't be read: ${policy}`)
   return policy
+}
+
+/** What a body says, or why it can't be had. */
+function policyOf(body: Body | string): KeptPolicy | string {
+  return typeof body === 'string' ? body : decodePolicy(body.format, body.body)
 }
 
 /** A policy with what was put into its sets by hand. */

@@ -7,6 +7,7 @@ import type { ControlApp } from '../app.js'
 import { causeOf, requireRole } from '../plugins/auth.js'
 import { accepted, Refused } from '../refused.js'
 import { RuleChangeHeaders } from '../schemas/common.js'
+import { changeResponses } from '../schemas/comparison.js'
 import { errorResponses } from '../schemas/error.js'
 import {
   ApplyQuery,
@@ -15,6 +16,7 @@ import {
   PolicyConfirmed,
   PolicyRequest,
   PolicyView,
+  PutQuery,
   RevisionList,
   RevisionListQuery,
   RevisionParams,
@@ -129,7 +131,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
         querystring: ApplyQuery,
         headers: RuleChangeHeaders,
         body: RollbackBody,
-        response: { 200: PolicyApplied, ...errorResponses },
+        response: { 200: PolicyApplied, ...changeResponses },
       },
     },
     async (request, reply) => {
@@ -153,26 +155,27 @@ export function policyRoutes(app: ControlApp, services: Services): void {
         schema: {
           summary:
             'Replaces the whole policy, by documents or by rules, sets and tags. A revision in If-Match or in the body must be the one in force.',
-          querystring: ApplyQuery,
+          querystring: PutQuery,
           headers: RuleChangeHeaders,
           body: PolicyRequest,
-          response: { 200: PolicyApplied, ...errorResponses },
+          response: { 200: PolicyApplied, ...changeResponses },
         },
       },
       async (request, reply) => {
         const edit = { kind: 'request', bytes: bytesOf(request) } as const
         const cause = causeOf(request)
+        const { stale, ...query } = request.query as PutQuery
+        const merge = stale === 'merge'
+        if (merge && cause.ifRevision === undefined) {
+          throw new Refused('EINVAL', 'stale=merge goes with If-Match: say what it was made for')
+        }
+        const options = { ...applyOptions(request, query), merge }
         const applied = accepted(
-          await policy.edit(
-            edit,
-            cause,
-            applyOptions(request, request.query as ApplyQuery),
-            ({ rules }) => ({
-              action: 'policy.replace',
-              target: 'policy',
-              detail: { rules },
-            }),
-          ),
+          await policy.edit(edit, cause, options, ({ rules, mergedFrom }) => ({
+            action: 'policy.replace',
+            target: 'policy',
+            detail: { rules, mergedFrom },
+          })),
         )
         return reply.header('etag', `"${applied.revision}"`).send(appliedView(applied))
       },
@@ -230,7 +233,7 @@ export function bytesOf(request: { readonly body: unknown }): Uint8Array {
 }
 
 function appliedView(applied: Applied): PolicyApplied {
-  const { revision, rules, added, changed, removed, deadline, isUnchanged } = applied
+  const { revision, rules, added, changed, removed, deadline, isUnchanged, mergedFrom } = applied
   return {
     revision,
     rules,
@@ -239,5 +242,6 @@ function appliedView(applied: Applied): PolicyApplied {
     removed,
     deadline: deadline ?? null,
     unchanged: isUnchanged,
+    ...(mergedFrom !== undefined && { mergedFrom }),
   }
 }

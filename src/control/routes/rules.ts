@@ -3,6 +3,7 @@ import type { ControlApp } from '../app.js'
 import { causeOf } from '../plugins/auth.js'
 import { accepted } from '../refused.js'
 import { ChangeHeaders, ReasonBody, RuleChangeHeaders } from '../schemas/common.js'
+import { changeResponses } from '../schemas/comparison.js'
 import { errorResponses } from '../schemas/error.js'
 import { ApplyQuery } from '../schemas/policy.js'
 import {
@@ -41,7 +42,7 @@ export function ruleRoutes(app: ControlApp, { rules, revision }: Services): void
         querystring: ApplyQuery,
         headers: RuleChangeHeaders,
         body: RuleAdd,
-        response: { 201: RuleChanged, ...errorResponses },
+        response: { 201: RuleChanged, ...changeResponses },
       },
     },
     async (request, reply) => {
@@ -76,7 +77,7 @@ export function ruleRoutes(app: ControlApp, { rules, revision }: Services): void
         querystring: ApplyQuery,
         headers: RuleChangeHeaders,
         body: RulePatch,
-        response: { 200: RuleChanged, ...errorResponses },
+        response: { 200: RuleChanged, ...changeResponses },
       },
     },
     async request => {
@@ -98,7 +99,7 @@ export function ruleRoutes(app: ControlApp, { rules, revision }: Services): void
         params: RuleParams,
         querystring: ApplyQuery,
         headers: RuleChangeHeaders,
-        response: { 200: RuleRemoved, ...errorResponses },
+        response: { 200: RuleRemoved, ...changeResponses },
       },
     },
     async request => {

@@ -1,11 +1,11 @@
 import Type, { type Static } from 'typebox'
 import { NAME_CHARS_MAX } from '../../abi/limits.js'
+import { DOCUMENT_NAME, DOCUMENT_NAME_CHARS_MAX } from '../../policy/document-name.js'
 import { ACTIONS } from '../../policy/rule.js'
 import { DOCUMENT_CHARS_MAX } from '../../policy/yaml-source.js'
 import { Count, Milliseconds, MillisecondsOrNull, Reason, ReasonBody, Revision } from './common.js'
 import { RuleDocument } from './rule.js'
 
-const FILE_CHARS_MAX = 255
 const TEXT_CHARS_MAX = 160
 
 const Documents = Type.Array(
@@ -13,9 +13,10 @@ const Documents = Type.Array(
     {
       name: Type.String({
         minLength: 1,
-        maxLength: FILE_CHARS_MAX,
-        pattern: '^[A-Za-z0-9][A-Za-z0-9._-]*$',
-        description: 'name of the file, such as 10-web.yaml; they are read in the order of these',
+        maxLength: DOCUMENT_NAME_CHARS_MAX,
+        pattern: DOCUMENT_NAME,
+        description:
+          'name of the file, such as 10-web.yaml or sets/oncall.yaml; they are read in the order of these',
       }),
       text: Type.String({ maxLength: DOCUMENT_CHARS_MAX }),
     },
@@ -103,6 +104,21 @@ export const ApplyQuery = Type.Object(
 )
 export type ApplyQuery = Static<typeof ApplyQuery>
 
+/** The same for a whole policy. */
+export const PutQuery = Type.Object(
+  {
+    ...ApplyQuery.properties,
+    stale: Type.Optional(
+      Type.Enum(['refuse', 'merge'], {
+        description:
+          'what to do when If-Match is not the revision in force: merge puts it in force together with what others changed since, unless there is a conflict',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type PutQuery = Static<typeof PutQuery>
+
 const Unconfirmed = Type.Object({
   revision: Revision,
   backTo: Revision,
@@ -119,6 +135,12 @@ export const PolicyApplied = Type.Object({
   unchanged: Type.Boolean({
     description: 'true when the policy in force says the same already: no revision was made',
   }),
+  mergedFrom: Type.Optional(
+    Type.Integer({
+      description:
+        'what others changed since this revision is in it as well: the documents have it',
+    }),
+  ),
 })
 export type PolicyApplied = Static<typeof PolicyApplied>
 

@@ -1,5 +1,5 @@
 import type { Refusal } from '../../store/refusal.js'
-import type { DetailedRefusal } from '../policy/policy-request.js'
+import type { DetailedRefusal, StaleRefusal } from '../policy/policy-request.js'
 
 /** How a policy is put in force. */
 export interface ApplyOptions {
@@ -7,6 +7,8 @@ export interface ApplyOptions {
   readonly confirmMs?: number | undefined
   /** Also when a test of the policy fails. */
   readonly skipTests?: boolean | undefined
+  /** When it was made for another revision, together with what others changed since. */
+  readonly merge?: boolean | undefined
 }
 
 /** A policy that is in force. */
@@ -23,8 +25,11 @@ export interface Applied {
   readonly deadline: number | undefined
   /** True when it was in force already: no revision was made. */
   readonly isUnchanged: boolean
+  /** The revision it was made for, when what others changed since is in it as well. */
+  readonly mergedFrom: number | undefined
 }
 
 export type PolicyRefusal =
-  | Refusal<'ENOENT' | 'EINVAL' | 'EEXIST' | 'ENOSPC' | 'ESTALE' | 'EBUSY' | 'ETIMEDOUT'>
+  | Refusal<'ENOENT' | 'EINVAL' | 'EEXIST' | 'ENOSPC' | 'EBUSY' | 'ETIMEDOUT'>
   | DetailedRefusal
+  | StaleRefusal

@@ -1,6 +1,6 @@
 import type { Hypervisor } from '../../hypervisor/hypervisor.js'
 import type { PolicyTable } from '../../policy/policy-table.js'
-import { BODY_FORMAT, EMPTY_POLICY, encodePolicy } from '../../store/policy-body.js'
+import { BODY_FORMAT, encodePolicy } from '../../store/policy-body.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
 import type { RevisionInfo, Unconfirmed } from '../../store/revision-store.js'
 import { StoreError } from '../../store/store-error.js'
@@ -8,14 +8,15 @@ import type { Store } from '../../store/store.js'
 import { assert } from '../../util/assert.js'
 import type { Clock } from '../../util/clock.js'
 import { DAEMON, newestGood } from '../policy/boot-policy.js'
-import type { DetailedRefusal } from '../policy/policy-request.js'
-import type { Body, KeptBody, PolicyEdit, Prepared } from '../policy/policy-messages.js'
+import type { StaleRefusal } from '../policy/policy-request.js'
+import type { KeptBody, PolicyEdit, Prepared } from '../policy/policy-messages.js'
 import { unpackTable } from '../policy/packed-table.js'
-import type { PolicyThread } from '../policy/policy-thread.js'
+import { ThreadEnded, type PolicyThread } from '../policy/policy-thread.js'
 import type { Applied, ApplyOptions, PolicyRefusal } from './applied.js'
 import type { Cause } from './cause.js'
 import type { Deed } from './changes.js'
 import type { Log } from './log.js'
+import { meanwhileOf, NO_POLICY, staleRefusal } from './meanwhile.js'
 import { nextTurn } from './next-turn.js'
 import { RollbackWatch } from './rollback-watch.js'
 import type { SetService } from './sets.js'
@@ -34,12 +35,8 @@ const TIME_MS_MAX = 60_000
 const WAITING = { waitingMax: 256, bytesMax: 64 * 1024 * 1024 }
 /** Rules with limits that are read before others get their turn. */
 const RULES_PER_STEP = 100
-/** Revisions since the one that a change was made for that its refusal names. */
-const SINCE_MAX = 20
 /** Its tests may fail by now, or did when it was applied; it is what was in force all the same. */
 const OVERDUE: ApplyOptions = { skipTests: true }
-/** Revision 0: everything is rejected. */
-const NO_POLICY: Body = { format: BODY_FORMAT, body: encodePolicy(EMPTY_POLICY) }
 
 /**
  * How the policy in force is changed: one edit at a time. What takes long is done in a thread,
@@ -122,12 +119,12 @@ export class PolicyService {
    */
   confirm(
     cause: Cause,
-  ): Promise<
-    { readonly ok: true; readonly revision: number } | Refusal<'ENOENT'> | DetailedRefusal<'ESTALE'>
-  > {
+  ): Promise<{ readonly ok: true; readonly revision: number } | Refusal<'ENOENT'> | StaleRefusal> {
     return this.#turns.take(async () => {
-      const stale = this.#refuseStale(cause.ifRevision)
-      if (stale !== undefined) return stale
+      const { revision: current } = this.#hypervisor.policy
+      if (this.#isStale(cause.ifRevision)) {
+        return staleRefusal(meanwhileOf(this.#store.policies, current, cause.ifRevision), current)
+      }
       const waiting = this.#store.policies.unconfirmed()
       if (waiting === undefined) return refuse('ENOENT', 'no revision waits to be confirmed')
       this.#store.relaxed(() => {
@@ -218,17 +215,19 @@ export class PolicyService {
     options: ApplyOptions,
     deed: (applied: Applied) => Deed,
   ): Promise<Applied | PolicyRefusal> {
-    const stale = this.#refuseStale(cause.ifRevision)
-    if (stale !== undefined) return stale
-    const prepared = await this.#thread.callInTime(TIME_MS_MAX, 'prepare', edit, {
-      now: this.#clock.now(),
-      skipTests: options.skipTests ?? false,
-    })
+    const { skipTests = false, merge = false } = options
+    const late = this.#isStale(cause.ifRevision) ? cause.ifRevision : undefined
+    if (late !== undefined && !merge) return this.#refuseStale(late, edit)
+    const how = { now: this.#clock.now(), skipTests }
+    const { revision } = this.#hypervisor.policy
+    const meanwhile =
+      late === undefined ? undefined : meanwhileOf(this.#store.policies, revision, late)
+    const prepared = await this.#thread.callInTime(TIME_MS_MAX, 'prepare', edit, how, meanwhile)
     if (!prepared.ok) return prepared
-    const otherwise = this.#refuseStale(prepared.ifRevision)
-    if (otherwise !== undefined) {
+    if (prepared.ifRevision !== late && this.#isStale(prepared.ifRevision)) {
+      const refusal = await this.#refuseStale(prepared.ifRevision)
       await this.#thread.call('discard')
-      return otherwise
+      return refusal
     }
     // Who goes back while a revision waits to be confirmed means that it waits no longer.
     if (prepared.isUnchanged && this.#store.policies.unconfirmed() === undefined) {
@@ -249,10 +248,10 @@ export class PolicyService {
     }
   }
 
-  #unchanged({ id = '' }: Prepared): Applied {
+  #unchanged({ id = '', mergedFrom }: Prepared): Applied {
     const { revision, list } = this.#hypervisor.policy
     const none = { added: 0, changed: 0, removed: 0, deadline: undefined, isUnchanged: true }
-    return { ok: true, revision, id, rules: list.length, ...none }
+    return { ok: true, revision, id, rules: list.length, ...none, mergedFrom }
   }
 
   async #adopt(revision: number): Promise<void> {
@@ -304,6 +303,7 @@ export class PolicyService {
       removed,
       deadline,
       isUnchanged: false,
+      mergedFrom: prepared.mergedFrom,
     }
     this.#store.relaxed(() => {
       const stored = policies.append({
@@ -340,15 +340,22 @@ export class PolicyService {
     return applied
   }
 
-  #refuseStale(ifRevision: number | undefined): DetailedRefusal<'ESTALE'> | undefined {
+  #isStale(ifRevision: number | undefined): ifRevision is number {
+    return ifRevision !== undefined && ifRevision !== this.#hypervisor.policy.revision
+  }
+
+  /** @param edit of the revision that it was made for; the thread's candidate when left out. */
+  async #refuseStale(ifRevision: number, edit?: PolicyEdit): Promise<StaleRefusal> {
     const { revision } = this.#hypervisor.policy
-    if (ifRevision === undefined || ifRevision === revision) return undefined
-    const since = this.#store.policies.history(SINCE_MAX).filter(each => each.revision > ifRevision)
-    const details = since.map(({ revision: later, author, reason }) => ({
-      message: `revision ${later} by ${author}${reason === '' ? '' : `: ${reason}`}`,
-    }))
-    const message = `the policy is at revision ${revision}, no longer at ${ifRevision}`
-    return { ...refuse('ESTALE', message), details }
+    const meanwhile = meanwhileOf(this.#store.policies, revision, ifRevision)
+    try {
+      const now = this.#clock.now()
+      const compared = await this.#thread.callInTime(TIME_MS_MAX, 'compare', edit, meanwhile, now)
+      return staleRefusal(meanwhile, revision, 'ok' in compared ? undefined : compared)
+    } catch (error) {
+      if (!(error instanceof ThreadEnded)) throw error
+      return staleRefusal(meanwhile, revision)
+    }
   }
 
   /** @returns why it could not be done now. */
