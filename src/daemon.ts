@@ -23,6 +23,7 @@ import { firstStart, packagedPolicyDir, readPolicyDir } from './first-start.js'
 import { FlowMeter } from './hypervisor/flow-meter.js'
 import { Hypervisor, type HypervisorOptions } from './hypervisor/hypervisor.js'
 import { loadNative } from './native/native.js'
+import { peerUser } from './native/peer-user.js'
 import { pollingOf } from './native/poller.js'
 import { Membership } from './policy/membership.js'
 import { PolicyTable } from './policy/policy-table.js'
@@ -112,6 +113,7 @@ async function start(
   const flowLog = new FlowLog(limits.flowRecordsMax, clock)
   const booted = bootPolicy(store, clock)
   if (booted.problem !== undefined) log('error', {}, booted.problem)
+  for (const row of store.dropped) log('error', {}, `dropped, since it was damaged: ${row}`)
   const askFeed = new AskFeed()
   const due = new DueTimer(() => hypervisor.tick())
   undo.push(() => due.stop())
@@ -181,7 +183,7 @@ async function start(
   const app = buildApp(services, { logger: failures, host: config.host })
   const server = await ControlServer.listen(app, config)
   undo.push(() => server.close())
-  const local = localServer(app)
+  const local = localServer(app, socket => peerUser(socket, native))
   await listenAtPath(local, join(stateDir, 'control.sock'), 0o600)
   undo.push(() => {
     local.close()
@@ -253,12 +255,15 @@ function makeFolder(path: string): void {
 
 /** Does what only the first start does, and sees to it that the admin's token lies where it belongs. */
 function prepareStore(store: Store, config: Config, adminTokenPath: string): void {
-  if (store.policies.currentRevision() > 0) return
+  // Where an admin has done something before, a policy that is not there was lost.
+  if (store.policies.currentRevision() > 0 || store.audit.size() > 0) return
   const dir = config.policyDir ?? packagedPolicyDir
   firstStart(store, readPolicyDir(dir), dir, token => {
     if (existsSync(adminTokenPath)) chmodSync(adminTokenPath, 0o600)
     writeFileSync(adminTokenPath, `${token}\n`, { mode: 0o600 })
   })
+  // So that a database without its log is never taken for one before its first start.
+  store.checkpoint()
 }
 
 /** What becomes of flows: counted, and written down. Undefined when that is switched off. */

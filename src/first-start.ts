@@ -67,6 +67,8 @@ export function firstStart(
     })
     store.audit.append({
       actor: author,
+      auth: 'file',
+      origin: `uid ${process.getuid?.() ?? 'unknown'}`,
       action: 'policy.replace',
       target: 'policy',
       revisionBefore: 0,

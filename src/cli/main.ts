@@ -31,6 +31,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   'audit-mode': async () => (await import('./commands/audit-mode.js')).auditModeCommand(),
   stats: async () => (await import('./commands/stats.js')).statsCommand(),
   audit: async () => (await import('./commands/audit.js')).auditCommand(),
+  state: async () => (await import('./commands/state.js')).stateCommand(),
   check: async () => (await import('./commands/check.js')).checkCommand(),
   config: async () => (await import('./commands/config.js')).configCommand(),
   listen: async () => (await import('./commands/listen.js')).listenCommand(),

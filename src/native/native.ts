@@ -22,6 +22,11 @@ export interface Native {
    * @param fd of the socket; of anything else, nothing is done.
    */
   setSendBuffer(fd: number, bytes: number): void
+  /**
+   * The user whose process made a connection to a Unix socket.
+   * @param fd of the socket; undefined for anything else.
+   */
+  peerUser(fd: number): number | undefined
 }
 
 /** Memory of `map`. It stays mapped while anything refers to `bytes` or another view of it. */
@@ -64,6 +69,7 @@ const MAP_FAILED = -1n
 const MADV_REMOVE = 9
 const SOL_SOCKET = 1
 const SO_SNDBUF = 7
+const SO_PEERCRED = 17
 
 let loading: Promise<Native | undefined> | undefined
 
@@ -106,6 +112,9 @@ function bind(koffi: Koffi): Native {
   const schedYield = libc.func('int sched_yield()')
   const setsockopt = libc.func(
     'int setsockopt(int fd, int level, int name, const int32_t *value, uint32_t length)',
+  )
+  const getsockopt = libc.func(
+    'int getsockopt(int fd, int level, int name, _Out_ int32_t *value, _Inout_ uint32_t *length)',
   )
 
   const checked = (name: string, result: unknown): number => {
@@ -164,5 +173,14 @@ function bind(koffi: Koffi): Native {
     yieldProcessor: () => void schedYield(),
     // The system takes twice what it is told, for what it keeps besides the bytes.
     setSendBuffer: (fd, bytes) => void setsockopt(fd, SOL_SOCKET, SO_SNDBUF, [bytes >>> 1], 4),
+    peerUser(fd) {
+      // A process, its user and its group; unix(7).
+      const credentials = new Int32Array(3)
+      const length = new Uint32Array([credentials.byteLength])
+      if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, credentials, length) !== 0) return undefined
+      // Of a connection over the network, which is asked the same, nobody is known.
+      const [pid = 0, uid = 0] = credentials
+      return pid === 0 ? undefined : uid >>> 0
+    },
   }
 }

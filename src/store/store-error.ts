@@ -87,7 +87,7 @@ function fromSystem(error: Error & { code: unknown }, path: string): StoreError 
 export function damaged(path: string, what: string, options?: ErrorOptions): StoreError {
   return new StoreError(
     'corrupt',
-    `${path} is damaged (${what}): move it away and put a copy of it in its place`,
+    `${path} is damaged (${what}): mend it with "v4v state repair", or put a copy of it in its place`,
     options,
   )
 }

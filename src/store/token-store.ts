@@ -5,6 +5,7 @@ import type { Database, Statement } from './database.js'
 import { unknownDomain, type Domain, type DomainStore } from './domain-store.js'
 import type { StoreLimits } from './limits.js'
 import { refuse, type Refusal } from './refusal.js'
+import { sealing } from './seal.js'
 
 /** Where secrets come from. */
 export interface Random {
@@ -112,6 +113,7 @@ export class TokenStore {
   readonly #listOfAdmins: Statement<[], TokenRow>
   readonly #revoke: Statement<[number, number], never>
   readonly #expire: Statement<[number, number], never>
+  readonly #seal: Statement<[number], never>
   readonly #touch: Statement<[number, number], never>
 
   constructor(
@@ -141,6 +143,7 @@ export class TokenStore {
       'UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL',
     )
     this.#expire = db.prepare('UPDATE tokens SET expires_at = ? WHERE id = ?')
+    this.#seal = sealing(db, 'tokens', 'id = ?')
     this.#touch = db.prepare(
       'UPDATE tokens SET last_used_at = max(?, ifnull(last_used_at, 0)) WHERE id = ?',
     )
@@ -236,6 +239,7 @@ export class TokenStore {
   revoke(id: number): { readonly ok: true; readonly token: Token } | Refusal<'ENOENT'> {
     return this.#db.transaction(() => {
       this.#revoke.run(this.#clock.now(), id)
+      this.#seal.run(id)
       const token = this.get(id)
       if (token === undefined) return refuse('ENOENT', `there is no token ${id}`)
       return { ok: true, token }
@@ -266,6 +270,7 @@ export class TokenStore {
       if (!issued.ok) return issued
       if (overlapMs === 0) this.#revoke.run(now, id)
       else this.#expire.run(endsAt, id)
+      this.#seal.run(id)
       const old = this.get(id)
       assert(old !== undefined, 'a valid token gives way to no other')
       return { ...issued, old }
@@ -309,6 +314,7 @@ export class TokenStore {
     assert(bytes.length === SECRET_BYTES, 'a secret has 256 bits')
     const secret = Buffer.from(bytes).toString('base64url')
     const { id } = this.#insert.run(domainId, role, hashOf(secret), label, now, expiresAt)
+    this.#seal.run(id)
     const token = this.get(id)
     assert(token !== undefined, 'a token that was just written is there')
     return { ok: true, token, text: `${prefixes[kind]}_${id}_${secret}` }

@@ -117,7 +117,7 @@ await t.test('there are never more domains than ids, whatever the limit says', a
   const domains = new DomainStore(db, new TestClock(), testLimits({ domainsMax: 100_000 }))
   db.prepare(
     `WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids WHERE id < ${DOMID_MAX})
-     INSERT INTO domains SELECT id, 'd' || id, '[]', 1, 0 FROM ids`,
+     INSERT INTO domains SELECT id, 'd' || id, '[]', 1, 0, x'' FROM ids`,
   ).run()
   t.match(domains.add('more'), { ok: false, code: 'ENOSPC' })
   domains.remove('d77')
