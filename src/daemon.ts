@@ -19,7 +19,7 @@ import { bootPolicy, type BootedPolicy } from './control/policy/boot-policy.js'
 import { ControlServer, isServedRequest, localServer } from './control/server.js'
 import { createServices } from './control/services.js'
 import { FlowHistory } from './control/services/flow-history.js'
-import { firstStart, packagedPolicyDir, readPolicyDir } from './first-start.js'
+import { firstStart, isFirstStart, packagedPolicyDir, readPolicyDir } from './first-start.js'
 import { FlowMeter } from './hypervisor/flow-meter.js'
 import { Hypervisor, type HypervisorOptions } from './hypervisor/hypervisor.js'
 import { loadNative } from './native/native.js'
@@ -255,8 +255,7 @@ function makeFolder(path: string): void {
 
 /** Does what only the first start does, and sees to it that the admin's token lies where it belongs. */
 function prepareStore(store: Store, config: Config, adminTokenPath: string): void {
-  // Where an admin has done something before, a policy that is not there was lost.
-  if (store.policies.currentRevision() > 0 || store.audit.size() > 0) return
+  if (!isFirstStart(store)) return
   const dir = config.policyDir ?? packagedPolicyDir
   firstStart(store, readPolicyDir(dir), dir, token => {
     if (existsSync(adminTokenPath)) chmodSync(adminTokenPath, 0o600)

@@ -37,6 +37,11 @@ export function readPolicyDir(dir: string): KeptPolicy {
   throw new ConfigError(lines.join('\n'))
 }
 
+/** Whether a store was never filled: where anybody did anything before, a policy was lost. */
+export function isFirstStart(store: Store): boolean {
+  return store.policies.currentRevision() === 0 && store.audit.size() === 0
+}
+
 /**
  * Fills a store that has no revision yet: the admin's token and the first policy, together or not
  * at all.

@@ -342,7 +342,7 @@ function refuseDamaged(
     )
   }
   const found = String(sqlite.pragma(`${check}(1)`, { simple: true }))
-  if (found !== 'ok') throw damaged(path, found.replaceAll('\n', ' '))
+  if (found !== 'ok') throw damaged(path, found)
   if (version > steps.length || shape !== shapeAfter(steps.slice(0, version))) {
     throw damaged(path, `its tables are not those of version ${version}`)
   }

@@ -5,6 +5,7 @@ import { fallbackPage, mendHeader } from './first-page.js'
 import { decodePolicy } from './policy-body.js'
 import { hashOf } from './revision-store.js'
 import { rowSum, SEALED_COLUMNS, sealing, type SealedTable } from './seal.js'
+import { makePrivate } from './private-file.js'
 import { Sequence } from './sequence.js'
 import { storeErrorFrom } from './store-error.js'
 
@@ -328,11 +329,13 @@ function tried(path: string): { sqlite?: Sqlite.Database; tables: number } {
   }
 }
 
-/** Copies a database and its write-ahead log, as far as they are there. */
+/** Copies a database and its write-ahead log, as far as they are there, for their owner alone. */
 export function copyState(from: string, to: string): void {
   try {
     for (const ending of ['', '-wal']) {
-      if (existsSync(from + ending)) copyFileSync(from + ending, to + ending)
+      if (!existsSync(from + ending)) continue
+      copyFileSync(from + ending, to + ending)
+      makePrivate(to + ending)
     }
   } catch (error) {
     throw storeErrorFrom(error, to)

@@ -5,7 +5,7 @@ import type { Database, Statement } from './database.js'
 import { unknownDomain, type Domain, type DomainStore } from './domain-store.js'
 import type { StoreLimits } from './limits.js'
 import { refuse, type Refusal } from './refusal.js'
-import { sealing } from './seal.js'
+import { sealing, sumSql } from './seal.js'
 
 /** Where secrets come from. */
 export interface Random {
@@ -111,6 +111,7 @@ export class TokenStore {
   readonly #byId: Statement<[number], TokenRow>
   readonly #listOfDomain: Statement<[number], TokenRow>
   readonly #listOfAdmins: Statement<[], TokenRow>
+  readonly #root: Statement<[number], { readonly id: number }>
   readonly #revoke: Statement<[number, number], never>
   readonly #expire: Statement<[number, number], never>
   readonly #seal: Statement<[number], never>
@@ -139,6 +140,10 @@ export class TokenStore {
     this.#byId = db.prepare(`${select} WHERE tokens.id = ?`)
     this.#listOfDomain = db.prepare(`${select} WHERE domain = ? ORDER BY tokens.id`)
     this.#listOfAdmins = db.prepare(`${select} WHERE role IS NOT NULL ORDER BY tokens.id`)
+    this.#root = db.prepare(
+      `SELECT id FROM tokens WHERE role = 'root' AND revoked_at IS NULL
+         AND ifnull(expires_at > ?, true) AND sum = ${sumSql('tokens')}`,
+    )
     this.#revoke = db.prepare(
       'UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL',
     )
@@ -230,6 +235,11 @@ export class TokenStore {
   /** The admins' tokens, oldest first. */
   listAdmin(): Token[] {
     return this.#listOfAdmins.all().map(tokenOf)
+  }
+
+  /** Whether a valid token is left with which everything may be done. */
+  hasRoot(): boolean {
+    return this.#root.get(this.#clock.now()) !== undefined
   }
 
   /**

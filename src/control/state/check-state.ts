@@ -168,24 +168,11 @@ function audit(view: StateView): StateFinding {
 
 function admin(view: StateView): StateFinding {
   const name = 'admin'
-  const isLeft = hasRoot(view.tokens)
+  const isLeft = view.tokens.hasRoot()
   const message = isLeft
     ? 'there is a valid token with the role root'
     : 'no valid token has the role root: make one with "v4v state token"'
   return { name, status: isLeft ? 'ok' : 'degraded', message }
-}
-
-/** Whether there is a valid token that may do everything. */
-export function hasRoot(tokens: StateView['tokens'], now: number = Date.now()): boolean {
-  return tokens
-    .listAdmin()
-    .some(
-      token =>
-        token.kind === 'admin' &&
-        token.role === 'root' &&
-        token.revokedAt === undefined &&
-        (token.expiresAt ?? Infinity) > now,
-    )
 }
 
 function flows(path: string): StateFinding {

@@ -2,15 +2,15 @@ import { chmodSync, copyFileSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { checkDatabase, openDatabase } from '../../store/database.js'
 import { BODY_FORMAT, EMPTY_POLICY, encodePolicy } from '../../store/policy-body.js'
-import { createPrivateFile } from '../../store/private-file.js'
+import { createPrivateFile, makePrivate } from '../../store/private-file.js'
 import { hashOf } from '../../store/revision-store.js'
 import { salvage, type Loss, type Salvage } from '../../store/salvage.js'
 import { lockState } from '../../store/state-lock.js'
 import { discard, keepBeside, putInPlace } from '../../store/state-swap.js'
-import { Store } from '../../store/store.js'
+import { DATABASE_FILE, Store } from '../../store/store.js'
 import { StoreError } from '../../store/store-error.js'
 import { newestGood } from '../policy/boot-policy.js'
-import { ADMIN_TOKEN_FILE, checkState, hasRoot, type StateCheck } from './check-state.js'
+import { ADMIN_TOKEN_FILE, checkState, type StateCheck } from './check-state.js'
 import { databaseIn, fileAuthor, offlineOptions } from './state-author.js'
 
 /** What a repair did, or would do. */
@@ -84,13 +84,14 @@ export function repairState(dir: string, reason: string, isDry: boolean): Repair
  */
 export function restoreState(dir: string, from: string, reason: string): string | undefined {
   const lock = lockState(dir)
-  const path = join(dir, 'v4vd.sqlite')
+  const path = join(dir, DATABASE_FILE)
   const fresh = `${path}.restored`
   try {
     checkDatabase(from)
     discard(fresh)
     createPrivateFile(fresh)
     copyFileSync(from, fresh)
+    makePrivate(fresh)
     const store = new Store(openDatabase(fresh), { release: () => undefined }, offlineOptions)
     const revision = store.policies.currentRevision()
     const target = `revision ${revision}`
@@ -145,7 +146,7 @@ function finish(
           above: salvaged.lastRevision,
         })
       }
-      const isTokenNew = !hasRoot(store.tokens)
+      const isTokenNew = !store.tokens.hasRoot()
       if (isTokenNew) issueRoot(store, isDry ? undefined : dir)
       const lost = salvaged.losses.length
       store.audit.append({

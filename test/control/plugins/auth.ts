@@ -72,7 +72,7 @@ void t.test('a reason comes from the body or the header, is one line, and is aud
   t.equal(store.domains.get('e'), undefined)
 })
 
-/** The least role for each route that is no GET; every one of them has to be here. */
+/** The least role for each route; every one that is no GET has to be here. */
 const needed: Readonly<Record<string, AdminRole>> = {
   'POST /v1/domains': 'policy-admin',
   'PATCH /v1/domains/{name}': 'policy-admin',
@@ -98,14 +98,21 @@ const needed: Readonly<Record<string, AdminRole>> = {
   'POST /v1/asks/{id}/deny': 'operator',
   'DELETE /v1/grants/{id}': 'operator',
   'PUT /v1/audit-mode': 'policy-admin',
+  'GET /v1/state/check': 'root',
+  'POST /v1/state/backup': 'root',
 }
 
 void t.test('each role may do what it may and nothing else, on every route', async t => {
   const { call, store } = buildTestApp(t)
-  const changing = guardedRoutes.filter(([method]) => method !== 'GET')
-  t.strictSame(
-    changing.map(([method, path]) => `${method} ${path}`).toSorted(),
-    Object.keys(needed).toSorted(),
+  const routes = guardedRoutes.map(([method, path]) => `${method} ${path}`)
+  const changing = routes.filter(route => !route.startsWith('GET'))
+  t.same(
+    changing.filter(route => needed[route] === undefined),
+    [],
+  )
+  t.same(
+    Object.keys(needed).filter(route => !routes.includes(route)),
+    [],
   )
   for (const [index, role] of ADMIN_ROLES.entries()) {
     const issued = store.tokens.issueAdmin(role)
