@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Repair, StateCheck } from '../../state-tools.js'
+import type * as StateTools from '../../state-tools.js'
 import { AdminClient } from '../admin-client.js'
 import { withReason } from '../change.js'
 import { command, group, withOutput, type DaemonOptions, type OutputOptions } from '../command.js'
@@ -24,7 +24,7 @@ import { printable } from '../printable.js'
 interface Options extends OutputOptions, Pick<DaemonOptions, 'state'> {}
 
 type ChangeOptions = Options & { readonly reason?: string }
-type Tools = typeof import('../../state-tools.js')
+type Tools = typeof StateTools
 
 const CHECK_HELP = `
 The exit code is 0 when all is well, 2 when something is not but a daemon can start, 3 when none can,
@@ -64,13 +64,13 @@ function check(): Command {
     .action(async (options: Options) => {
       const found = await withTools(options, (tools, dir) => tools.checkIdleState(dir))
       const client = found === undefined ? await AdminClient.open(options) : undefined
-      const seen = found ?? (await client!.get<StateCheck>('/v1/state/check'))
+      const seen = found ?? (await client!.get<StateTools.StateCheck>('/v1/state/check'))
       printCheck(options, seen)
       process.exitCode = EXIT_CODES[seen.status]
     })
 }
 
-function printCheck({ output }: Options, seen: StateCheck): void {
+function printCheck({ output }: Options, seen: StateTools.StateCheck): void {
   if (output !== 'table') {
     printData(output, seen)
     return
@@ -102,7 +102,7 @@ function repair(): Command {
     })
 }
 
-function repairLines(done: Repair, isDry: boolean): string[] {
+function repairLines(done: StateTools.Repair, isDry: boolean): string[] {
   const { isNeeded, copy, rows, losses, good, revision, isTokenNew, audit } = done
   const broken = audit === null ? [] : [`the audit log can't be proved to be whole: ${audit}`]
   if (!isNeeded) return ['there is nothing to repair, and nothing was changed', ...broken]

@@ -32,7 +32,7 @@ export function healthChecks(
   const rows =
     dropped.length === 0
       ? 'the store can be read'
-      : `${dropped.length} damaged rows were dropped at the start, which the audit log names: ${dropped[0]}`
+      : `damaged rows were dropped at the start (${dropped.length}), which the audit log names`
   return [
     { name: 'store', ok: dropped.length === 0, degraded: true, message: rows },
     {

@@ -15,7 +15,8 @@ void t.test('the files of a daemon that runs are looked at, and copied', async t
   const answers = await Promise.all(
     [1, 2].map(() => app.inject({ method: 'POST', url: '/v1/state/backup', headers })),
   )
-  t.same(answers.map(({ statusCode }) => statusCode).toSorted(), [200, 503])
+  const codes = answers.map(({ statusCode }) => statusCode)
+  t.ok(codes.includes(200) && codes.includes(503), 'one at a time')
   const answer = answers.find(({ statusCode }) => statusCode === 200)!
   t.equal(answer.headers['content-type'], 'application/vnd.sqlite3')
   const copy = join(stateDir(t), 'copy')
