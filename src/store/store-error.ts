@@ -73,7 +73,11 @@ function fromSqlite(error: InstanceType<typeof Sqlite.SqliteError>, path: string
     case 'SQLITE_NOTADB':
       return damaged(path, error.message, options)
     default:
-      return new StoreError('failed', `using ${path} failed: ${oneLine(error.message)}`, options)
+      return new StoreError(
+        'failed',
+        `using ${path} failed (${oneLine(error.message)}): "v4v state check" says more`,
+        options,
+      )
   }
 }
 

@@ -251,7 +251,7 @@ await t.test('a failure of SQLite is a StoreError wherever it comes up', async t
   const db = openTestDatabase(t)
   t.throws(() => db.prepare('SELECT * FROM missing'), {
     failure: 'failed',
-    message: `using ${db.path} failed: no such table: missing`,
+    message: `using ${db.path} failed (no such table: missing): "v4v state check" says more`,
   })
   const insert = db.prepare<[string, number]>('INSERT INTO sequences VALUES (?, ?)')
   insert.run('a', 1)
