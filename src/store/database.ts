@@ -348,21 +348,19 @@ function refuseDamaged(
   }
 }
 
-/** What tables there are, with their columns and triggers. */
+/** What tables, indexes and triggers there are; how SQLite spaces what it adds is its own affair. */
 function shapeOf(sqlite: Sqlite.Database): string {
   const objects = sqlite
     .prepare<[], { type: string; name: string; tbl_name: string; sql: string | null }>(
       "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name <> 'sqlite_stat1' ORDER BY name",
     )
     .all()
-  const columns = sqlite.prepare('SELECT name, type, "notnull", pk FROM pragma_table_xinfo(?)')
   return JSON.stringify(
     objects.map(({ type, name, tbl_name: table, sql }) => [
       type,
       name,
       table,
-      // How a table that was altered is written down is SQLite's own affair.
-      type === 'table' ? columns.all(name) : sql,
+      sql?.replace(/[\s"]+/g, ''),
     ]),
   )
 }

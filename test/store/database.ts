@@ -102,6 +102,11 @@ await t.test('a database whose tables or header are not what was written is dama
   const changes: readonly (readonly [string, RegExp])[] = [
     ['DROP TRIGGER audit_keeps_rows', /its tables are not those of version/],
     ['ALTER TABLE domains ADD COLUMN more TEXT', /its tables are not those of version/],
+    [
+      `PRAGMA writable_schema = ON;
+       UPDATE sqlite_schema SET sql = replace(sql, 'BETWEEN 1 AND', 'BETWEEN 2 AND')`,
+      /its tables are not those of version/,
+    ],
     ['PRAGMA user_version = 99', /its tables are not those of version 99/],
     ['PRAGMA user_version = 1', /its tables are not those of version 1/],
     ['PRAGMA application_id = 7', /its header is not what was written/],
@@ -109,6 +114,7 @@ await t.test('a database whose tables or header are not what was written is dama
   for (const [sql, message] of changes) {
     const path = usedPath(t)
     const sqlite = new Sqlite(path)
+    sqlite.unsafeMode() // which writing to the schema needs
     sqlite.exec(sql)
     sqlite.close()
     t.throws(() => openDatabase(path), { failure: 'corrupt', message }, sql)
