@@ -21,10 +21,11 @@ import { bootPolicy, type BootedPolicy } from './control/policy/boot-policy.js'
 import { ControlServer, isServedRequest, localServer } from './control/server.js'
 import { createServices } from './control/services.js'
 import { FlowHistory } from './control/services/flow-history.js'
-import { firstStart, packagedPolicyDir, readPolicyDir } from './first-start.js'
+import { firstStart, isFirstStart, packagedPolicyDir, readPolicyDir } from './first-start.js'
 import { FlowMeter } from './hypervisor/flow-meter.js'
 import { Hypervisor, type HypervisorOptions } from './hypervisor/hypervisor.js'
 import { loadNative } from './native/native.js'
+import { peerProcess } from './native/peer.js'
 import { pollingOf } from './native/poller.js'
 import { Membership } from './policy/membership.js'
 import { PolicyTable } from './policy/policy-table.js'
@@ -121,6 +122,7 @@ async function start(
   const flowLog = new FlowLog(limits.flowRecordsMax, clock)
   const booted = bootPolicy(store, clock)
   if (booted.problem !== undefined) log('error', {}, booted.problem)
+  for (const row of store.dropped) log('error', {}, `dropped, since it was damaged: ${row}`)
   const askFeed = new AskFeed()
   const due = new DueTimer(() => hypervisor.tick())
   undo.push(() => due.stop())
@@ -198,7 +200,7 @@ async function start(
   const app = buildApp(services, { logger: failures, host: config.host })
   const server = await ControlServer.listen(app, config)
   undo.push(() => server.close())
-  const local = localServer(app)
+  const local = localServer(app, socket => peerProcess(socket, native)?.uid)
   await listenAtPath(local, join(stateDir, 'control.sock'), 0o600)
   undo.push(() => {
     local.close()
@@ -270,12 +272,14 @@ function makeFolder(path: string): void {
 
 /** Does what only the first start does, and sees to it that the admin's token lies where it belongs. */
 function prepareStore(store: Store, config: Config, adminTokenPath: string): void {
-  if (store.policies.currentRevision() > 0) return
+  if (!isFirstStart(store)) return
   const dir = config.policyDir ?? packagedPolicyDir
   firstStart(store, readPolicyDir(dir), dir, token => {
     if (existsSync(adminTokenPath)) chmodSync(adminTokenPath, 0o600)
     writeFileSync(adminTokenPath, `${token}\n`, { mode: 0o600 })
   })
+  // So that a database without its log is never taken for one before its first start.
+  store.checkpoint()
 }
 
 /** What becomes of flows: counted, and written down. Undefined when that is switched off. */

@@ -44,6 +44,11 @@ function namesIn(dir: string): string[] {
   return statSync(dir, { throwIfNoEntry: false })?.isDirectory() === true ? readdirSync(dir) : []
 }
 
+/** Whether a store was never filled: where anybody did anything before, a policy was lost. */
+export function isFirstStart(store: Store): boolean {
+  return store.policies.currentRevision() === 0 && store.audit.size() === 0
+}
+
 /**
  * Fills a store that has no revision yet: the admin's token and the first policy, together or not
  * at all.
@@ -74,6 +79,8 @@ export function firstStart(
     })
     store.audit.append({
       actor: author,
+      auth: 'file',
+      origin: `uid ${process.getuid?.() ?? 'unknown'}`,
       action: 'policy.replace',
       target: 'policy',
       revisionBefore: 0,

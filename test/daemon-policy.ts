@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t from 'tap'
@@ -79,6 +80,29 @@ await t.test('a policy that is damaged gives way to the one before, and that is 
   await again.admin.ask('POST', '/v1/rules', { action: 'drop', source: '*:*', destination: 'db:2' })
   t.match(await again.admin.ask('GET', '/v1/rules'), { revision: 4, rules: [{ id: 'good' }, {}] })
   t.equal((await fetch(`${again.url}/readyz`)).status, 200)
+})
+
+await t.test('a policy that is gone is not begun anew, and damaged rows let nobody in', async t => {
+  const dir = stateDir(t)
+  const daemon = await startDaemon(t, {}, { stateDir: dir })
+  await daemon.admin.ask('POST', '/v1/domains', { name: 'web' })
+  await daemon.daemon.close()
+  const token = readFileSync(join(dir, 'admin.token'), 'utf8')
+  const sqlite = new Sqlite(join(dir, 'v4vd.sqlite'))
+  sqlite.exec(`DELETE FROM policies; UPDATE domains SET name = 'wec', tags = '["x"]'`)
+  sqlite.close()
+
+  const again = await startDaemon(t, {}, { stateDir: dir })
+  t.match(await (await fetch(`${again.url}/readyz?verbose`)).json(), {
+    status: 'degraded',
+    checks: [
+      { ok: false, message: /^damaged rows were dropped at the start \(1\), which/ },
+      { ok: false, message: /^no revision is left, and the audit log has 3 records;/ },
+    ],
+  })
+  t.match(await again.admin.ask('GET', '/v1/rules'), { revision: 0, rules: [] })
+  t.same(await again.admin.domains(), [])
+  t.equal(readFileSync(join(dir, 'admin.token'), 'utf8'), token)
 })
 
 await t.test('a grant holds over a kill and a restart, until it is over or revoked', async t => {

@@ -177,7 +177,7 @@ await t.test('a database of a newer version is left as it is', async t => {
   await daemon.daemon.close()
   const path = join(dir, 'v4vd.sqlite')
   const database = new Sqlite(path)
-  database.pragma('user_version = 9999')
+  database.exec('PRAGMA user_version = 9999; CREATE TABLE later (x)')
   database.close()
   const before = readFileSync(path)
   await fails(t, dir, [], 1, /is of version 9999 and this program knows versions up to/)
@@ -192,7 +192,7 @@ await t.test('a database that is damaged is left as it is', async t => {
     'this was a database once, and now it is a letter to nobody at all\n'.repeat(99),
   )
   const before = readFileSync(path)
-  await fails(t, dir, [], 1, /v4vd.sqlite is damaged .*move it away/)
+  await fails(t, dir, [], 1, /v4vd.sqlite is damaged .*mend it with "v4v state repair"/)
   t.ok(readFileSync(path).equals(before))
 })
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { ConfigError } from '../src/config.js'
-import { firstStart, packagedPolicyDir, readPolicyDir } from '../src/first-start.js'
+import { firstStart, isFirstStart, packagedPolicyDir, readPolicyDir } from '../src/first-start.js'
 import { decodePolicy, EMPTY_POLICY } from '../src/store/policy-body.js'
 import { openStore, type Store } from '../src/store/store.js'
 
@@ -47,9 +47,11 @@ await t.test('what is wrong with a folder is said with file and line', t => {
 
 await t.test('the first start makes the rules and the token, and writes down what it did', t => {
   const store = storeIn(t)
+  t.equal(isFirstStart(store), true)
   const policy = readPolicyDir(packagedPolicyDir)
   const kept: string[] = []
   firstStart(store, policy, 'policy', token => kept.push(token))
+  t.equal(isFirstStart(store), false)
   const first = store.policies.get(1)
   t.same(decodePolicy(first!.format, first!.body), policy)
   t.equal(kept.length, 1)

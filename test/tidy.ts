@@ -40,12 +40,13 @@ const layers: Readonly<Record<string, Layer>> = {
   },
   sdk: { from: ['websocket', 'native', 'abi', 'util'], packages: ['ws'] },
   cli: {
-    from: ['daemon.ts', 'config.ts', 'sdk', 'policy', 'abi', 'util'],
+    from: ['daemon.ts', 'state-tools.ts', 'config.ts', 'sdk', 'policy', 'abi', 'util'],
     packages: ['@viz-js/viz', 'commander', 'yaml'],
   },
   'index.ts': { from: ['sdk'] },
   'config.ts': { from: ['abi', 'util'], packages: ['yaml'] },
   'first-start.ts': { from: ['config.ts', 'store', 'policy', 'abi', 'util'] },
+  'state-tools.ts': { from: ['control', 'store'] },
   'daemon.ts': {
     from: [
       'config.ts',

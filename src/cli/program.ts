@@ -20,6 +20,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   stats: async () => (await import('./commands/stats.js')).statsCommand(),
   traffic: async () => (await import('./commands/traffic.js')).trafficCommand(),
   audit: async () => (await import('./commands/audit.js')).auditCommand(),
+  state: async () => (await import('./commands/state.js')).stateCommand(),
   openapi: async () => (await import('./commands/openapi.js')).openapiCommand(),
   check: async () => (await import('./commands/check.js')).checkCommand(),
   context: async () => (await import('./commands/context.js')).contextCommand(),

@@ -229,6 +229,8 @@ export interface AuditRecord {
   readonly seq: number
   readonly at: Milliseconds
   readonly actor: string
+  readonly auth: string | null
+  readonly origin: string | null
   readonly action: string
   readonly target: string
   readonly revisionBefore: number | null

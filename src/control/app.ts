@@ -28,6 +28,7 @@ import { openRoutes } from './routes/open.js'
 import { policyRoutes } from './routes/policy.js'
 import { ruleRoutes } from './routes/rules.js'
 import { setRoutes } from './routes/sets.js'
+import { stateRoutes } from './routes/state.js'
 import { tokenRoutes } from './routes/tokens.js'
 import type { Services } from './services.js'
 
@@ -109,6 +110,7 @@ export function buildApp(services: Services, options: AppOptions = {}): ControlA
       askRoutes(v1, services)
       auditModeRoutes(v1, services)
       auditRoutes(v1, services)
+      stateRoutes(v1, services)
       done()
     },
     { prefix: '/v1' },

@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Limits } from '../abi/limits.js'
 import { HEADER_BYTES_MAX, HEADERS_TIMEOUT_MS, REQUEST_TIMEOUT_MS, type ControlApp } from './app.js'
 import { hostProblem } from './host-guard.js'
+import { noteUser } from './origin.js'
 import { answerClientError } from './plugins/errors.js'
 
 export interface ListenOptions {
@@ -62,8 +64,14 @@ export class ControlServer {
   }
 }
 
-/** A server of the same API for admins on this machine, to listen on a Unix socket. */
-export function localServer(app: ControlApp): Server {
+/**
+ * A server of the same API for admins on this machine, to listen on a Unix socket.
+ * @param userOf whose a connection is, where that can be known.
+ */
+export function localServer(
+  app: ControlApp,
+  userOf: (socket: Socket) => number | undefined = () => undefined,
+): Server {
   const options = {
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -73,6 +81,10 @@ export function localServer(app: ControlApp): Server {
   server.maxHeadersCount = HEADERS_COUNT_MAX
   server.maxConnections = ADMIN_CONNECTIONS_MAX
   server.on('clientError', answerClientError)
+  server.on('connection', (socket: Socket) => {
+    const uid = userOf(socket)
+    if (uid !== undefined) noteUser(socket, uid)
+  })
   return server
 }
 

@@ -23,6 +23,7 @@ import { PolicyService } from './services/policy.js'
 import { Presence } from './services/presence.js'
 import { RuleService } from './services/rules.js'
 import { SetService } from './services/sets.js'
+import { StateService } from './services/state.js'
 import { Tally } from './services/tally.js'
 import { TokenService, type EndSessions, type ExpireSessions } from './services/tokens.js'
 
@@ -82,6 +83,7 @@ export interface Services {
   /** Waits until every change is on the disk. */
   readonly synced: () => Promise<void>
   readonly audit: AuditService
+  readonly state: StateService
   /** Whether all is as it should be. */
   readonly health: () => readonly Check[]
   /** Ends what was begun; nothing can be asked for any more. */
@@ -110,6 +112,7 @@ export function createServices(options: ServicesOptions): Services {
     domains,
   )
   const policy = new PolicyService(store, hypervisor, clock, thread, tally, sets, log)
+  const state = new StateService(store, changes)
   const endSessions: EndSessions = (...token) => hub?.endToken(...token)
   const expireSessions: ExpireSessions = (...token) => hub?.expireToken(...token)
   return {
@@ -157,6 +160,7 @@ export function createServices(options: ServicesOptions): Services {
     revision: () => hypervisor.policy.revision,
     synced: () => store.synced(),
     audit: new AuditService(store.audit),
+    state,
     health: () => {
       const isBooted = hypervisor.policy.revision === booted.revision
       const problem = policy.problem() ?? (isBooted ? booted.problem : undefined)
@@ -164,6 +168,7 @@ export function createServices(options: ServicesOptions): Services {
     },
     close: async () => {
       sets.close()
+      await state.close()
       await asking.close()
       await policy.close()
     },

@@ -1,4 +1,5 @@
 import type { Database, Statement } from './database.js'
+import { sealing } from './seal.js'
 
 /** Stands for all domains. */
 export const EVERYONE = '*'
@@ -7,11 +8,13 @@ export const EVERYONE = '*'
 export class AuditModeStore {
   readonly #all: Statement<[], { readonly name: string }>
   readonly #add: Statement<[string], never>
+  readonly #seal: Statement<[string], never>
   readonly #remove: Statement<[string], never>
 
   constructor(db: Database) {
     this.#all = db.prepare('SELECT name FROM audit_modes ORDER BY name')
     this.#add = db.prepare('INSERT OR IGNORE INTO audit_modes (name) VALUES (?)')
+    this.#seal = sealing(db, 'audit_modes', 'name = ?')
     this.#remove = db.prepare('DELETE FROM audit_modes WHERE name = ?')
   }
 
@@ -22,7 +25,11 @@ export class AuditModeStore {
 
   /** Switches audit mode of a domain, or of EVERYONE. */
   set(name: string, isOn: boolean): void {
-    if (isOn) this.#add.run(name)
-    else this.#remove.run(name)
+    if (!isOn) {
+      this.#remove.run(name)
+      return
+    }
+    this.#add.run(name)
+    this.#seal.run(name)
   }
 }

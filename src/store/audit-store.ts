@@ -1,12 +1,19 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../util/clock.js'
-import type { Database, Statement } from './database.js'
+import type { Database, SqlValue, Statement } from './database.js'
 import { cutText, type StoreLimits } from './limits.js'
+
+/** By an admin's token, by access to the state folder, or the daemon by itself. */
+export type AuditAuth = 'token' | 'file' | 'daemon'
 
 /** What an admin did. */
 export interface AuditEntry {
-  /** Who: an admin token's label or id, or the daemon itself. */
+  /** Who: an admin's token by its id, or the daemon itself. */
   readonly actor: string
+  /** How whoever it was is known. */
+  readonly auth?: AuditAuth | undefined
+  /** From where: an address, or a user of this machine. */
+  readonly origin?: string | undefined
   /** What, as noun and verb: `rule.insert`, `token.revoke`. */
   readonly action: string
   /** To what: a rule's id, a domain's name. */
@@ -26,6 +33,9 @@ export interface AuditRecord {
   /** Milliseconds since the Unix epoch. */
   readonly at: number
   readonly actor: string
+  /** These two are undefined in records of before they were kept. */
+  readonly auth: string | undefined
+  readonly origin: string | undefined
   readonly action: string
   readonly target: string
   readonly revisionBefore: number | undefined
@@ -50,8 +60,12 @@ interface AuditRow {
   readonly revisionAfter: number | null
   readonly reason: string
   readonly detail: string | null
+  readonly auth: string | null
+  readonly origin: string | null
   readonly hash: Uint8Array
 }
+
+type AuditContent = Omit<AuditRow, 'hash'>
 
 interface Head {
   readonly seq: number
@@ -59,7 +73,7 @@ interface Head {
 }
 
 const columns = `seq, at, actor, action, target, revision_before AS revisionBefore,
-  revision_after AS revisionAfter, reason, detail, hash`
+  revision_after AS revisionAfter, reason, detail, auth, origin, hash`
 const firstHash = Buffer.alloc(32)
 /** Records that are checked at a time. */
 const VERIFY_STEP = 200
@@ -75,21 +89,7 @@ export class AuditStore {
   readonly #limits: StoreLimits
   readonly #head: Statement<[], Head>
   readonly #setHead: Statement<[number, Uint8Array], never>
-  readonly #insert: Statement<
-    [
-      seq: number,
-      at: number,
-      actor: string,
-      action: string,
-      target: string,
-      revisionBefore: number | null,
-      revisionAfter: number | null,
-      reason: string,
-      detail: string | null,
-      hash: Uint8Array,
-    ],
-    never
-  >
+  readonly #insert: Statement<SqlValue[], never>
   readonly #before: Statement<[number, number], AuditRow>
   readonly #after: Statement<[number, number], AuditRow>
 
@@ -101,8 +101,8 @@ export class AuditStore {
     this.#setHead = db.prepare('UPDATE audit_head SET seq = ?, hash = ?')
     this.#insert = db.prepare(
       `INSERT INTO audit (seq, at, actor, action, target, revision_before, revision_after, reason,
-         detail, hash)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         detail, auth, origin, hash)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     this.#before = db.prepare(
       `SELECT ${columns} FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?`,
@@ -114,7 +114,7 @@ export class AuditStore {
   append(entry: AuditEntry): AuditRecord {
     return this.#db.transaction(() => {
       const { seq: last, hash: before } = this.#readHead()
-      const content = {
+      const content: AuditContent = {
         seq: last + 1,
         at: this.#clock.now(),
         actor: wellFormed(cutText(entry.actor, this.#limits.authorCharsMax)),
@@ -124,20 +124,14 @@ export class AuditStore {
         revisionAfter: entry.revisionAfter ?? null,
         reason: wellFormed(cutText(entry.reason ?? '', this.#limits.reasonCharsMax)),
         detail: entry.detail === undefined ? null : this.#detailOf(entry.detail),
+        auth: entry.auth ?? null,
+        origin:
+          entry.origin === undefined
+            ? null
+            : wellFormed(cutText(entry.origin, this.#limits.authorCharsMax)),
       }
       const row: AuditRow = { ...content, hash: hashOf(before, content) }
-      this.#insert.run(
-        row.seq,
-        row.at,
-        row.actor,
-        row.action,
-        row.target,
-        row.revisionBefore,
-        row.revisionAfter,
-        row.reason,
-        row.detail,
-        row.hash,
-      )
+      this.#insert.run(...valuesOf(row), ...whenceOf(row), row.hash)
       this.#setHead.run(row.seq, row.hash)
       return recordOf(row)
     })
@@ -223,19 +217,22 @@ function broken(seq: number, message: string): AuditVerdict {
   return { ok: false, seq, message }
 }
 
+/** What a record says but for whence it came, in the order of its columns. */
+function valuesOf(row: AuditContent): SqlValue[] {
+  const { seq, at, actor, action, target, revisionBefore, revisionAfter, reason, detail } = row
+  return [seq, at, actor, action, target, revisionBefore, revisionAfter, reason, detail]
+}
+
+function whenceOf({ auth, origin }: AuditContent): SqlValue[] {
+  return [auth, origin]
+}
+
 // The values in a fixed order as JSON, which keeps one apart from the next and text from numbers.
-function hashOf(before: Uint8Array, row: Omit<AuditRow, 'hash'>): Buffer {
-  const content = JSON.stringify([
-    row.seq,
-    row.at,
-    row.actor,
-    row.action,
-    row.target,
-    row.revisionBefore,
-    row.revisionAfter,
-    row.reason,
-    row.detail,
-  ])
+// Records of before it was kept whence they came were hashed without.
+function hashOf(before: Uint8Array, row: AuditContent): Buffer {
+  const whence = whenceOf(row)
+  const isKnown = whence.some(value => value !== null)
+  const content = JSON.stringify(isKnown ? [...valuesOf(row), ...whence] : valuesOf(row))
   return createHash('sha256').update(before).update(content).digest()
 }
 
@@ -251,6 +248,8 @@ function hex(hash: Uint8Array): string {
 function recordOf(row: AuditRow): AuditRecord {
   return {
     ...row,
+    auth: row.auth ?? undefined,
+    origin: row.origin ?? undefined,
     revisionBefore: row.revisionBefore ?? undefined,
     revisionAfter: row.revisionAfter ?? undefined,
     detail: row.detail === null ? undefined : (JSON.parse(row.detail) as unknown),

@@ -1,7 +1,9 @@
+import { existsSync, renameSync, rmSync, statSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import Sqlite from 'better-sqlite3'
 import { APPLICATION_ID, migrate, migrations, type Migration } from './migrations.js'
 import { createPrivateFile, makePrivate } from './private-file.js'
+import { rowSum } from './seal.js'
 import { damaged, StoreError, storeErrorFrom } from './store-error.js'
 
 /** What a column holds. */
@@ -168,21 +170,65 @@ export class Database {
   }
 }
 
+/** How a database is looked over when it is opened; the quick one does not look at indexes. */
+export type DatabaseCheck = 'integrity_check' | 'quick_check'
+
+/** What SQLite puts beside a database. */
+export const LOG_ENDINGS = ['-wal', '-shm'] as const
+
 /**
  * Opens the database, creating it (mode 0600) or bringing it to this version where needed. It is
  * checked before anything in it is changed.
  * @param steps the schema's history; all of it unless a test says otherwise.
  * @throws StoreError not-writable, corrupt, foreign, newer, locked, full.
  */
-export function openDatabase(path: string, steps: readonly Migration[] = migrations): Database {
-  createPrivateFile(path)
+export function openDatabase(
+  path: string,
+  steps: readonly Migration[] = migrations,
+  check: DatabaseCheck = 'integrity_check',
+): Database {
+  if (!existsSync(path)) create(path, steps, check)
+  return openExisting(path, steps, check)
+}
+
+// Under another name until it is whole: an empty file in its place is one that was cut short, and
+// not a new one, with which everything would begin anew.
+function create(path: string, steps: readonly Migration[], check: DatabaseCheck): void {
+  if (existsSync(`${path}-wal`)) {
+    throw damaged(path, 'it is gone, and only its write-ahead log is there')
+  }
+  const unfinished = `${path}.new`
+  try {
+    for (const ending of ['', ...LOG_ENDINGS]) rmSync(unfinished + ending, { force: true })
+    createPrivateFile(unfinished)
+    mark(unfinished)
+    openExisting(unfinished, steps, check).close()
+    renameSync(unfinished, path)
+  } catch (error) {
+    throw storeErrorFrom(error, path)
+  }
+}
+
+/** Makes an empty file a database of this program. */
+function mark(path: string): void {
+  const sqlite = new Sqlite(path)
+  try {
+    sqlite.pragma(`application_id = ${APPLICATION_ID}`)
+  } finally {
+    sqlite.close()
+  }
+}
+
+function openExisting(path: string, steps: readonly Migration[], check: DatabaseCheck): Database {
   let sqlite: Sqlite.Database | undefined
   try {
+    // SQLite would remove the log of an empty file, and whatever is in it.
+    if (statSync(path).size === 0) throw damaged(path, 'it is empty')
     sqlite = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS })
     refuseForeign(path, sqlite)
-    refuseNewer(path, sqlite, steps.length)
-    refuseDamaged(path, sqlite)
+    refuseDamaged(path, sqlite, steps, check)
     makePrivate(path)
+    withRowSum(sqlite)
     configure(path, sqlite)
     migrate(path, sqlite, steps)
     return new Database(path, sqlite)
@@ -197,10 +243,53 @@ export function openDatabase(path: string, steps: readonly Migration[] = migrati
  * @throws StoreError
  */
 export function readDatabase(path: string): Database {
-  return translated(
-    path,
-    () => new Database(path, new Sqlite(path, { readonly: true, timeout: BUSY_TIMEOUT_MS })),
-  )
+  return translated(path, () => {
+    const sqlite = new Sqlite(path, { readonly: true, timeout: BUSY_TIMEOUT_MS })
+    withRowSum(sqlite)
+    return new Database(path, sqlite)
+  })
+}
+
+/**
+ * Looks a database over as `openDatabase` does, and changes nothing, while another connection may
+ * write.
+ * @returns the version of its tables.
+ * @throws StoreError
+ */
+export function checkDatabase(
+  path: string,
+  steps: readonly Migration[] = migrations,
+  check: DatabaseCheck = 'integrity_check',
+): number {
+  return translated(path, () => {
+    if (statSync(path).size === 0) throw damaged(path, 'it is empty')
+    const sqlite = new Sqlite(path, { readonly: true, timeout: BUSY_TIMEOUT_MS })
+    try {
+      refuseForeign(path, sqlite)
+      refuseDamaged(path, sqlite, steps, check)
+      return Number(sqlite.pragma('user_version', { simple: true }))
+    } finally {
+      sqlite.close()
+    }
+  })
+}
+
+/**
+ * Writes a copy of a database as it is now, without a log beside it, while another connection may
+ * write.
+ * @param to must not exist; nobody but its owner can read it.
+ * @throws StoreError
+ */
+export function copyDatabase(path: string, to: string): void {
+  createPrivateFile(to)
+  translated(to, () => {
+    const sqlite = new Sqlite(path, { readonly: true, timeout: BUSY_TIMEOUT_MS })
+    try {
+      sqlite.prepare('VACUUM INTO ?').run(to)
+    } finally {
+      sqlite.close()
+    }
+  })
 }
 
 /**
@@ -221,30 +310,71 @@ export function moveLog(path: string, isDurable: boolean): void {
   })
 }
 
+/** Statements can have SQLite compute the sum of a row. */
+function withRowSum(sqlite: Sqlite.Database): void {
+  sqlite.function('row_sum', { deterministic: true, varargs: true }, (...values: unknown[]) =>
+    rowSum(...(values as [string, ...SqlValue[]])),
+  )
+}
+
 function refuseForeign(path: string, sqlite: Sqlite.Database): void {
-  const id = sqlite.pragma('application_id', { simple: true })
-  if (id === APPLICATION_ID) return
-  const tables = sqlite.prepare('SELECT count(*) FROM sqlite_schema').pluck().get()
-  // A new file is empty; so is one whose creation was cut off before the first migration.
-  if (id === 0 && tables === 0) return
+  if (sqlite.pragma('application_id', { simple: true }) === APPLICATION_ID) return
+  const ours = sqlite.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'audit_head'").get()
+  if (ours !== undefined) throw damaged(path, 'its header is not what was written')
   throw new StoreError(
     'foreign',
     `${path} is a database of another program: move it away or use another state folder`,
   )
 }
 
-function refuseNewer(path: string, sqlite: Sqlite.Database, known: number): void {
+function refuseDamaged(
+  path: string,
+  sqlite: Sqlite.Database,
+  steps: readonly Migration[],
+  check: DatabaseCheck,
+): void {
   const version = Number(sqlite.pragma('user_version', { simple: true }))
-  if (version <= known) return
-  throw new StoreError(
-    'newer',
-    `${path} is of version ${version} and this program knows versions up to ${known}: run the newer program, or put a copy of version ${known} in its place`,
+  const shape = shapeOf(sqlite)
+  if (version > steps.length && shape !== shapeAfter(steps)) {
+    throw new StoreError(
+      'newer',
+      `${path} is of version ${version} and this program knows versions up to ${steps.length}: run the newer program, or put a copy of version ${steps.length} in its place`,
+    )
+  }
+  const found = String(sqlite.pragma(`${check}(1)`, { simple: true }))
+  if (found !== 'ok') throw damaged(path, found)
+  if (version > steps.length || shape !== shapeAfter(steps.slice(0, version))) {
+    throw damaged(path, `its tables are not those of version ${version}`)
+  }
+}
+
+/** What tables, indexes and triggers there are; how SQLite spaces what it adds is its own affair. */
+function shapeOf(sqlite: Sqlite.Database): string {
+  const objects = sqlite
+    .prepare<[], { type: string; name: string; tbl_name: string; sql: string | null }>(
+      "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name <> 'sqlite_stat1' ORDER BY name",
+    )
+    .all()
+  return JSON.stringify(
+    objects.map(({ type, name, tbl_name: table, sql }) => [
+      type,
+      name,
+      table,
+      sql?.replace(/[\s"]+/g, ''),
+    ]),
   )
 }
 
-function refuseDamaged(path: string, sqlite: Sqlite.Database): void {
-  const found = String(sqlite.pragma('quick_check(1)', { simple: true }))
-  if (found !== 'ok') throw damaged(path, found.replaceAll('\n', ' '))
+/** The shape that these steps make. */
+function shapeAfter(steps: readonly Migration[]): string {
+  const sqlite = new Sqlite(':memory:')
+  try {
+    withRowSum(sqlite)
+    for (const step of steps) sqlite.exec(step)
+    return shapeOf(sqlite)
+  } finally {
+    sqlite.close()
+  }
 }
 
 function configure(path: string, sqlite: Sqlite.Database): void {

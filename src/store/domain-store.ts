@@ -12,6 +12,7 @@ import type { Clock } from '../util/clock.js'
 import type { Database, Statement } from './database.js'
 import type { StoreLimits } from './limits.js'
 import { refuse, type Refusal } from './refusal.js'
+import { sealing } from './seal.js'
 import { Sequence } from './sequence.js'
 
 /** A domain as it is kept. */
@@ -60,6 +61,7 @@ export class DomainStore {
   readonly #byId: Statement<[number], DomainRow>
   readonly #list: Statement<[], DomainRow>
   readonly #update: Statement<[string, number, number], never>
+  readonly #seal: Statement<[number], never>
   readonly #delete: Statement<[number], never>
   readonly #see: Statement<[number, number], never>
   readonly #seen: Statement<[], { readonly id: number; readonly at: number }>
@@ -81,6 +83,7 @@ export class DomainStore {
     this.#byId = db.prepare(`SELECT ${columns} FROM domains WHERE id = ?`)
     this.#list = db.prepare(`SELECT ${columns} FROM domains ORDER BY name`)
     this.#update = db.prepare('UPDATE domains SET tags = ?, enabled = ? WHERE id = ?')
+    this.#seal = sealing(db, 'domains', 'id = ?')
     this.#delete = db.prepare('DELETE FROM domains WHERE id = ?')
     this.#see = db.prepare('UPDATE domains SET last_seen_at = ? WHERE id = ?')
     this.#seen = db.prepare(
@@ -111,6 +114,7 @@ export class DomainStore {
         return refuse('ENOSPC', `there are ${this.#countAll()} domains, which is the limit`)
       }
       this.#insert.run(id, name, tagsText(tags), this.#clock.now())
+      this.#seal.run(id)
       return { ok: true, domain: this.#get(id) }
     })
   }
@@ -145,6 +149,7 @@ export class DomainStore {
       if (domain === undefined) return unknownDomain(name)
       const enabled = patch.enabled ?? domain.enabled
       this.#update.run(tagsText(patch.tags ?? domain.tags), enabled ? 1 : 0, domain.id)
+      this.#seal.run(domain.id)
       return { ok: true, domain: this.#get(domain.id) }
     })
   }

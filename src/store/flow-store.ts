@@ -3,7 +3,14 @@ import type { MessageType } from '../abi/addr.js'
 import type { FlowVerdict } from '../policy/flow-verdict.js'
 import type { SeenFlow } from '../policy/seen-flow.js'
 import type { Checkpointed } from './checkpointer.js'
-import { openDatabase, readDatabase, type Database, type Statement } from './database.js'
+import {
+  checkDatabase,
+  LOG_ENDINGS,
+  openDatabase,
+  readDatabase,
+  type Database,
+  type Statement,
+} from './database.js'
 import type { Migration } from './migrations.js'
 import { StoreError } from './store-error.js'
 
@@ -167,16 +174,24 @@ export function openFlowStore(
   onDamaged: (error: StoreError) => void = () => undefined,
 ): FlowStore {
   try {
-    return new FlowStore(openDatabase(path, steps), kept)
+    return new FlowStore(openDatabase(path, steps, 'quick_check'), kept)
   } catch (error) {
-    if (!(error instanceof StoreError) || !existsSync(path)) throw error
+    if (!(error instanceof StoreError)) throw error
     const isUnreadable = error.failure === 'corrupt' || error.failure === 'foreign'
     if (!isUnreadable && error.failure !== 'newer') throw error
     onDamaged(error)
-    renameSync(path, `${path}.damaged`)
-    for (const ending of ['-wal', '-shm']) rmSync(path + ending, { force: true })
-    return new FlowStore(openDatabase(path, steps), kept)
+    if (existsSync(path)) renameSync(path, `${path}.damaged`)
+    for (const ending of LOG_ENDINGS) rmSync(path + ending, { force: true })
+    return new FlowStore(openDatabase(path, steps, 'quick_check'), kept)
   }
+}
+
+/**
+ * Looks at a file of flows, and changes nothing.
+ * @throws StoreError when it would be put aside.
+ */
+export function checkFlows(path: string): void {
+  checkDatabase(path, steps, 'quick_check')
 }
 
 /**

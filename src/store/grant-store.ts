@@ -1,6 +1,7 @@
 import type { Clock } from '../util/clock.js'
 import type { Database, Statement } from './database.js'
 import { cutText, type StoreLimits } from './limits.js'
+import { sealing } from './seal.js'
 
 /** The flow of a grant. */
 export interface GrantedFlow {
@@ -36,6 +37,7 @@ export class GrantStore {
   readonly #limits: StoreLimits
   readonly #all: Statement<[], GrantRow>
   readonly #put: Statement<[number, ...FlowParams, string, number, number], never>
+  readonly #seal: Statement<[number], never>
   readonly #remove: Statement<[number], never>
   readonly #removeFlow: Statement<FlowParams, never>
   readonly #dropExpired: Statement<[number], never>
@@ -48,7 +50,11 @@ export class GrantStore {
          expires
        FROM grants ORDER BY since, id`,
     )
-    this.#put = db.prepare('INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)')
+    this.#put = db.prepare(
+      `INSERT INTO grants (id, source, source_port, destination, port, type, author, since, expires)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    )
+    this.#seal = sealing(db, 'grants', 'id = ?')
     this.#remove = db.prepare('DELETE FROM grants WHERE id = ?')
     this.#removeFlow = db.prepare(
       `DELETE FROM grants WHERE source = ? AND source_port IS ? AND destination = ? AND port = ?
@@ -82,6 +88,7 @@ export class GrantStore {
     this.#dropExpired.run(now)
     this.#removeFlow.run(...params)
     this.#put.run(id, ...params, cutText(by, this.#limits.authorCharsMax), now, now + forMs)
+    this.#seal.run(id)
     return now
   }
 

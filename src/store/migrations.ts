@@ -5,7 +5,10 @@ import { createPrivateFile } from './private-file.js'
 /** In the header of every database of this program: "v4vd". */
 export const APPLICATION_ID = 0x76347664
 
-/** One step of the schema's history, as SQL. Step n makes version n; none is ever changed. */
+/**
+ * One step of the schema's history, as SQL. Step n makes version n; none is ever changed. Each
+ * changes tables or triggers, by which a version number that is damaged is told.
+ */
 export type Migration = string
 
 export const migrations: readonly Migration[] = [
@@ -183,6 +186,24 @@ export const migrations: readonly Migration[] = [
   `
   -- Which tokens end soon is asked often, of all owners.
   CREATE INDEX tokens_by_end ON tokens (expires_at) WHERE expires_at IS NOT NULL;
+  `,
+  `
+  -- How whoever did it was known, and from where: an address, or a user of this machine.
+  ALTER TABLE audit ADD COLUMN auth TEXT;
+  ALTER TABLE audit ADD COLUMN origin TEXT;
+
+  -- A sum over what a row lets somebody do: see seal.ts. The columns must stay as they are here.
+  ALTER TABLE domains ADD COLUMN sum BLOB NOT NULL DEFAULT x'';
+  ALTER TABLE tokens ADD COLUMN sum BLOB NOT NULL DEFAULT x'';
+  ALTER TABLE set_elements ADD COLUMN sum BLOB NOT NULL DEFAULT x'';
+  ALTER TABLE audit_modes ADD COLUMN sum BLOB NOT NULL DEFAULT x'';
+  ALTER TABLE grants ADD COLUMN sum BLOB NOT NULL DEFAULT x'';
+  UPDATE domains SET sum = row_sum('domains', id, name, tags, enabled);
+  UPDATE tokens SET sum = row_sum('tokens', id, domain, role, hash, expires_at, revoked_at);
+  UPDATE set_elements SET sum = row_sum('set_elements', name, element, expires_at);
+  UPDATE audit_modes SET sum = row_sum('audit_modes', name);
+  UPDATE grants SET sum =
+    row_sum('grants', id, source, source_port, destination, port, type, since, expires);
   `,
 ]
 

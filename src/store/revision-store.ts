@@ -38,6 +38,8 @@ export interface NewRevision {
   readonly hash: Uint8Array
   /** The highest number in an id such as r7 that was handed out so far. */
   readonly lastRuleNumber?: number | undefined
+  /** A number that it has to be above, besides that of the newest. */
+  readonly above?: number | undefined
 }
 
 /** A revision that goes away again unless somebody confirms it. */
@@ -122,8 +124,8 @@ export class RevisionStore {
    */
   append(revision: NewRevision): number {
     return this.#db.transaction(() => {
-      const number = this.currentRevision() + 1
-      const { author, reason, format, rules, body, hash, lastRuleNumber = 0 } = revision
+      const { author, reason, format, rules, body, hash, lastRuleNumber = 0, above = 0 } = revision
+      const number = Math.max(this.currentRevision(), above) + 1
       this.#insert.run(
         number,
         this.#clock.now(),

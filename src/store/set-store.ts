@@ -2,6 +2,7 @@ import type { Clock } from '../util/clock.js'
 import type { Database, Statement } from './database.js'
 import { cutText, type StoreLimits } from './limits.js'
 import { refuse, type Refusal } from './refusal.js'
+import { sealing } from './seal.js'
 
 /** An element that an admin put into a set by hand. */
 export interface SetElement {
@@ -27,6 +28,7 @@ export class SetStore {
   readonly #all: Statement<[], ElementRow>
   readonly #count: Statement<[], { count: number }>
   readonly #put: Statement<[string, string, number, number | null, string], never>
+  readonly #seal: Statement<[string, string], never>
   readonly #remove: Statement<[string, string], never>
   readonly #dropExpired: Statement<[number], never>
   readonly #dropSet: Statement<[string], never>
@@ -46,6 +48,7 @@ export class SetStore {
        ON CONFLICT (name, element) DO UPDATE
        SET added_at = excluded.added_at, expires_at = excluded.expires_at, author = excluded.author`,
     )
+    this.#seal = sealing(db, 'set_elements', 'name = ? AND element = ?')
     this.#remove = db.prepare('DELETE FROM set_elements WHERE name = ? AND element = ?')
     this.#dropExpired = db.prepare('DELETE FROM set_elements WHERE expires_at <= ?')
     this.#dropSet = db.prepare('DELETE FROM set_elements WHERE name = ?')
@@ -72,6 +75,7 @@ export class SetStore {
       this.#dropExpired.run(now)
       const name = cutText(author, this.#limits.authorCharsMax)
       this.#put.run(set, element, now, expiresAt ?? null, name)
+      this.#seal.run(set, element)
       const { setElementsMax } = this.#limits
       if ((this.#count.get()?.count ?? 0) <= setElementsMax) return { ok: true }
       this.#remove.run(set, element)

@@ -1,5 +1,6 @@
 import Sqlite from 'better-sqlite3'
 import type { ErrorCode } from '../abi/errno.js'
+import { cutText } from './limits.js'
 
 /** What can be wrong with stored state, and the errno it is answered with. */
 const codes = {
@@ -18,6 +19,8 @@ const codes = {
   /** Reading or writing failed. */
   failed: 'EIO',
 } as const satisfies Record<string, ErrorCode>
+
+const WHAT_CHARS_MAX = 200
 
 export type StoreFailure = keyof typeof codes
 
@@ -70,7 +73,11 @@ function fromSqlite(error: InstanceType<typeof Sqlite.SqliteError>, path: string
     case 'SQLITE_NOTADB':
       return damaged(path, error.message, options)
     default:
-      return new StoreError('failed', `using ${path} failed: ${error.message}`, options)
+      return new StoreError(
+        'failed',
+        `using ${path} failed (${oneLine(error.message)}): "v4v state check" says more`,
+        options,
+      )
   }
 }
 
@@ -87,9 +94,14 @@ function fromSystem(error: Error & { code: unknown }, path: string): StoreError 
 export function damaged(path: string, what: string, options?: ErrorOptions): StoreError {
   return new StoreError(
     'corrupt',
-    `${path} is damaged (${what}): move it away and put a copy of it in its place`,
+    // SQLite quotes what is in a damaged file, of several lines and of any length.
+    `${path} is damaged (${oneLine(what)}): mend it with "v4v state repair", or put a copy of it in its place`,
     options,
   )
+}
+
+function oneLine(text: string): string {
+  return cutText(text.replace(/\s+/g, ' '), WHAT_CHARS_MAX)
 }
 
 function notWritable(path: string, error: Error): StoreError {

@@ -9,12 +9,18 @@ import { GrantStore } from './grant-store.js'
 import { DomainStore } from './domain-store.js'
 import { defaultStoreLimits, type StoreLimits } from './limits.js'
 import { RevisionStore } from './revision-store.js'
+import { dropUnsound } from './seal.js'
 import { SetStore } from './set-store.js'
 import { lockState, type StateLock } from './state-lock.js'
 import { TokenStore, type Random } from './token-store.js'
 
 /** The name of the database in the state folder. */
 export const DATABASE_FILE = 'v4vd.sqlite'
+
+/** Who makes a change that nobody asked for at that moment. */
+export const DAEMON = 'daemon'
+/** Of the rows that were dropped, those that the audit log names. */
+const DROPPED_TOLD_MAX = 100
 
 export interface StoreOptions extends Clock, Random {
   /** Bounds that differ from the default ones. */
@@ -41,6 +47,8 @@ export class Store implements Checkpointed {
   readonly audit: AuditStore
   readonly auditModes: AuditModeStore
   readonly grants: GrantStore
+  /** Rows that were not what was written when it was opened, and are gone now; for a person. */
+  readonly dropped: readonly string[]
   readonly #db: Database
   readonly #lock: StateLock
 
@@ -57,6 +65,7 @@ export class Store implements Checkpointed {
     this.audit = new AuditStore(db, options, limits)
     this.auditModes = new AuditModeStore(db)
     this.grants = new GrantStore(db, options, limits)
+    this.dropped = this.transaction(() => this.#dropUnsound())
   }
 
   /**
@@ -103,6 +112,21 @@ export class Store implements Checkpointed {
   /** Empties the write-ahead log into the database: for idle moments. */
   checkpoint(): void {
     this.#db.checkpoint()
+  }
+
+  #dropUnsound(): readonly string[] {
+    const rows = dropUnsound(this.#db)
+    if (rows.length > 0) {
+      this.audit.append({
+        actor: DAEMON,
+        auth: 'daemon',
+        action: 'state.drop',
+        target: `${rows.length} damaged rows`,
+        reason: 'they were not what was written, so they may let nobody do anything',
+        detail: { rows: rows.slice(0, DROPPED_TOLD_MAX) },
+      })
+    }
+    return rows
   }
 
   /** Closes the database and lets go of the state folder; closing again changes nothing. */

@@ -6,6 +6,7 @@ import type { Database, Statement } from './database.js'
 import { unknownDomain, type Domain, type DomainStore } from './domain-store.js'
 import type { StoreLimits } from './limits.js'
 import { refuse, type Refusal } from './refusal.js'
+import { sealing, sumSql } from './seal.js'
 
 /** Where secrets come from. */
 export interface Random {
@@ -119,8 +120,10 @@ export class TokenStore {
   readonly #listOfDomain: Statement<[number], TokenRow>
   readonly #listOfAdmins: Statement<[], TokenRow>
   readonly #listEnding: Statement<[number, number, number], TokenRow>
+  readonly #root: Statement<[number], { readonly id: number }>
   readonly #revoke: Statement<[number, number], never>
   readonly #expire: Statement<[number, number], never>
+  readonly #seal: Statement<[number], never>
   readonly #touch: Statement<[number, number], never>
 
   constructor(
@@ -150,10 +153,15 @@ export class TokenStore {
       `${select} WHERE expires_at > ? AND expires_at <= ? AND revoked_at IS NULL
        ORDER BY expires_at, tokens.id LIMIT ?`,
     )
+    this.#root = db.prepare(
+      `SELECT id FROM tokens WHERE role = 'root' AND revoked_at IS NULL
+         AND ifnull(expires_at > ?, true) AND sum = ${sumSql('tokens')}`,
+    )
     this.#revoke = db.prepare(
       'UPDATE tokens SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL',
     )
     this.#expire = db.prepare('UPDATE tokens SET expires_at = ? WHERE id = ?')
+    this.#seal = sealing(db, 'tokens', 'id = ?')
     this.#touch = db.prepare(
       'UPDATE tokens SET last_used_at = max(?, ifnull(last_used_at, 0)) WHERE id = ?',
     )
@@ -249,6 +257,11 @@ export class TokenStore {
     return this.#listOfAdmins.all().map(tokenOf)
   }
 
+  /** Whether a valid token is left with which everything may be done. */
+  hasRoot(): boolean {
+    return this.#root.get(this.#clock.now()) !== undefined
+  }
+
   /**
    * The tokens of domains and admins that are valid and end within a time, the soonest first.
    * @param ms how long from now.
@@ -266,6 +279,7 @@ export class TokenStore {
   revoke(id: number): { readonly ok: true; readonly token: Token } | Refusal<'ENOENT'> {
     return this.#db.transaction(() => {
       this.#revoke.run(this.#clock.now(), id)
+      this.#seal.run(id)
       const token = this.get(id)
       if (token === undefined) return refuse('ENOENT', `there is no token ${id}`)
       return { ok: true, token }
@@ -300,6 +314,7 @@ export class TokenStore {
       if (!issued.ok) return issued
       if (overlapMs === 0) this.#revoke.run(now, id)
       else this.#expire.run(endsAt, id)
+      this.#seal.run(id)
       const old = this.get(id)
       assert(old !== undefined, 'a valid token gives way to no other')
       return { ...issued, old }
@@ -343,6 +358,7 @@ export class TokenStore {
     assert(bytes.length === SECRET_BYTES, 'a secret has 256 bits')
     const secret = Buffer.from(bytes).toString('base64url')
     const { id } = this.#insert.run(domainId, role, hashOf(secret), label, now, expiresAt)
+    this.#seal.run(id)
     const token = this.get(id)
     assert(token !== undefined, 'a token that was just written is there')
     return { ok: true, token, text: `${prefixes[kind]}_${id}_${secret}` }

@@ -244,6 +244,16 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
         [200, 'GET', '/audit/verify'],
       ],
     },
+    'the state folder': {
+      commands: [
+        [0, 'state', 'check'],
+        [0, 'state', 'backup', join(others, 'copy.sqlite')],
+      ],
+      requests: [
+        [200, 'GET', '/state/check'],
+        [200, 'POST', '/state/backup', {}],
+      ],
+    },
     domains: {
       commands: [
         [0, 'domain', 'add', 'new'],

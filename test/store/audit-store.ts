@@ -6,14 +6,16 @@ import { StoreError } from '../../src/store/store-error.js'
 import { openTestStore, testRandom } from './fixtures/open-test-store.js'
 
 const entry = {
-  actor: 'admin',
+  actor: 'token:7',
+  auth: 'token',
+  origin: '::1',
   action: 'rule.insert',
   target: 'r1',
   revisionBefore: 3,
   revisionAfter: 4,
   reason: 'app to db',
   detail: { rule: 'accept web:* -> db:5432' },
-}
+} as const
 
 /** A closed store with three audit records, the second of them `entry`. */
 function writtenPath(t: Test): string {
@@ -32,8 +34,13 @@ function reopen(path: string): Store {
 /** Changes the file behind the store's back, where the triggers would stop even that. */
 function tamper(path: string, sql: string): void {
   const sqlite = new Sqlite(path)
+  const triggers = sqlite
+    .prepare<[], string>("SELECT sql FROM sqlite_schema WHERE name GLOB 'audit_keeps_*'")
+    .pluck()
+    .all()
   sqlite.exec('DROP TRIGGER audit_keeps_rows; DROP TRIGGER audit_keeps_values')
   sqlite.exec(sql)
+  sqlite.exec(triggers.join(';'))
   sqlite.close()
 }
 
@@ -41,7 +48,13 @@ await t.test('records count up, keep what they were given and are listed newest 
   const { store, clock } = openTestStore(t)
   const first = store.audit.append({ actor: 'daemon', action: 'start', target: '' })
   const start = { seq: 1, at: clock.time, actor: 'daemon', action: 'start', target: '' }
-  const none = { revisionBefore: undefined, revisionAfter: undefined, detail: undefined }
+  const none = {
+    auth: undefined,
+    origin: undefined,
+    revisionBefore: undefined,
+    revisionAfter: undefined,
+    detail: undefined,
+  }
   t.same(first, { ...start, ...none, reason: '', hash: first.hash })
   clock.time += 5
   const second = store.audit.append(entry)
@@ -73,7 +86,8 @@ await t.test('any text is kept so that the chain still holds', async t => {
   const { store } = openTestStore(t)
   const odd = ['', '\0', 'a\0b', '\ud800', 'x\udc00y', '"\\\n\u2028', '\u{1f5a5}', 'ß'.repeat(5000)]
   for (const text of odd) {
-    store.audit.append({ actor: text, action: text, target: text, reason: text, detail: { text } })
+    const texts = { actor: text, origin: text, action: text, target: text, reason: text }
+    store.audit.append({ ...texts, detail: { text } })
   }
   t.match(store.audit.verify(), { ok: true, records: odd.length })
   t.match(store.audit.list(1), [
@@ -125,6 +139,9 @@ await t.test('whatever was changed by force is found', async t => {
     ['UPDATE audit SET revision_after = NULL WHERE seq = 2', 2, 'audit record 2 was changed'],
     ["UPDATE audit SET reason = reason || ' ' WHERE seq = 2", 2, 'audit record 2 was changed'],
     ["UPDATE audit SET detail = '{}' WHERE seq = 2", 2, 'audit record 2 was changed'],
+    ["UPDATE audit SET auth = 'file' WHERE seq = 2", 2, 'audit record 2 was changed'],
+    ['UPDATE audit SET origin = NULL WHERE seq = 2', 2, 'audit record 2 was changed'],
+    ["UPDATE audit SET origin = '' WHERE seq = 1", 1, 'audit record 1 was changed'],
     ['UPDATE audit SET hash = zeroblob(32) WHERE seq = 2', 2, 'audit record 2 was changed'],
     [
       "UPDATE audit SET actor = 'start', action = 'daemon' WHERE seq = 1",
@@ -137,7 +154,7 @@ await t.test('whatever was changed by force is found', async t => {
     ['DELETE FROM audit WHERE seq = 3', 3, 'the audit log does not end with record 2'],
     ['DELETE FROM audit', 1, 'the audit log does not end with record 0'],
     [
-      "INSERT INTO audit VALUES (4, 0, 'x', 'x', 'x', NULL, NULL, '', NULL, zeroblob(32))",
+      "INSERT INTO audit VALUES (4, 0, 'x', 'x', 'x', NULL, NULL, '', NULL, zeroblob(32), NULL, NULL)",
       4,
       'audit record 4 was changed',
     ],
@@ -180,9 +197,9 @@ await t.test('any flipped byte of a record is found', async t => {
   ].join('')
   const valuesAt = bytes.indexOf(values)
   t.ok(valuesAt > 0)
-  const headerBytes = 1 + 10
+  const headerBytes = 1 + 12
   const start = valuesAt - 6 - headerBytes - 2
-  const end = valuesAt + values.length + 32
+  const end = valuesAt + values.length + 32 + entry.auth.length + entry.origin.length
   t.same([...bytes.subarray(start, start + 3)], [end - start - 2, 2, headerBytes])
 
   const unnoticed: string[] = []

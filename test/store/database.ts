@@ -1,4 +1,12 @@
-import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
@@ -69,23 +77,54 @@ await t.test('a file that others could read is taken from them', async t => {
   t.equal(statSync(path).mode & 0o777, 0o600)
 })
 
-await t.test('a file whose creation was cut off is used', async t => {
+await t.test('a creation that was cut off is begun anew', async t => {
   const path = newPath(t)
-  writeFileSync(path, '')
-  openDatabase(path).close()
-  const other = newPath(t)
-  const cutOff = new Sqlite(other)
-  cutOff.pragma('journal_mode = WAL')
-  cutOff.close()
-  const db = openDatabase(other)
+  writeFileSync(`${path}.new`, 'half a database')
+  writeFileSync(`${path}.new-wal`, 'and its log')
+  const db = openDatabase(path)
   t.equal(pragma(db, 'user_version'), migrations.length)
   db.close()
+  t.same(readdirSync(dirname(path)), [DATABASE_FILE])
+})
+
+await t.test('a file that was cut short is no new one', async t => {
+  const path = usedPath(t)
+  const log = `${path}-wal`
+  writeFileSync(log, 'what was in it')
+  writeFileSync(path, '')
+  t.throws(() => openDatabase(path), { failure: 'corrupt', message: /is damaged \(it is empty\)/ })
+  rmSync(path)
+  t.throws(() => openDatabase(path), { failure: 'corrupt', message: /it is gone, and only its/ })
+  t.equal(readFileSync(log, 'utf8'), 'what was in it')
+})
+
+await t.test('a database whose tables or header are not what was written is damaged', async t => {
+  const changes: readonly (readonly [string, RegExp])[] = [
+    ['DROP TRIGGER audit_keeps_rows', /its tables are not those of version/],
+    ['ALTER TABLE domains ADD COLUMN more TEXT', /its tables are not those of version/],
+    [
+      `PRAGMA writable_schema = ON;
+       UPDATE sqlite_schema SET sql = replace(sql, 'BETWEEN 1 AND', 'BETWEEN 2 AND')`,
+      /its tables are not those of version/,
+    ],
+    ['PRAGMA user_version = 99', /its tables are not those of version 99/],
+    ['PRAGMA user_version = 1', /its tables are not those of version 1/],
+    ['PRAGMA application_id = 7', /its header is not what was written/],
+  ]
+  for (const [sql, message] of changes) {
+    const path = usedPath(t)
+    const sqlite = new Sqlite(path)
+    sqlite.unsafeMode() // which writing to the schema needs
+    sqlite.exec(sql)
+    sqlite.close()
+    t.throws(() => openDatabase(path), { failure: 'corrupt', message }, sql)
+  }
 })
 
 await t.test('a database of a newer version is refused as it is', async t => {
   const path = usedPath(t)
   const sqlite = new Sqlite(path)
-  sqlite.pragma('user_version = 99')
+  sqlite.exec('PRAGMA user_version = 99; CREATE TABLE later (x)')
   sqlite.close()
   chmodSync(path, 0o644)
   const before = readFileSync(path)
@@ -123,7 +162,7 @@ await t.test('a damaged file is refused', async t => {
   t.throws(() => openDatabase(notADatabase), {
     failure: 'corrupt',
     message:
-      /is damaged \(file is not a database\): move it away and put a copy of it in its place/,
+      /is damaged \(file is not a database\): mend it with "v4v state repair", or put a copy of it in its place/,
   })
 
   const cut = usedPath(t)
@@ -218,7 +257,7 @@ await t.test('a failure of SQLite is a StoreError wherever it comes up', async t
   const db = openTestDatabase(t)
   t.throws(() => db.prepare('SELECT * FROM missing'), {
     failure: 'failed',
-    message: `using ${db.path} failed: no such table: missing`,
+    message: `using ${db.path} failed (no such table: missing): "v4v state check" says more`,
   })
   const insert = db.prepare<[string, number]>('INSERT INTO sequences VALUES (?, ?)')
   insert.run('a', 1)

@@ -1,8 +1,8 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import type { SeenFlow } from '../../src/policy/seen-flow.js'
-import { openDatabase } from '../../src/store/database.js'
 import {
   FLOWS_FILE,
   openFlowStore,
@@ -127,7 +127,8 @@ await t.test('a file that can not be read is put aside, for nothing hangs on it'
   t.equal(again.find({ since: 0 }, 9).length, 1)
   again.close()
 
-  const newer = openDatabase(path, ['', 'CREATE TABLE more (x)'])
+  const newer = new Sqlite(path)
+  newer.exec('PRAGMA user_version = 99; CREATE TABLE later (x)')
   newer.close()
   openIt().close()
   t.equal(told.length, 2)

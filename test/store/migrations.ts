@@ -74,12 +74,12 @@ await t.test('the tables of this version check what is written to them', async t
   const db = openDatabase(join(t.testdir(), DATABASE_FILE), migrations)
   t.teardown(() => db.close())
   const wrong = [
-    "INSERT INTO domains VALUES (0, 'control', '[]', 1, 0)",
-    "INSERT INTO domains VALUES (0x7ff0, 'high', '[]', 1, 0)",
-    "INSERT INTO domains VALUES (1, 'web', 'no json', 1, 0)",
-    "INSERT INTO tokens VALUES (1, NULL, NULL, zeroblob(32), '', 0, NULL, NULL, NULL)",
-    "INSERT INTO tokens VALUES (1, 5, NULL, zeroblob(32), '', 0, NULL, NULL, NULL)",
-    "INSERT INTO tokens VALUES (1, NULL, 'root', zeroblob(31), '', 0, NULL, NULL, NULL)",
+    "INSERT INTO domains VALUES (0, 'control', '[]', 1, 0, x'')",
+    "INSERT INTO domains VALUES (0x7ff0, 'high', '[]', 1, 0, x'')",
+    "INSERT INTO domains VALUES (1, 'web', 'no json', 1, 0, x'')",
+    "INSERT INTO tokens VALUES (1, NULL, NULL, zeroblob(32), '', 0, NULL, NULL, NULL, x'')",
+    "INSERT INTO tokens VALUES (1, 5, NULL, zeroblob(32), '', 0, NULL, NULL, NULL, x'')",
+    "INSERT INTO tokens VALUES (1, NULL, 'root', zeroblob(31), '', 0, NULL, NULL, NULL, x'')",
     "INSERT INTO policies VALUES (1, 0, 'a', '', zeroblob(31), 2, 0, 1, x'00')",
     "INSERT INTO policies VALUES (1, 0, 'a', '', zeroblob(32), 2, 0, 1, 'text')",
     "INSERT INTO unconfirmed VALUES (2, 1, 0, 0, 'a')",

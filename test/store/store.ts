@@ -98,7 +98,7 @@ await t.test('a store that is refused does not hold its folder', async t => {
   const path = join(folder, DATABASE_FILE)
   openStore(path, options).close()
   const sqlite = new Sqlite(path)
-  sqlite.pragma('user_version = 99')
+  sqlite.exec('PRAGMA user_version = 99; CREATE TABLE later (x)')
   sqlite.close()
   t.throws(() => openStore(path, options), { name: 'StoreError', failure: 'newer' })
   writeFileSync(path, 'no database at all')
@@ -117,7 +117,7 @@ await t.test('a database that lacks a table is refused and let go', async t => {
   const sqlite = new Sqlite(path)
   sqlite.exec('DROP TABLE counters')
   sqlite.close()
-  t.throws(() => openStore(path, options), { name: 'StoreError', failure: 'failed' })
+  t.throws(() => openStore(path, options), { name: 'StoreError', failure: 'corrupt' })
   lockState(dirname(path)).release()
 })
 

@@ -302,3 +302,18 @@ await t.test('a source of random bytes that gives too few is a bug', async t => 
   t.throws(() => poor.tokens.issue('web'), { name: 'AssertionError' })
   t.same(tokensOf(poor, 'web'), [])
 })
+
+await t.test('only a valid token with the role root counts as one', async t => {
+  const { store, clock } = openTestStore(t)
+  t.equal(store.tokens.hasRoot(), false)
+  store.tokens.issueAdmin('policy-admin')
+  const short = store.tokens.issueAdmin('root', { expiresAt: clock.now() + 1_000 })
+  t.equal(store.tokens.hasRoot(), true)
+  clock.time += 1_000
+  t.equal(store.tokens.hasRoot(), false)
+  const long = store.tokens.issueAdmin('root')
+  t.equal(store.tokens.hasRoot(), true)
+  store.tokens.revoke(long.ok ? long.token.id : 0)
+  t.equal(store.tokens.hasRoot(), false)
+  t.ok(short.ok)
+})

@@ -33,6 +33,7 @@ export function auditCommand(): Command {
             column('SEQ', r => r.seq, true),
             column('AT', r => time(r.at)),
             column('ACTOR', r => r.actor),
+            column('FROM', r => r.origin ?? '-'),
             column('ACTION', r => r.action),
             column('TARGET', r => r.target),
             column('REVISION', r => r.revisionAfter ?? '-', true),

@@ -2,6 +2,7 @@ import type { FastifyRequest } from 'fastify'
 import { ADMIN_ROLES, type AdminAuthenticated, type AdminRole } from '../../store/token-store.js'
 import { assert } from '../../util/assert.js'
 import type { ControlApp } from '../app.js'
+import { originOf } from '../origin.js'
 import { reasonProblem } from '../reason.js'
 import { Refused } from '../refused.js'
 import type { Services } from '../services.js'
@@ -70,6 +71,8 @@ export function causeOf(request: FastifyRequest, bodyReason?: string): Cause {
   const revision = wholePattern.exec(request.headers['if-match'] ?? '')?.[0]
   return {
     actor: `token:${request.adminTokenId}`,
+    auth: 'token',
+    origin: originOf(request.socket),
     reason,
     ifRevision: revision === undefined ? undefined : Number(revision),
   }

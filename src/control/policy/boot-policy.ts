@@ -6,12 +6,9 @@ import {
   type KeptPolicy,
 } from '../../store/policy-body.js'
 import { hashOf } from '../../store/revision-store.js'
-import type { Store } from '../../store/store.js'
+import { DAEMON, type Store } from '../../store/store.js'
 import { StoreError } from '../../store/store-error.js'
 import type { Clock } from '../../util/clock.js'
-
-/** Who makes a change that nobody asked for at that moment. */
-export const DAEMON = 'daemon'
 
 /** The policy that a daemon starts with. */
 export interface BootedPolicy {
@@ -22,6 +19,9 @@ export interface BootedPolicy {
   readonly problem: string | undefined
 }
 
+/** What revisions are read from. */
+type Revisions = Pick<Store, 'policies'>
+
 /**
  * Finds the policy to start with: the newest revision, or the newest one before it that is what was
  * written, or none, with which everything is rejected. A revision that nobody confirmed in time is
@@ -29,24 +29,40 @@ export interface BootedPolicy {
  */
 export function bootPolicy(store: Store, clock: Clock): BootedPolicy {
   const problem = rollBackOverdue(store, clock)
-  const booted = newestGood(store, store.policies.currentRevision())
+  const booted = policyInStore(store)
   return { ...booted, problem: booted.problem ?? problem }
 }
 
-/** The newest revision up to `from` that is what was written. */
-export function newestGood(store: Store, from: number): BootedPolicy {
-  let problem: string | undefined
-  for (let revision = from; revision > 0; revision--) {
+/** The policy that a daemon would start with if nothing waited to be confirmed. */
+export function policyInStore(store: Revisions & Pick<Store, 'audit'>): BootedPolicy {
+  const newest = store.policies.currentRevision()
+  const records = newest === 0 ? store.audit.size() : 0
+  const problem =
+    records === 0 ? undefined : `no revision is left, and the audit log has ${records} records`
+  return newestGood(store, newest, problem)
+}
+
+/**
+ * The newest revision up to `from` that is what was written.
+ * @param problem what is known to be wrong already.
+ */
+export function newestGood(store: Revisions, from: number, problem?: string): BootedPolicy {
+  let revision = from
+  while (revision > 0) {
     const policy = readPolicy(store, revision)
-    if (policy === undefined) continue
-    if (typeof policy !== 'string') return { revision, policy, problem: told(problem, revision) }
+    if (policy !== undefined && typeof policy !== 'string') {
+      return { revision, policy, problem: told(problem, revision) }
+    }
     problem ??= policy
+    // A number that is damaged may be too large to be told from the next one.
+    const before = store.policies.history(1, revision)[0]?.revision ?? 0
+    revision = before < revision ? before : 0
   }
   return { revision: 0, policy: EMPTY_POLICY, problem: told(problem, 0) }
 }
 
 /** A revision's policy, a sentence that says why it can't be read, or undefined when it is gone. */
-export function readPolicy(store: Store, revision: number): KeptPolicy | string | undefined {
+export function readPolicy(store: Revisions, revision: number): KeptPolicy | string | undefined {
   try {
     const kept = store.policies.get(revision)
     if (kept === undefined) return undefined
@@ -89,6 +105,7 @@ function rollBackOverdue(store: Store, clock: Clock): string | undefined {
     })
     store.audit.append({
       actor: DAEMON,
+      auth: 'daemon',
       action: 'policy.rollback',
       target: String(good.revision),
       revisionBefore,

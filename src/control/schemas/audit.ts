@@ -4,11 +4,14 @@ import { Milliseconds } from './common.js'
 export const AUDIT_PAGE_MAX = 1000
 
 const RevisionOrNull = Type.Union([Type.Integer(), Type.Null()])
+const TextOrNull = Type.Union([Type.String(), Type.Null()])
 
 export const AuditView = Type.Object({
   seq: Type.Integer({ description: 'counted from 1, without a gap' }),
   at: Milliseconds,
   actor: Type.String(),
+  auth: { ...TextOrNull, description: 'token, file (access to the state folder) or daemon' },
+  origin: { ...TextOrNull, description: 'an address, or a user of the machine' },
   action: Type.String(),
   target: Type.String(),
   revisionBefore: RevisionOrNull,

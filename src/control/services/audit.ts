@@ -35,6 +35,8 @@ export class AuditService {
 export function auditView(record: AuditRecord): AuditView {
   return {
     ...record,
+    auth: record.auth ?? null,
+    origin: record.origin ?? null,
     revisionBefore: record.revisionBefore ?? null,
     revisionAfter: record.revisionAfter ?? null,
     detail: record.detail ?? null,

@@ -4,10 +4,10 @@ import { BODY_FORMAT, encodePolicy } from '../../store/policy-body.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
 import type { RevisionInfo, Unconfirmed } from '../../store/revision-store.js'
 import { StoreError } from '../../store/store-error.js'
-import type { Store } from '../../store/store.js'
+import { DAEMON, type Store } from '../../store/store.js'
 import { assert } from '../../util/assert.js'
 import type { Clock } from '../../util/clock.js'
-import { DAEMON, newestGood } from '../policy/boot-policy.js'
+import { newestGood } from '../policy/boot-policy.js'
 import type { StaleRefusal } from '../policy/policy-request.js'
 import type { KeptBody, PolicyEdit, Prepared } from '../policy/policy-messages.js'
 import { unpackTable } from '../policy/packed-table.js'
@@ -130,8 +130,7 @@ export class PolicyService {
       this.#store.relaxed(() => {
         this.#store.policies.confirm()
         this.#store.audit.append({
-          actor: cause.actor,
-          reason: cause.reason,
+          ...cause,
           action: 'policy.confirm',
           target: String(waiting.revision),
           revisionBefore: waiting.revision,
@@ -283,7 +282,7 @@ export class PolicyService {
     deed: (applied: Applied) => Deed,
   ): Applied {
     const { policies, audit } = this.#store
-    const { actor, reason } = cause
+    const { actor, auth, origin, reason } = cause
     const { format, body, hash, lastRuleNumber, change } = prepared
     const { added, changed } = change
     const revisionBefore = this.#hypervisor.policy.revision
@@ -322,6 +321,8 @@ export class PolicyService {
       const { action, target, detail } = deed(applied)
       audit.append({
         actor,
+        auth,
+        origin,
         reason,
         action,
         target,
@@ -364,7 +365,8 @@ export class PolicyService {
       const waiting = this.#store.policies.unconfirmed()
       if (waiting === undefined) return undefined
       const { revision, backTo } = waiting
-      const cause = { actor: DAEMON, reason: `revision ${revision} was not confirmed in time` }
+      const why = `revision ${revision} was not confirmed in time`
+      const cause: Cause = { actor: DAEMON, auth: 'daemon', reason: why }
       const outcome = await this.#rollBackTo(backTo, cause)
       if (outcome.ok) return undefined
       // What is not kept or can't be read is not so the next time either.

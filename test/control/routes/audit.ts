@@ -34,11 +34,12 @@ void t.test('every change leaves one record, and the chain of them holds', async
     ],
   )
   t.ok(records.every(record => record.actor === `token:${tokenId}`))
+  t.ok(records.every(({ auth, origin }) => auth === 'token' && origin === '127.0.0.1'))
   t.match(records[5], { revisionBefore: 0, revisionAfter: 1, target: 'r1' })
   t.match(store.audit.verify(), { ok: true, records: 12 })
 
   t.match((await call('GET', '/v1/audit?limit=1&before=2')).body, {
-    records: [{ seq: 1, action: 'domain.add', reason: 'new', revisionBefore: null }],
+    records: [{ seq: 1, action: 'domain.add', reason: 'new', auth: 'token', revisionBefore: null }],
   })
   t.equal((await call('GET', '/v1/audit')).body.records?.length, 12)
   t.equal((await call('GET', '/v1/audit?limit=0')).status, 400)
