@@ -28,7 +28,7 @@ export async function admitFor(
     const text = 'a rule asks an operator about it'
     return h('p', {}, `${text}: `, h('a', { href: linkTo('asks') }, 'see the asks'))
   }
-  const sets = await openSets(api, to)
+  const sets = await openSets(api, to, explained.rule?.position)
   const buttons = sets.map(set =>
     button(
       `Put ${source} into @${set} for ${FOR_HOW_LONG}`,
@@ -44,13 +44,14 @@ export async function admitFor(
   return h('div', {}, h('h3', {}, `Admit it for ${FOR_HOW_LONG}`), bar(...buttons, rule))
 }
 
-/** Sets whose elements may send there, if no rule before says otherwise. */
-async function openSets(api: Api, to: string): Promise<string[]> {
+/** Sets whose elements may send there by a rule in front of the one that refuses. */
+async function openSets(api: Api, to: string, refusedAt = Infinity): Promise<string[]> {
   const [{ rules }, { domains }] = await Promise.all([api.call('rules'), api.call('domains')])
   const name = domainOf(to)
   const tags = domains.find(domain => domain.name === name)?.tags ?? []
   const opening = rules.filter(
-    ({ action, source, destination }) =>
+    ({ action, source, destination, position }) =>
+      position < refusedAt &&
       (action === 'accept' || action === 'audit') &&
       source.startsWith('@') &&
       means(destination, name, tags) &&

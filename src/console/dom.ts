@@ -19,7 +19,7 @@ export function h<Tag extends keyof HTMLElementTagNameMap>(
   const element = document.createElement(tag)
   for (const [name, value] of Object.entries(attributes)) {
     if (banned.has(name)) throw new Error(`the console sets no ${name}`)
-    if (name === 'href' && !/^[#/](?!\/)/.test(String(value))) {
+    if (name === 'href' && !/^(#|\/(?!\/))/.test(String(value))) {
       throw new Error('the console links to nothing but its own daemon')
     }
     if (typeof value === 'function') element.addEventListener(name.slice('on'.length), value)

@@ -75,7 +75,8 @@ function datagram({ api, query, signal, changed }: Context): HTMLElement {
     submit: 'Explain',
     run: ask,
   })
-  if (query.has('from') && query.has('to')) asked.requestSubmit()
+  // A form is submitted only once it is in the page.
+  if (query.has('from') && query.has('to')) queueMicrotask(() => asked.requestSubmit())
   return h('section', { class: 'card' }, h('h2', {}, 'What becomes of a datagram?'), asked, answer)
 }
 
