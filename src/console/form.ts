@@ -76,10 +76,10 @@ function inputOf(field: Field, id: string): Input {
   const { name, kind = 'text', value = '', options = [], required = false, known } = field
   const common = { name, id: `${id}-${name}`, required, 'aria-describedby': `${id}-${name}-hint` }
   if (kind === 'choice') {
-    const choices = options.map(option =>
-      h('option', { value: option, selected: option === value }, option || '(any)'),
-    )
-    return h('select', common, ...choices)
+    const choices = options.map(option => h('option', { value: option }, option || '(any)'))
+    const select = h('select', common, ...choices)
+    if (value !== '') select.value = value
+    return select
   }
   if (kind === 'check') return h('input', { ...common, type: 'checkbox', checked: value !== '' })
   return h('input', {

@@ -1,5 +1,5 @@
 import { fill, h } from './dom.js'
-import { notices } from './notices.js'
+import { clearNotices, notices } from './notices.js'
 import { pages } from './pages.js'
 import type { SignedIn } from './session.js'
 import { unconfirmedBanner } from './unconfirmed.js'
@@ -61,7 +61,7 @@ export class Frame {
     removeEventListener('hashchange', this.#onMove)
     this.#left?.abort()
     this.#end.abort()
-    notices.replaceChildren()
+    clearNotices()
     this.root.remove()
   }
 

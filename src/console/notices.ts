@@ -4,6 +4,7 @@ import { problemBox } from './problem-box.js'
 
 const SHOWN_MS = 8_000
 const KEPT_MAX = 4
+const timers = new Set<ReturnType<typeof setTimeout>>()
 
 /** Where it is told what came of what an admin did. */
 export const notices = h('div', { class: 'notices', 'aria-live': 'polite' })
@@ -11,7 +12,18 @@ export const notices = h('div', { class: 'notices', 'aria-live': 'polite' })
 /** Says what was done; it goes by itself. */
 export function say(...text: readonly Child[]): void {
   const notice = show(h('p', {}, ...text), 'notice done')
-  setTimeout(() => notice.remove(), SHOWN_MS)
+  const timer = setTimeout(() => {
+    timers.delete(timer)
+    notice.remove()
+  }, SHOWN_MS)
+  timers.add(timer)
+}
+
+/** Puts all of them away. */
+export function clearNotices(): void {
+  for (const timer of timers) clearTimeout(timer)
+  timers.clear()
+  notices.replaceChildren()
 }
 
 /** Shows a failure; it stays until someone puts it away. */

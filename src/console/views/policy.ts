@@ -153,6 +153,8 @@ class PolicyView {
 
   #typed(text: string): void {
     draft.put(this.#file, text)
+    // What was said of the text before says nothing of this one.
+    for (const problem of this.root.querySelectorAll('form .problem')) problem.remove()
     this.#showState()
     void this.#check()
   }
