@@ -37,6 +37,9 @@ export const reasonField: Field = {
   hint: 'for the audit log',
 }
 
+/** Fields that are put side by side. */
+const MANY = 6
+
 let formCount = 0
 
 /** A form that shows what was wrong with it. */
@@ -48,7 +51,7 @@ export function form(options: FormOptions): HTMLFormElement {
   const done = h('button', { type: 'submit', class: danger ? 'danger' : 'primary' }, submit)
   const element = h(
     'form',
-    { class: inline ? 'inline' : '' },
+    { class: inline ? 'inline' : fields.length > MANY ? 'many' : '' },
     ...fields.map(field => labelled(field, inputs.get(field.name)!, id)),
     h('div', { class: 'bar' }, done, ...more),
     problem,

@@ -4,7 +4,8 @@ import { placeText, type Problem } from './problem.js'
 /** A refusal as the daemon said it: the sentence, its code, and each thing that was wrong. */
 export function problemBox(problem: Problem): HTMLElement {
   const { message, code, status, details } = problem
-  const said = details.filter(detail => details.length > 1 || placeText(detail) !== '')
+  // One thing that was wrong is what the sentence says already.
+  const said = details.filter(each => details.length > 1 || !message.includes(each.message))
   return h(
     'div',
     { class: 'problem', role: 'alert' },

@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { RuleView } from '../../src/control/schemas/rule.js'
 import { connect } from '../../src/sdk/index.js'
 import { startDaemon } from '../fixtures/daemon.js'
 import { openConsole } from './fixtures/browser.js'
@@ -136,6 +137,37 @@ await t.test('who was not first is told so, sees what others did, and goes on up
   await browser.see('now stand upon revision 4')
   await browser.click('Discard changes')
   await browser.see('upon revision 4: as in force')
+})
+
+await t.test('a rule is added, changed and removed, and its counters start again', async t => {
+  await browser.go('rules')
+  await browser.click('Add a rule')
+  browser.fillIn('Id', 'logs')
+  browser.fillIn('From', 'web')
+  browser.fillIn('To', 'mail:514')
+  await browser.click('Add')
+  await browser.see('"web" has no port')
+  browser.fillIn('From', 'web:*')
+  browser.fillIn('Rate', '10/s')
+  browser.fillIn('Burst', '20')
+  await browser.click('Add', 'Id')
+  await browser.see('Rule logs is in force')
+  await browser.click('Change', 'logs')
+  await browser.see('Change rule logs')
+  browser.fillIn('Rate', '')
+  browser.fillIn('Burst', '')
+  browser.fillIn('Comment', 'without a limit')
+  await browser.click('Change', 'Change rule logs')
+  await browser.see('Rule logs was changed')
+  const rule = await admin.ask<RuleView>('GET', '/v1/rules/logs')
+  t.match(rule, { source: 'web:*', comment: 'without a limit', rate: undefined, position: 5 })
+  await browser.click('Zero', 'oncall-to-db')
+  await browser.click('Zero', 'What they stand at')
+  await browser.see('hits of oncall-to-db are retired.')
+  await browser.click('Remove', 'without a limit')
+  await browser.click('Remove', 'Remove rule logs')
+  await browser.see('Rule logs is gone')
+  t.equal((await admin.request('GET', '/v1/rules/logs')).status, 404)
 })
 
 await t.test('an operator grants what waits, and takes it back', async t => {

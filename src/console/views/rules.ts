@@ -176,7 +176,7 @@ function ruleFields(rule?: Rule): Field[] {
       label: 'Position',
       kind: 'number',
       value: text(rule?.position),
-      hint: 'the last one if empty',
+      hint: rule === undefined ? 'the last one if empty' : 'where it is if empty',
     },
     {
       name: 'type',
@@ -198,6 +198,14 @@ function ruleFields(rule?: Rule): Field[] {
       value: text(rule?.maxBytes),
     },
     { name: 'rate', label: 'Rate', value: text(rule?.rate), hint: 'such as 100/s' },
+    { name: 'burst', label: 'Burst', kind: 'number', value: text(rule?.burst) },
+    { name: 'flowRate', label: 'Rate of each flow', value: text(rule?.flowRate) },
+    {
+      name: 'flowBurst',
+      label: 'Burst of each flow',
+      kind: 'number',
+      value: text(rule?.flowBurst),
+    },
     { name: 'log', label: 'Log', value: text(rule?.log), hint: 'none, deny, all or sample:100' },
     {
       name: 'expires',
@@ -233,6 +241,9 @@ function ruleBody(values: Values, absent: null | undefined): object {
     position: values['position'] ? Number(values['position']) : undefined,
     maxBytes: whole('maxBytes'),
     rate: optional('rate'),
+    burst: whole('burst'),
+    flowRate: optional('flowRate'),
+    flowBurst: whole('flowBurst'),
     log: optional('log'),
     expires: optional('expires'),
   }
