@@ -33,10 +33,13 @@ export function part(signal: AbortSignal, make: () => Promise<Child>, everyMs?: 
   const problem = h('div')
   const content = h('div', {}, h('p', { class: 'quiet' }, 'loading …'))
   const root = h('div', { class: 'part' }, problem, content)
+  let asked = 0
   const reload = async (): Promise<void> => {
+    const turn = ++asked
     try {
       const made = await make()
-      if (signal.aborted) return
+      // Who asked again meanwhile wants the later answer.
+      if (signal.aborted || turn !== asked) return
       fill(content, made)
       fill(problem)
     } catch (error) {

@@ -80,7 +80,8 @@ class LiveFlows {
   readonly #body = h('tbody')
   #stop = new AbortController()
   #lost = 0
-  #seen = -1
+  /** The ids of the decisions in the table. */
+  readonly #shown = new Set<string>()
 
   constructor(context: Context, onPick: (flow: Flow) => void) {
     this.#context = context
@@ -110,7 +111,7 @@ class LiveFlows {
     this.pause()
     fill(this.#body)
     this.#lost = 0
-    this.#seen = -1
+    this.#shown.clear()
     this.#stop = new AbortController()
     const signal = AbortSignal.any([this.#stop.signal, this.#context.signal])
     void follow(this.#context.api, 'flows', {
@@ -141,23 +142,29 @@ class LiveFlows {
       this.#say('live')
       return
     }
+    if (name !== 'flow') return
     const flow = JSON.parse(data) as Flow
-    // After a break the recent ones come again.
-    if (name !== 'flow' || flow.seq <= this.#seen) return
-    this.#seen = flow.seq
+    const { decisionId } = flow
+    // After a break the recent ones come again; a daemon that was started again counts from 1.
+    if (this.#shown.has(decisionId)) return
+    this.#shown.add(decisionId)
     this.#body.prepend(this.#row(flow))
     while (this.#body.children.length > ROWS_MAX) this.#body.lastElementChild!.remove()
+    for (const oldest of this.#shown) {
+      if (this.#shown.size <= ROWS_MAX) break
+      this.#shown.delete(oldest)
+    }
   }
 
   #row(flow: Flow): HTMLElement {
-    const open = h(
-      'button',
-      { type: 'button', class: 'link', onclick: () => this.#onPick(flow) },
-      flow.decisionId,
-    )
+    // The row takes the clicks of the button, which is there for those without a mouse.
+    const open = h('button', { type: 'button', class: 'link' }, flow.decisionId)
     return h(
       'tr',
-      { class: REFUSED.includes(flow.verdict) ? 'refused' : '' },
+      {
+        class: REFUSED.includes(flow.verdict) ? 'refused' : '',
+        onclick: () => this.#onPick(flow),
+      },
       h('td', {}, time(flow.at)),
       h('td', {}, badge(flow.verdict)),
       h('td', {}, flow.source),
