@@ -32,5 +32,6 @@ void t.test('nothing inline is in the page, and the rules let nothing in', async
 })
 
 void t.test('what is written by hand is in the package', async t => {
-  for (const name of ['index.html', 'console.css']) t.ok(existsSync(`src/console/${name}`), name)
+  for (const name of ['index.html', 'console.css', 'screens.css'])
+    t.ok(existsSync(`src/console/${name}`), name)
 })
