@@ -38,6 +38,7 @@ const layers: Readonly<Record<string, Layer>> = {
       'v4vd/package.json',
     ],
   },
+  console: { from: ['control'], packages: ['typebox'], node: [] },
   sdk: { from: ['websocket', 'native', 'abi', 'util'], packages: ['ws'] },
   cli: {
     from: ['daemon.ts', 'state-tools.ts', 'config.ts', 'sdk', 'policy', 'abi', 'util'],
@@ -212,6 +213,25 @@ await t.test('each file of src can be reached from an entry of the package', asy
     [],
     'no file is dead',
   )
+})
+
+await t.test('the console takes nothing but types from elsewhere, and makes no markup', async t => {
+  const wrong: string[] = []
+  const markup =
+    /innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|setHTML|\beval\b|new Function/
+  for (const file of src) {
+    if (layerOf(file.path) !== 'console') continue
+    const found = markup.exec(file.text)
+    if (found !== null) wrong.push(`${file.path}: ${found[0]}`)
+    for (const statement of file.tree.statements) {
+      if (!ts.isImportDeclaration(statement)) continue
+      const name = (statement.moduleSpecifier as ts.StringLiteral).text
+      const target = name.startsWith('.') ? layerOf(resolveImport(file.path, name)) : name
+      const isType = statement.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword
+      if (target !== 'console' && !isType) wrong.push(`${place(file, statement)} ${name}`)
+    }
+  }
+  t.same(wrong, [])
 })
 
 await t.test('each file with code has a test of the same name', async t => {

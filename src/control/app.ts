@@ -18,6 +18,7 @@ import { Refused } from './refused.js'
 import { askRoutes } from './routes/asks.js'
 import { auditModeRoutes } from './routes/audit-mode.js'
 import { auditRoutes } from './routes/audit.js'
+import { consoleRoutes } from './routes/console.js'
 import { disconnectRoutes } from './routes/disconnects.js'
 import { domainRoutes } from './routes/domains.js'
 import { flowRoutes } from './routes/flows.js'
@@ -86,6 +87,7 @@ export function buildApp(services: Services, options: AppOptions = {}): ControlA
   describeApi(app, version)
   app.register((open, _options, done) => {
     openRoutes(open, services, version)
+    consoleRoutes(open)
     done()
   })
   app.register(

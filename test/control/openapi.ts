@@ -90,7 +90,13 @@ function compile(types: string): string[] {
     {
       ...config.compilerOptions,
       ...{ lib: ['es2023', 'dom'], types: [], rootDir: dirname(programPath), outDir },
-      ...{ declaration: false, incremental: false, sourceMap: false, noEmitOnError: true },
+      ...{
+        composite: false,
+        declaration: false,
+        incremental: false,
+        sourceMap: false,
+        noEmitOnError: true,
+      },
     },
     '.',
   )

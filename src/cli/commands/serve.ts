@@ -37,7 +37,8 @@ export function serveCommand(): Command {
         throw startFailure(error)
       })
       note(`${bold('v4vd is running', process.stderr)}; stop it with Ctrl-C`)
-      note(`  console and REST  ${printable(daemon.url)}`)
+      note(`  console           ${printable(daemon.url)}/console`)
+      note(`  REST              ${printable(daemon.url)}`)
       note(`  Unix socket       ${printable(daemon.socketPath)}`)
       note(`  admin token       ${printable(daemon.adminTokenPath)}`)
       const signal = await ending

@@ -21,14 +21,19 @@ export function openRoutes(app: ControlApp, services: Services, version: string)
     done()
   })
 
-  app.get('/', { schema: { hide: true } }, () => ({
-    name: 'v4vd',
-    version,
-    docs: '/docs',
-    openapi: '/openapi.json',
-    ready: '/readyz',
-    metrics: '/metrics',
-  }))
+  app.get('/', { schema: { hide: true } }, (request, reply) => {
+    // A person with a browser is shown the console, a program what there is.
+    if (request.headers.accept?.includes('text/html') === true) return reply.redirect('/console')
+    return reply.send({
+      name: 'v4vd',
+      version,
+      console: '/console',
+      docs: '/docs',
+      openapi: '/openapi.json',
+      ready: '/readyz',
+      metrics: '/metrics',
+    })
+  })
 
   app.get(
     '/livez',

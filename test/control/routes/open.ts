@@ -90,7 +90,11 @@ void t.test('the description lists every route, and which of them need a token',
     .printRoutes({ commonPrefix: false })
     .match(/\((?:GET|POST|PUT|PATCH|DELETE)[^)]*\)/g)
   const methods = registered?.flatMap(each => each.slice(1, -1).split(', ')) ?? []
-  t.equal(methods.length, expected.length + 3, 'beside these only /, /docs and /openapi.json')
+  t.equal(
+    methods.length,
+    expected.length + 5,
+    'beside these only /, /console, /docs and /openapi.json',
+  )
   const referred = new Set(
     [...text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)].map(([, name]) => name!),
   )
@@ -98,16 +102,23 @@ void t.test('the description lists every route, and which of them need a token',
   t.strictSame([...referred].toSorted(), Object.keys(document.components.schemas).toSorted())
 })
 
-void t.test('the page to read loads nothing and runs nothing', async t => {
-  const { call } = buildTestApp(t)
-  const { text, headers } = await call('GET', '/docs', undefined, { token: null })
-  t.match(headers['content-type'], /^text\/html/)
-  t.match(headers['content-security-policy'], /^default-src 'none'; style-src 'sha256-/)
-  for (const [method, path] of guardedRoutes)
-    t.ok(text.includes(`<h2>${method} ${path}</h2>`), path)
-  t.notMatch(text, /<script|https?:|src=/)
-  t.match((await call('GET', '/', undefined, { token: null })).body, {
-    name: 'v4vd',
-    docs: '/docs',
-  })
-})
+void t.test(
+  'the page to read loads nothing and runs nothing, and a browser is led to the console',
+  async t => {
+    const { call } = buildTestApp(t)
+    const { text, headers: told } = await call('GET', '/docs', undefined, { token: null })
+    t.match(told['content-type'], /^text\/html/)
+    t.match(told['content-security-policy'], /^default-src 'none'; style-src 'sha256-/)
+    for (const [method, path] of guardedRoutes)
+      t.ok(text.includes(`<h2>${method} ${path}</h2>`), path)
+    t.notMatch(text, /<script|https?:|src=/)
+    t.match((await call('GET', '/', undefined, { token: null })).body, {
+      name: 'v4vd',
+      console: '/console',
+      docs: '/docs',
+    })
+    const headers = { accept: 'text/html,*/*;q=0.8' }
+    const answer = await call('GET', '/', undefined, { token: null, headers })
+    t.match(answer, { status: 302, headers: { location: '/console' } })
+  },
+)
