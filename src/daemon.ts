@@ -124,13 +124,20 @@ async function start(
     ...(history !== undefined && { meter: history.meter }),
   })
   const native = await loadNative()
+  const polling = pollingOf(config.polling, native)
   const hub = new Hub({
     hypervisor,
     clock,
     log,
     native,
     sharesMemory: config.sharedMemory,
-    polling: pollingOf(config.polling, native),
+    polling: {
+      // Who gives way to a thread of this process that has much to do gets the processor back late.
+      get us() {
+        return services.isWorking() ? 0 : polling.us
+      },
+      yieldProcessor: polling.yieldProcessor,
+    },
     admit: (token, socketDomain) => admit(store, hypervisor, token, socketDomain),
   })
   undo.push(() => hub.close())

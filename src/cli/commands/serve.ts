@@ -9,6 +9,7 @@ import {
 import { command } from '../command.js'
 import { EXIT, Failure, errorCode, errorText, failed, refused, usage } from '../fail.js'
 import { bold, note } from '../output.js'
+import { dedicateProcess } from '../own-process.js'
 import { printable } from '../printable.js'
 
 interface ServeOptions {
@@ -30,6 +31,7 @@ export function serveCommand(): Command {
     .addOption(new Option('--log-level <level>', 'what to log').choices(LOG_LEVELS))
     .action(async (options: ServeOptions) => {
       const config = configOf(options)
+      dedicateProcess()
       const { startDaemon } = await import('../../daemon.js')
       const ending = nextSignal()
       const daemon = await startDaemon(config).catch((error: unknown) => {

@@ -263,6 +263,8 @@ export class PolicyService {
 
   /** The new table, of which whoever looks sees nothing yet. */
   async #tableOf({ table: packed, sets, tags }: Prepared): Promise<PolicyTable> {
+    // To take it from the thread was enough for one turn.
+    await nextTurn()
     await this.#tally.settle()
     const membership = await this.#sets.membershipOf(sets, tags)
     const revision = this.#store.policies.currentRevision() + 1
