@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks'
 import { Counter, Gauge, Registry } from 'prom-client'
 import { ACTIONS } from '../policy/rule.js'
+import type { Stats } from './schemas/stats.js'
 import type { Services } from './services.js'
 import type { RuleHits } from './services/rules.js'
 
@@ -61,7 +62,7 @@ export class Metrics {
 
   async render(): Promise<string> {
     const hits = await this.#services.rules.hits(RULE_SERIES_MAX)
-    this.#readStats()
+    this.#readStats(await this.#services.live.stats())
     this.#readRules(hits)
     this.#readProcess()
     return this.#registry.metrics()
@@ -72,8 +73,7 @@ export class Metrics {
     this.#loopDelay.disable()
   }
 
-  #readStats(): void {
-    const stats = this.#services.live.stats()
+  #readStats(stats: Stats): void {
     this.#datagrams.reset()
     this.#bytes.reset()
     for (const verdict of ACTIONS) {

@@ -76,7 +76,6 @@ export class FlowStore implements Checkpointed {
   readonly #add: Statement<(string | number)[], never>
   readonly #dropBefore: Statement<[number, number], never>
   readonly #dropOldest: Statement<[number], never>
-  readonly #find: Statement<(string | number | null)[], FlowRow>
 
   constructor(db: Database, kept: FlowsKept) {
     this.path = db.path
@@ -97,9 +96,6 @@ export class FlowStore implements Checkpointed {
          (SELECT ${key} FROM flows ${where} ORDER BY ${key} LIMIT ?)`
     this.#dropBefore = db.prepare(oldest('WHERE day < ?'))
     this.#dropOldest = db.prepare(oldest(''))
-    this.#find = db.prepare(
-      `SELECT ${columns} FROM flows WHERE ${matching} ORDER BY last_at DESC LIMIT ?`,
-    )
   }
 
   /** How many transactions were committed so far. */
@@ -138,11 +134,6 @@ export class FlowStore implements Checkpointed {
     const old = this.#dropBefore.run(dayOf(now - ageMsMax), ROWS_PER_PRUNE)
     if (old.changes > 0) return true
     return this.#db.usedBytes() > bytesMax && this.#dropOldest.run(ROWS_PER_PRUNE).changes > 0
-  }
-
-  /** Flows of the query, those seen last first; a flow seen on several days is there for each. */
-  find(query: FlowsQuery, limit: number): SeenFlow[] {
-    return this.#find.all(...paramsOf(query), limit).map(flowOf)
   }
 
   /** Bytes that are used of the file. */
@@ -190,6 +181,22 @@ export function* readFlows(path: string, since: number): Generator<SeenFlow, voi
       `SELECT ${columns} FROM flows WHERE ${matching}`,
     )
     for (const row of all.iterate(...paramsOf({ since }))) yield flowOf(row)
+  } finally {
+    db.close()
+  }
+}
+
+/**
+ * Finds flows of a query, those seen last first; a flow seen on several days is there for each. It
+ * looks at all that is written down, which takes long: for another thread.
+ */
+export function findFlows(path: string, query: FlowsQuery, limit: number): SeenFlow[] {
+  const db = readDatabase(path)
+  try {
+    const found = db.prepare<(string | number | null)[], FlowRow>(
+      `SELECT ${columns} FROM flows WHERE ${matching} ORDER BY last_at DESC LIMIT ?`,
+    )
+    return found.all(...paramsOf(query), limit).map(flowOf)
   } finally {
     db.close()
   }

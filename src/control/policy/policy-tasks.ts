@@ -5,7 +5,7 @@ import { allReach, whatCan, whoCan } from '../../policy/reach.js'
 import type { SeenFlow } from '../../policy/seen-flow.js'
 import { suggest } from '../../policy/suggest.js'
 import { formatPolicyDocument } from '../../policy/document.js'
-import { readFlows } from '../../store/flow-store.js'
+import { findFlows, readFlows, type FlowsQuery } from '../../store/flow-store.js'
 import type { PortRange } from '../../policy/selector.js'
 import { parseSetElement } from '../../policy/set-element.js'
 import type { Subject } from '../../policy/subject.js'
@@ -20,6 +20,7 @@ import {
   type KeptPolicy,
 } from '../../store/policy-body.js'
 import { drawn, type Picture } from './graph-picture.js'
+import { jsonBytes, type JsonBytes } from './json-bytes.js'
 import type {
   Asked,
   Body,
@@ -45,6 +46,8 @@ import {
   type Surroundings,
 } from './policy-plan.js'
 import { readRule } from './rule-json.js'
+import { COUNTS, countsAt, ruleListOf, type CountNumbers } from './rule-view.js'
+import { seenFlowView } from './seen-flow-view.js'
 import { changeOf, isSame } from './table-change.js'
 
 /** In front of a tag, where a domain may stand of which only its tag is known. */
@@ -87,11 +90,34 @@ export class PolicyTasks {
    * The policy in force, or that of another revision, as JSON that `PUT` takes back.
    * @param asDocuments as they were given, or one that is written from the rules.
    */
-  view(asDocuments: boolean, of?: KeptBody): { revision: number; json: string } {
+  view(asDocuments: boolean, of?: KeptBody): { revision: number; json: JsonBytes } {
     const policy = of === undefined ? this.#inForce : unpacked(of)
     const revision = of?.revision ?? this.#revision
     const said = asDocuments ? { documents: documentsOf(policy) } : policyJson(policy)
-    return { revision, json: JSON.stringify({ revision, ...said }) }
+    return { revision, json: jsonBytes({ revision, ...said }) }
+  }
+
+  /**
+   * Rules in force with what they have counted, as the JSON of a RuleList; undefined when those of
+   * this revision are not in force any more.
+   * @param first the index of the first one, from 0.
+   * @param counted of as many rules as are wanted, and of what no rule matched.
+   */
+  list(revision: number, first: number, counted: CountNumbers): JsonBytes | undefined {
+    if (revision !== this.#revision) return undefined
+    const { rules } = this.#inForce
+    const count = counted.length / COUNTS - 1
+    return jsonBytes(
+      ruleListOf(revision, rules.length, rules.slice(first, first + count), first, counted),
+    )
+  }
+
+  /**
+   * What became of which flows, as the JSON of a HistoryList.
+   * @param lost datagrams that are in no flow.
+   */
+  history(path: string, query: FlowsQuery, limit: number, lost: number): JsonBytes {
+    return jsonBytes({ flows: findFlows(path, query, limit).map(seenFlowView), lost })
   }
 
   /**
@@ -105,18 +131,18 @@ export class PolicyTasks {
     live: readonly KeptElement[],
     flows: readonly SeenFlow[] | Past,
     now: number,
-  ): { readonly ok: true; readonly json: string } | PrepareRefusal {
+  ): { readonly ok: true; readonly json: JsonBytes } | PrepareRefusal {
     const before = this.#kept(of)
     const made = this.#make(edit, before, now)
     if (!made.ok) return made
     const around = this.#surroundings(now)
     const [old, young] = [withLive(before, live), withLive(made.policy, live)]
     const seen = 'path' in flows ? readFlows(flows.path, flows.since) : flows
-    return { ok: true, json: JSON.stringify(planOf(of.revision, old, young, seen, around)) }
+    return { ok: true, json: jsonBytes(planOf(of.revision, old, young, seen, around)) }
   }
 
   /** A draft of a policy that lets through what was let through, as JSON. */
-  suggest({ path, since }: Past): string {
+  suggest({ path, since }: Past): JsonBytes {
     let flows = 0
     const counted = function* (): Generator<SeenFlow> {
       for (const flow of readFlows(path, since)) {
@@ -126,17 +152,17 @@ export class PolicyTasks {
     }
     const { rules, tests } = suggest(counted())
     const document = formatPolicyDocument({ rules, tests })
-    return JSON.stringify({ flows, rules: rules.length, tests: tests.length, document })
+    return jsonBytes({ flows, rules: rules.length, tests: tests.length, document })
   }
 
   /** What tells two revisions apart, as JSON. */
-  diff(from: KeptBody, to: KeptBody, now: number): string {
+  diff(from: KeptBody, to: KeptBody, now: number): JsonBytes {
     const diff = diffOf(this.#kept(from), this.#kept(to), this.#surroundings(now))
-    return JSON.stringify({ from: from.revision, to: to.revision, ...diff })
+    return jsonBytes({ from: from.revision, to: to.revision, ...diff })
   }
 
   /** How a revision comes to its verdict about a datagram, as JSON. */
-  explain(of: KeptBody, live: readonly KeptElement[], asked: Asked, now: number): string {
+  explain(of: KeptBody, live: readonly KeptElement[], asked: Asked, now: number): JsonBytes {
     const { source, sourcePort, destination, destinationPort, type, size } = asked
     const tuple = {
       source: this.#subjectOf(source),
@@ -146,7 +172,7 @@ export class PolicyTasks {
       type,
     }
     const explanation = explain(withLive(this.#kept(of), live), tuple, now, size)
-    return JSON.stringify({ revision: of.revision, ...explanation })
+    return jsonBytes({ revision: of.revision, ...explanation })
   }
 
   /**
@@ -160,21 +186,21 @@ export class PolicyTasks {
     name: string,
     ports: PortRange,
     now: number,
-  ): string {
+  ): JsonBytes {
     const find = way === 'who-can' ? whoCan : whatCan
     const { domains } = this.#surroundings(now)
     const tag = name.startsWith(TAG_PREFIX) ? name.slice(TAG_PREFIX.length) : undefined
     const subject = tag === undefined ? this.#subjectOf(name) : { name: '', tags: [tag] }
     const end = { subject, ports }
     const reach = find(withLive(this.#kept(of), live), domains, end, now)
-    return JSON.stringify({ revision: of.revision, ...listed('reach', reach) })
+    return jsonBytes({ revision: of.revision, ...listed('reach', reach) })
   }
 
   /** Everything that a revision lets through, as JSON. */
-  graph(of: KeptBody, live: readonly KeptElement[], now: number): string {
+  graph(of: KeptBody, live: readonly KeptElement[], now: number): JsonBytes {
     const { domains } = this.#surroundings(now)
     const reach = allReach(withLive(this.#kept(of), live), domains, now)
-    return JSON.stringify({ revision: of.revision, ...listed('reach', reach) })
+    return jsonBytes({ revision: of.revision, ...listed('reach', reach) })
   }
 
   /** A picture of the same; E2BIG when it would be too large. */
@@ -188,16 +214,22 @@ export class PolicyTasks {
     return drawn(allReach(withLive(this.#kept(of), live), domains, now), picture)
   }
 
-  /** What is probably not meant in a revision, as JSON. */
+  /**
+   * What is probably not meant in a revision, as JSON.
+   * @param counted what its rules have counted, for those that were never hit.
+   */
   lint(
     of: KeptBody,
     live: readonly KeptElement[],
-    hits: ReadonlyMap<string, number> | undefined,
+    counted: CountNumbers | undefined,
     now: number,
-  ): string {
+  ): JsonBytes {
     const { domains } = this.#surroundings(now)
-    const findings = lint(withLive(this.#kept(of), live), { domains, now, hits })
-    return JSON.stringify({ revision: of.revision, ...listed('findings', findings) })
+    const policy = this.#kept(of)
+    const hits =
+      counted && new Map(policy.rules.map(({ id }, i) => [id, countsAt(counted, i).hits]))
+    const findings = lint(withLive(policy, live), { domains, now, hits })
+    return jsonBytes({ revision: of.revision, ...listed('findings', findings) })
   }
 
   /** Makes an edit of the policy in force into a candidate. */

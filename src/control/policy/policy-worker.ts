@@ -11,7 +11,8 @@ const tasks = new PolicyTasks(workerData as Setting)
 
 parentPort?.on('message', ({ seq, task, params }: ThreadRequest) => {
   const answered = (result: unknown): void => {
-    const handedOver = task === 'prepare' ? buffersOf(result as Prepared | PrepareRefusal) : []
+    const handedOver =
+      task === 'prepare' ? buffersOf(result as Prepared | PrepareRefusal) : ownBuffers(result)
     parentPort?.postMessage({ seq, result } satisfies ThreadAnswer, handedOver)
   }
   const failed = (error: unknown): void => {

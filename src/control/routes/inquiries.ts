@@ -1,8 +1,8 @@
-import type { FastifyReply } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { parseEndpoint, type Endpoint } from '../../abi/addr.js'
 import { ALL_PORTS, parseSelector, type NameSelector } from '../../policy/selector.js'
 import type { ControlApp } from '../app.js'
+import { sendJson } from '../json-reply.js'
 import { PICTURES, type Picture } from '../policy/graph-picture.js'
 import { accepted, Refused } from '../refused.js'
 import {
@@ -25,7 +25,6 @@ import { readBack } from './history.js'
 import { bodyUnseen, bytesOf, jsonText, takeBytes } from './policy.js'
 
 const pictureNames = Object.keys(PICTURES) as Picture[]
-const JSON_TYPE = 'application/json; charset=utf-8'
 
 // Typed loosely, because of the forms of text that are no JSON.
 const graphResponses: Readonly<Record<string, unknown>> = {
@@ -62,7 +61,7 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
         type,
         size,
       }
-      return send(reply, accepted(await inquiries.explain(asked, revision)).json)
+      return sendJson(reply, accepted(await inquiries.explain(asked, revision)).json)
     },
   )
 
@@ -82,7 +81,7 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
       async (request, reply) => {
         const { domain, revision } = request.query
         const { name, ports } = endsOf(domain)
-        return send(reply, accepted(await inquiries.reach(way, name, ports, revision)).json)
+        return sendJson(reply, accepted(await inquiries.reach(way, name, ports, revision)).json)
       },
     )
   }
@@ -99,7 +98,7 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
     },
     async (request, reply) => {
       const { revision, format = formatOf(request.headers.accept) } = request.query
-      if (format === 'json') return send(reply, accepted(await inquiries.graph(revision)).json)
+      if (format === 'json') return sendJson(reply, accepted(await inquiries.graph(revision)).json)
       const { text } = accepted(await inquiries.picture(format, revision))
       // A picture is to be looked at, and to do nothing else in a browser.
       reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
@@ -117,7 +116,7 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
       },
     },
     async (request, reply) =>
-      send(reply, accepted(await inquiries.lint(request.query.revision)).json),
+      sendJson(reply, accepted(await inquiries.lint(request.query.revision)).json),
   )
 
   app.get(
@@ -131,7 +130,7 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
     },
     async (request, reply) => {
       const { from, to } = request.query
-      return send(reply, accepted(await inquiries.diff(from, to)).json)
+      return sendJson(reply, accepted(await inquiries.diff(from, to)).json)
     },
   )
 
@@ -154,15 +153,11 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
       async (request, reply) => {
         const { replay } = request.query as Static<typeof PlanQuery>
         const back = replay === undefined ? undefined : readBack(replay)
-        return send(reply, accepted(await inquiries.plan(bytesOf(request), back)).json)
+        return sendJson(reply, accepted(await inquiries.plan(bytesOf(request), back)).json)
       },
     )
     done()
   })
-}
-
-function send(reply: FastifyReply, json: string): FastifyReply {
-  return reply.type(JSON_TYPE).send(json)
 }
 
 /** What an Accept header asks for first of what there is; JSON when it asks for nothing else. */

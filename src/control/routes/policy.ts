@@ -4,6 +4,7 @@ import Type, { type TSchema } from 'typebox'
 import { formatSchema } from '../../policy/schema.js'
 import { parseDuration } from '../../policy/time-text.js'
 import type { ControlApp } from '../app.js'
+import { sendJson } from '../json-reply.js'
 import { causeOf, requireRole } from '../plugins/auth.js'
 import { accepted, Refused } from '../refused.js'
 import { RuleChangeHeaders } from '../schemas/common.js'
@@ -26,8 +27,6 @@ import type { Applied, ApplyOptions } from '../services/applied.js'
 import { CONFIRM_MS_MAX } from '../services/rollback-watch.js'
 
 const HISTORY_DEFAULT = 50
-/** Of an answer that is JSON already. */
-export const JSON_TYPE = 'application/json; charset=utf-8'
 
 export function policyRoutes(app: ControlApp, services: Services): void {
   const { policy, limits, revision } = services
@@ -43,7 +42,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
     },
     async (request, reply) => {
       const view = await policy.view(request.query.form === 'documents')
-      return reply.header('etag', `"${view.revision}"`).type(JSON_TYPE).send(view.json)
+      return sendJson(reply.header('etag', `"${view.revision}"`), view.json)
     },
   )
 
@@ -79,7 +78,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
     async (request, reply) => {
       const asDocuments = request.query.form === 'documents'
       const view = accepted(await policy.viewOf(request.params.revision, asDocuments))
-      return reply.type(JSON_TYPE).send(view.json)
+      return sendJson(reply, view.json)
     },
   )
 

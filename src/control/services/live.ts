@@ -68,8 +68,9 @@ export class LiveService {
     }))
   }
 
-  /** Everything that is counted. */
-  stats(): Stats {
+  /** Everything that is counted; others get their turn before. */
+  async stats(): Promise<Stats> {
+    await this.#tally.settle()
     const { policy } = this.#hypervisor
     const totals: DomainCounts = {
       datagramsSent: 0,

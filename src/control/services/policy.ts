@@ -8,6 +8,7 @@ import type { Store } from '../../store/store.js'
 import { assert } from '../../util/assert.js'
 import type { Clock } from '../../util/clock.js'
 import { DAEMON, newestGood } from '../policy/boot-policy.js'
+import type { JsonBytes } from '../policy/json-bytes.js'
 import type { DetailedRefusal } from '../policy/policy-request.js'
 import type { Body, KeptBody, PolicyEdit, Prepared } from '../policy/policy-messages.js'
 import { unpackTable } from '../policy/packed-table.js'
@@ -18,6 +19,7 @@ import type { Deed } from './changes.js'
 import type { Log } from './log.js'
 import { nextTurn } from './next-turn.js'
 import { RollbackWatch } from './rollback-watch.js'
+import { ruleCounts } from './rule-counts.js'
 import type { SetService } from './sets.js'
 import type { Tally } from './tally.js'
 import { Turns } from './turns.js'
@@ -25,7 +27,7 @@ import { Turns } from './turns.js'
 /** A policy as JSON. */
 export interface PolicyJson {
   readonly revision: number
-  readonly json: string
+  readonly json: JsonBytes
 }
 
 /** Preparing an edit that takes longer than this is given up. */
@@ -151,6 +153,19 @@ export class PolicyService {
   /** The policy in force as JSON. */
   view(asDocuments: boolean): Promise<PolicyJson> {
     return this.#thread.call('view', asDocuments)
+  }
+
+  /**
+   * Rules in force, as the JSON of a RuleList.
+   * @param first the index of the first one, from 0.
+   * @param count how many at most.
+   */
+  async list(first: number, count: number): Promise<JsonBytes> {
+    for (;;) {
+      const { policy, numbers } = await ruleCounts(this.#hypervisor, first, count)
+      const json = await this.#thread.call('list', policy.revision, first, numbers)
+      if (json !== undefined) return json
+    }
   }
 
   /**

@@ -1,28 +1,19 @@
 import type { Hypervisor } from '../../hypervisor/hypervisor.js'
-import { DEFAULT_ID, type Rule } from '../../policy/rule.js'
+import { DEFAULT_ID } from '../../policy/rule.js'
 import type { Refusal } from '../../store/refusal.js'
+import { jsonBytes, type JsonBytes } from '../policy/json-bytes.js'
 import { unknownRule } from '../policy/policy-edit.js'
-import { ruleJson } from '../policy/rule-json.js'
-import type {
-  RuleCounts,
-  DefaultView,
-  RuleAdd,
-  RuleListQuery,
-  RulePatch,
-  RuleView,
-} from '../schemas/rule.js'
+import { COUNTS, ruleListOf, ruleView } from '../policy/rule-view.js'
+import type { RuleAdd, RuleListQuery, RulePatch, RuleView } from '../schemas/rule.js'
 import type { Applied, ApplyOptions, PolicyRefusal } from './applied.js'
 import type { Cause } from './cause.js'
 import type { Changes } from './changes.js'
-import { nextTurn } from './next-turn.js'
 import type { PolicyService } from './policy.js'
+import { countsOf, ruleCounts } from './rule-counts.js'
 import type { Tally } from './tally.js'
 
-type Counters = Hypervisor['ruleCounters']
-
-/** Rules that are written, and ids that are looked up, before others get their turn. */
-const VIEWS_PER_STEP = 50
-const IDS_PER_STEP = 1_000
+/** Rules that are written at once: to ask another thread takes longer. */
+const FEW = 50
 
 /** Datagrams that rules have decided, the first of them by their ids. */
 export interface RuleHits {
@@ -53,25 +44,18 @@ export class RuleService {
   }
 
   /**
-   * The rules in force with their counters, or some of them, as the JSON of a RuleList in parts.
-   * All of them are of one revision, and others get their turn before each part.
+   * The rules in force with their counters, or some of them, as the JSON of a RuleList. All of
+   * them are of one revision; many are written by the thread that knows the policy.
    */
-  async *list({ from = 1, limit = Infinity }: RuleListQuery = {}): AsyncGenerator<string> {
-    const { revision, list } = this.#hypervisor.policy
-    const counters = new Map(this.#hypervisor.ruleCounters)
-    const end = Math.min(list.length, from - 1 + limit)
-    yield `{"revision":${revision},"total":${list.length},"rules":[`
-    for (let start = from - 1; start < end; start += VIEWS_PER_STEP) {
-      await nextTurn()
-      const views: string[] = []
-      for (let index = start; index < Math.min(end, start + VIEWS_PER_STEP); index++) {
-        const view: RuleView = viewOf(list.peek(index), index + 1, counters)
-        views.push(JSON.stringify(view))
-      }
-      yield `${start === from - 1 ? '' : ','}${views.join(',')}`
-    }
-    const none: DefaultView = { action: 'reject', ...countsOf(DEFAULT_ID, counters) }
-    yield `],"default":${JSON.stringify(none)}}`
+  async list({ from = 1, limit = Infinity }: RuleListQuery = {}): Promise<JsonBytes> {
+    const first = from - 1
+    const count = Math.min(this.#hypervisor.policy.list.length - first, limit)
+    if (count > FEW) return this.#policy.list(first, count)
+    const { policy, numbers } = await ruleCounts(this.#hypervisor, first, count)
+    const { revision, list } = policy
+    const length = numbers.length / COUNTS - 1
+    const rules = Array.from({ length }, (_, i) => list.peek(first + i))
+    return jsonBytes(ruleListOf(revision, list.length, rules, first, numbers))
   }
 
   /**
@@ -79,16 +63,14 @@ export class RuleService {
    * matched is under DEFAULT_ID. Others get their turn meanwhile.
    */
   async hits(count: number): Promise<RuleHits> {
-    const { list } = this.#hypervisor.policy
-    const counters = new Map(this.#hypervisor.ruleCounters)
-    const first = new Map([[DEFAULT_ID, counters.get(DEFAULT_ID)?.hits ?? 0]])
+    const { policy, numbers } = await ruleCounts(this.#hypervisor)
+    const { list } = policy
+    const hitsAt = (index: number): number => numbers[index * COUNTS]!
+    const first = new Map([[DEFAULT_ID, hitsAt(list.length)]])
     let rest = 0
     for (let index = 0; index < list.length; index++) {
-      if (index % IDS_PER_STEP === 0) await nextTurn()
-      const id = list.idAt(index)
-      const hits = counters.get(id)?.hits ?? 0
-      if (index < count) first.set(id, hits)
-      else rest += hits
+      if (index < count) first.set(list.idAt(index), hitsAt(index))
+      else rest += hitsAt(index)
     }
     return { first, rest: list.length > count ? rest : undefined }
   }
@@ -97,9 +79,9 @@ export class RuleService {
   get(id: string): { readonly ok: true; readonly rule: RuleView } | Refusal<'ENOENT'> {
     const { list } = this.#hypervisor.policy
     const index = list.indexOf(id)
-    return index < 0
-      ? unknownRule(id)
-      : { ok: true, rule: viewOf(list.peek(index), index + 1, this.#hypervisor.ruleCounters) }
+    if (index < 0) return unknownRule(id)
+    const counts = countsOf(this.#hypervisor, id)
+    return { ok: true, rule: ruleView(list.peek(index), index + 1, counts) }
   }
 
   /** Adds a rule at a position, or behind the last one. */
@@ -155,26 +137,4 @@ export class RuleService {
       ({ apply }) => apply(),
     )
   }
-}
-
-function viewOf(rule: Rule, position: number, counters: Counters): RuleView {
-  const { expires, ...json } = ruleJson(rule)
-  const { place } = rule
-  return {
-    ...json,
-    position,
-    type: rule.type,
-    replies: rule.replies,
-    comment: rule.comment,
-    ...(typeof expires === 'number' && { expires }),
-    ...(place !== undefined && { file: place.file, line: place.line }),
-    ...countsOf(rule.id, counters),
-  }
-}
-
-function countsOf(id: string, counters: Counters): RuleCounts {
-  const counter = counters.get(id)
-  if (counter === undefined) return { hits: 0, bytes: 0, lastHit: null, audited: 0, limited: 0 }
-  const { hits, bytes, lastHit, audited, limited } = counter
-  return { hits, bytes, lastHit: lastHit === 0 ? null : lastHit, audited, limited }
 }

@@ -39,7 +39,10 @@ void t.test('what is gone, new, other or turned is found, whatever became of the
         before.filter(({ id }) => !now.has(id)),
       )
       t.equal(before.length - gone.length + added, after.length)
-      t.equal(changed, staying.filter(rule => !isSame(lineless(rule), lineless(now.get(rule.id)!))).length)
+      t.equal(
+        changed,
+        staying.filter(rule => !isSame(lineless(rule), lineless(now.get(rule.id)!))).length,
+      )
       t.strictSame(
         [...turnsOf(change)]
           .toSorted((a, b) => a.index - b.index)
