@@ -5,6 +5,7 @@ import type { ControlApp } from '../app.js'
 import { sendJson } from '../json-reply.js'
 import { PICTURES, type Picture } from '../policy/graph-picture.js'
 import { accepted, Refused } from '../refused.js'
+import { takeBytes } from '../request-bytes.js'
 import {
   DiffQuery,
   DiffView,
@@ -22,7 +23,7 @@ import { errorResponses } from '../schemas/error.js'
 import { PolicyRequest } from '../schemas/policy.js'
 import type { Services } from '../services.js'
 import { readBack } from './history.js'
-import { bodyUnseen, bytesOf, jsonText, takeBytes } from './policy.js'
+import { bodyUnseen, bytesOf, jsonText } from './policy.js'
 
 const pictureNames = Object.keys(PICTURES) as Picture[]
 

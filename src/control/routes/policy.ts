@@ -7,6 +7,7 @@ import type { ControlApp } from '../app.js'
 import { sendJson } from '../json-reply.js'
 import { causeOf, requireRole } from '../plugins/auth.js'
 import { accepted, Refused } from '../refused.js'
+import { takeBytes } from '../request-bytes.js'
 import { RuleChangeHeaders } from '../schemas/common.js'
 import { errorResponses } from '../schemas/error.js'
 import {
@@ -196,17 +197,6 @@ function confirmMs(text: string): number {
   if (typeof ms === 'string') throw new Refused('EINVAL', `confirm: ${ms}`)
   if (ms <= CONFIRM_MS_MAX) return ms
   throw new Refused('EINVAL', `confirm: it is at most ${CONFIRM_MS_MAX / 60_000}m, not ${text}`)
-}
-
-/**
- * Takes bodies as bytes: reading a whole policy takes so long that datagrams would have to wait,
- * and is done by the thread for that.
- */
-export function takeBytes(app: ControlApp): void {
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
-    done(null, body)
-  })
 }
 
 /** The schema of the body is there to be read by people; the thread holds the body against it. */

@@ -252,6 +252,7 @@ export class PolicyService {
     }
     try {
       const table = await this.#tableOf(prepared)
+      await nextTurn()
       const given = prepared.reason ?? cause.reason
       const applied = this.#enforce(prepared, table, { ...cause, reason: given }, options, deed)
       await this.#adopt(applied.revision)
