@@ -6,7 +6,7 @@ import type { RuleCounts } from '../schemas/rule.js'
 import { nextTurn } from './next-turn.js'
 
 /** Rules that are looked up before others get their turn. */
-const RULES_PER_STEP = 500
+const RULES_PER_STEP = 200
 
 type Counting = Pick<Hypervisor, 'policy' | 'ruleCounters'>
 
