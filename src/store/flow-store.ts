@@ -1,5 +1,4 @@
 import { existsSync, renameSync, rmSync } from 'node:fs'
-import type { MessageType } from '../abi/addr.js'
 import type { FlowVerdict } from '../policy/flow-verdict.js'
 import type { SeenFlow } from '../policy/seen-flow.js'
 import type { Checkpointed } from './checkpointer.js'
@@ -214,5 +213,5 @@ function dayOf(at: number): number {
 
 // What is written is of these types; a file that says otherwise is damaged, and nothing hangs on it.
 function flowOf(row: FlowRow): SeenFlow {
-  return { ...row, type: row.type as MessageType, effect: row.effect as FlowVerdict }
+  return row as SeenFlow
 }
