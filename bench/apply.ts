@@ -4,7 +4,8 @@
  * that sends each have a process of their own. Five thousand times a second that domain sends so
  * many datagrams (1 unless told) through the daemon to itself, and notes the longest that one took.
  * A machine does more than one thing, so after each request the same is noted for as long without
- * one. `bench/turns.ts` looks at the same from within the daemon.
+ * one; and what was under way while the process that notes it had no processor itself, which no
+ * daemon can help, is noted apart. `bench/turns.ts` looks at the same from within the daemon.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AdminCommands } from './scenarios/actors/admin.js'
@@ -64,7 +65,8 @@ async function measure(): Promise<void> {
         'took',
         'longest wait of a datagram',
         'without the request',
-        'the measuring process did not run',
+        'longest wait, measured without a pause',
+        'without the request',
       ],
       rows,
     ),
@@ -76,7 +78,8 @@ function cellsOf({ took, during, without }: Figures): string[] {
     took,
     during.map(({ longestMs }) => longestMs),
     without.map(({ longestMs }) => longestMs),
-    during.map(({ ownPauseMs }) => ownPauseMs),
+    during.map(({ longestAwakeMs }) => longestAwakeMs),
+    without.map(({ longestAwakeMs }) => longestAwakeMs),
   ].map(values => {
     const { median, max } = spreadOf(values)
     return `${median.toFixed(1)} / ${max.toFixed(1)}`

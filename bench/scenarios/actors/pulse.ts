@@ -20,8 +20,6 @@ export interface PulseReport {
   longestMs: number
   /** The same of those during which this process itself never paused: it is the daemon's doing. */
   longestAwakeMs: number
-  /** The longest from one pulse to the next: how long this process itself did not run. */
-  ownPauseMs: number
 }
 
 const INTERVAL_MS = 0.2
@@ -38,7 +36,6 @@ const nothing: Readonly<PulseReport> = {
   datagrams: 0,
   longestMs: 0,
   longestAwakeMs: 0,
-  ownPauseMs: 0,
 }
 let noted: PulseReport = { ...nothing }
 let lastAt = 0
@@ -66,9 +63,7 @@ function beat(ring: Ring, job: PulseJob): void {
   const next = (): void => {
     Atomics.wait(never, 0, 0, INTERVAL_MS)
     const now = performance.now()
-    const pauseMs = now - lastAt
-    if (pauseMs > PAUSE_MS) awakeSince = now
-    noted.ownPauseMs = Math.max(noted.ownPauseMs, pauseMs)
+    if (now - lastAt > PAUSE_MS) awakeSince = now
     lastAt = now
     stamp.writeDoubleLE(now)
     for (let i = 0; i < job.datagrams; i++) ring.trySend(job.to, stamp)
@@ -83,7 +78,7 @@ const commandsOf = (fail: Fail) => ({
     try {
       setPriority(PRIORITY)
     } catch {
-      // Only a privileged process may; without it, what others do shows in `ownPauseMs`.
+      // Only a privileged process may; without it, others keep it from running more often.
     }
     const domain = await connect({ ...job.door, ...SOCKET_ONLY, agent: 'v4vd bench pulse' })
     const ring = await domain.bind(job.port, { size: RING_BYTES })
