@@ -1,194 +1,87 @@
 /**
- * How long changes of a large policy take, and how long the daemon's event loop stands still for
- * them: `node dist/bench/apply.js [RULES] [TIMES]`. The requests come from another thread, and a
- * probe that turns the loop as fast as it goes notes the longest time between two turns, three
- * ways. By the clock is what a datagram waits, but on a machine whose processors are busy it is
- * mostly what others do: the threads that ask, that prepare, and other programs. By the thread's
- * processor time is what the daemon does itself, without its waits for the disk. Without the waits
- * for a processor is what a datagram would wait on a machine with a processor to spare. Of each
- * kind of change the median over the changes says what one usually costs, and the longest what is
- * to be expected at worst.
+ * How long changes of a large policy take, and how long datagrams have to wait for them:
+ * `node dist/bench/apply.js [RULES] [TIMES] [DATAGRAMS]`. The daemon, whoever asks, and the domain
+ * that sends each have a process of their own. Five thousand times a second that domain sends so
+ * many datagrams (1 unless told) through the daemon to itself, and notes the longest that one took.
+ * A machine does more than one thing, so after each request the same is noted for as long without
+ * one; and what was under way while the process that notes it had no processor itself, which no
+ * daemon can help, is noted apart. `bench/turns.ts` looks at the same from within the daemon.
  */
-import { mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
-import { startDaemon } from '../src/daemon.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { AdminCommands } from './scenarios/actors/admin.js'
+import type { PulseCommands, PulseReport } from './scenarios/actors/pulse.js'
+import { BenchDaemon, policyOf } from './scenarios/bench-daemon.js'
+import { Crew } from './scenarios/crew.js'
+import { spreadOf } from './statistics.js'
+import { table } from './text.js'
 
-interface Task {
-  readonly url: string
-  readonly token: string
-  readonly rules: number
-  readonly times: number
-}
-
-/** What the thread that asks tells: a change of this kind is over, or all changes of it are. */
-type Report =
-  | { readonly kind: 'change' }
-  | { readonly kind: 'all'; readonly name: string; readonly tookMs: readonly number[] }
-
-/** A turn of the event loop, in milliseconds. */
-interface Turn {
-  clock: number
-  processor: number
-  /** By the clock, without the time in which the thread could run and had no processor. */
-  running: number
-}
-
-type Koffi = {
-  load(path: null): { func(definition: string): (...args: readonly unknown[]) => number }
-}
-
+const DOMAIN = 'pulse'
+const PORT = 5000
+const RULE = `${DOMAIN}:* -> ${DOMAIN}:${PORT}`
 const PAUSE_MS = 50
-const FLUSH_MS = 3_000
-const CLOCK_THREAD_CPUTIME_ID = 3
 
-if (isMainThread) await measure()
-else await change(workerData as Task)
+/** What is noted of requests of one kind, in milliseconds. */
+interface Figures {
+  readonly took: number[]
+  readonly during: PulseReport[]
+  readonly without: PulseReport[]
+}
+
+const [rules = 10_000, times = 12, datagrams = 1] = process.argv.slice(2).map(Number)
+const crew = new Crew(undefined)
+try {
+  await Promise.race([measure(), crew.failed])
+} finally {
+  await crew.end()
+}
 
 async function measure(): Promise<void> {
-  const [rules = 10_000, times = 20] = process.argv.slice(2).map(Number)
-  const dir = mkdtempSync(join(tmpdir(), 'v4v-apply-'))
-  const daemon = await startDaemon({ stateDir: dir, port: 0, logLevel: 'error' })
-  const processorMs = await threadTime()
-  const waitedMs = threadWait()
-  const note = (at: Turn): void => {
-    at.clock = performance.now()
-    at.processor = processorMs()
-    at.running = at.clock - waitedMs()
-  }
-  let longest: Turn = { clock: 0, processor: 0, running: 0 }
-  // Two, in turn: what the probe leaves behind would have to be collected, in the daemon's turns.
-  let now: Turn = { clock: 0, processor: 0, running: 0 }
-  let last: Turn = { ...now }
-  note(last)
-  let isTurning = true
-  const turn = (): void => {
-    note(now)
-    longest.clock = Math.max(longest.clock, now.clock - last.clock)
-    longest.processor = Math.max(longest.processor, now.processor - last.processor)
-    longest.running = Math.max(longest.running, now.running - last.running)
-    const before = last
-    last = now
-    now = before
-    if (isTurning) setImmediate(turn)
-  }
-  turn()
-  let turns: Turn[] = []
-  const noteChange = (): void => {
-    turns.push(longest)
-    longest = { clock: 0, processor: 0, running: 0 }
-  }
-  const said = (): string => {
-    const of = (key: keyof Turn): string => {
-      const sorted = turns.map(each => each[key]).toSorted((a, b) => a - b)
-      return `${at(sorted, 0.5).toFixed(1)} / ${at(sorted, 1).toFixed(1)}`
+  const daemon = await BenchDaemon.start(crew, 'daemon', policyOf(0, [RULE]))
+  await daemon.addDomains([DOMAIN])
+  const pulse = crew.actor<PulseCommands>('pulse')
+  const door = daemon.door(DOMAIN)
+  await pulse.call('start', { door, to: `${DOMAIN}:${PORT}`, port: PORT, datagrams })
+  const admin = crew.actor<AdminCommands>('admin')
+  const { url, token } = daemon
+  const titles = await admin.call('start', { url, token, rules, last: RULE })
+  const rows: string[][] = []
+  for (const [kind, title] of titles.entries()) {
+    const figures: Figures = { took: [], during: [], without: [] }
+    for (let number = 0; number < times; number++) {
+      await pulse.call('take')
+      const tookMs = await admin.call('ask', kind, number)
+      await sleep(PAUSE_MS)
+      figures.during.push(await pulse.call('take'))
+      await sleep(tookMs + PAUSE_MS)
+      figures.without.push(await pulse.call('take'))
+      figures.took.push(tookMs)
     }
-    const text = `longest turn, median / worst: ${of('clock')} ms, of the processor ${of('processor')} ms, without waiting for one ${of('running')} ms`
-    turns = []
-    return text
+    rows.push([title, ...cellsOf(figures)])
   }
-  const token = readFileSync(daemon.adminTokenPath, 'utf8').trim()
-  const task: Task = { url: daemon.url, token, rules, times }
-  const worker = new Worker(new URL(import.meta.url), { workerData: task })
-  worker.on('message', (report: Report) => {
-    if (report.kind === 'change') {
-      noteChange()
-      return
-    }
-    const { name, tookMs } = report
-    const sorted = tookMs.toSorted((a, b) => a - b)
-    const took = `p50 ${at(sorted, 0.5).toFixed(1)} ms, p99 ${at(sorted, 0.99).toFixed(1)} ms`
-    console.log(`${name}: ${took}; ${said()}`)
+  console.log(
+    table(
+      [
+        `${times} times, median / worst, ms`,
+        'took',
+        'longest wait of a datagram',
+        'without the request',
+        'longest wait, measured without a pause',
+        'without the request',
+      ],
+      rows,
+    ),
+  )
+}
+
+function cellsOf({ took, during, without }: Figures): string[] {
+  return [
+    took,
+    during.map(({ longestMs }) => longestMs),
+    without.map(({ longestMs }) => longestMs),
+    during.map(({ longestAwakeMs }) => longestAwakeMs),
+    without.map(({ longestAwakeMs }) => longestAwakeMs),
+  ].map(values => {
+    const { median, max } = spreadOf(values)
+    return `${median.toFixed(1)} / ${max.toFixed(1)}`
   })
-  await new Promise((resolve, reject) => worker.on('exit', resolve).on('error', reject))
-
-  noteChange()
-  turns = []
-  const hitting = setInterval(() => {
-    const { hypervisor } = daemon
-    const { list } = hypervisor.policy
-    for (let i = 0; i < list.length; i++) hypervisor.ruleCounter(list.idAt(i)).hits++
-    noteChange()
-  }, 1_000)
-  await new Promise(resolve => setTimeout(resolve, FLUSH_MS))
-  clearInterval(hitting)
-  noteChange()
-  console.log(`saving ${rules} counters each second: ${said()}`)
-  isTurning = false
-  await daemon.close()
-  rmSync(dir, { recursive: true })
-}
-
-function at(sorted: readonly number[], part: number): number {
-  return sorted[Math.ceil(sorted.length * part) - 1] ?? NaN
-}
-
-/** What the processor has done for this thread, in milliseconds; Node 20 knows it by process only. */
-async function threadTime(): Promise<() => number> {
-  const { default: koffi } = (await import('koffi')) as unknown as { default: Koffi }
-  const gettime = koffi.load(null).func('int clock_gettime(int clock, void *time)')
-  const time = new BigInt64Array(2)
-  return () => {
-    gettime(CLOCK_THREAD_CPUTIME_ID, time)
-    return Number(time[0]) * 1e3 + Number(time[1]) / 1e6
-  }
-}
-
-/** How long this thread could have run and had no processor, in milliseconds. */
-function threadWait(): () => number {
-  const file = openSync('/proc/thread-self/schedstat', 'r')
-  const bytes = Buffer.alloc(128)
-  return () => {
-    const length = readSync(file, bytes, 0, bytes.length, 0)
-    let ns = 0
-    for (let i = bytes.indexOf(0x20) + 1; i < length && bytes[i] !== 0x20; i++) {
-      ns = ns * 10 + bytes[i]! - 0x30
-    }
-    return ns / 1e6
-  }
-}
-
-async function change({ url, token, rules, times }: Task): Promise<void> {
-  const ask = async (method: string, path: string, body?: string): Promise<void> => {
-    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-    const init = body === undefined ? {} : { body }
-    const response = await fetch(`${url}${path}`, { method, headers, ...init })
-    if (!response.ok) throw new Error(`${method} ${path}: ${await response.text()}`)
-    await response.arrayBuffer()
-  }
-  const policy = (variant: number): string =>
-    JSON.stringify({
-      rules: Array.from({ length: rules }, (_, i) => ({
-        id: `rule-${variant}-${i}`,
-        action: 'accept',
-        source: `web${i % 500}:*`,
-        destination: `db${i % 700}:${5000 + (i % 100)}`,
-        comment: `application ${i} asks its database`,
-      })),
-    })
-  const policies = [policy(0), policy(1)]
-  const one = (i: number): string =>
-    JSON.stringify({ id: `one-${i}`, action: 'drop', source: '*:*', destination: `x:${i}` })
-  const works: readonly [string, (i: number) => Promise<void>][] = [
-    ['warming up', i => ask('PUT', '/v1/policy', policies[i % 2])],
-    [`apply ${rules} other rules`, i => ask('PUT', '/v1/policy', policies[i % 2])],
-    [`apply the same ${rules} rules`, () => ask('PUT', '/v1/policy', policies[0])],
-    ['insert a rule', i => ask('POST', '/v1/rules', one(i))],
-    ['remove a rule', i => ask('DELETE', `/v1/rules/one-${i}`)],
-    ['read the policy', () => ask('GET', '/v1/policy')],
-    ['list the rules', () => ask('GET', '/v1/rules')],
-    ['scrape the metrics', () => ask('GET', '/metrics')],
-  ]
-  for (const [name, work] of works) {
-    const tookMs: number[] = []
-    for (let i = 0; i < times; i++) {
-      const startedAt = performance.now()
-      await work(i)
-      tookMs.push(performance.now() - startedAt)
-      await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
-      parentPort?.postMessage({ kind: 'change' } satisfies Report)
-    }
-    parentPort?.postMessage({ kind: 'all', name, tookMs } satisfies Report)
-  }
 }

@@ -138,13 +138,20 @@ async function start(
   const disconnects = new DisconnectLog(limits, clock, (fields, message) =>
     log('info', fields, message),
   )
+  const polling = pollingOf(config.polling, native)
   const hub = new Hub({
     hypervisor,
     clock,
     onEnd: end => disconnects.add(end),
     native,
     sharesMemory: config.sharedMemory,
-    polling: pollingOf(config.polling, native),
+    polling: {
+      // Who gives way to a thread of this process that has much to do gets the processor back late.
+      get us() {
+        return services.isWorking() ? 0 : polling.us
+      },
+      yieldProcessor: polling.yieldProcessor,
+    },
     admit: (token, socketDomain) => admit(store, hypervisor, token, socketDomain),
   })
   undo.push(() => hub.close())

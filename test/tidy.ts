@@ -21,14 +21,14 @@ const layers: Readonly<Record<string, Layer>> = {
   abi: { from: ['util'], node: ['node:assert', 'node:buffer'] },
   policy: { from: ['abi', 'util'], packages: ['typebox', 'yaml'], node: ['node:assert'] },
   hypervisor: { from: ['policy', 'abi', 'util'], node: ['node:assert'] },
-  store: { from: ['policy', 'abi', 'util'], packages: ['better-sqlite3'] },
+  store: { from: ['policy', 'native', 'abi', 'util'], packages: ['better-sqlite3'] },
   websocket: { from: ['abi', 'util'], node: ['node:crypto', 'node:module'] },
   transport: {
     from: ['hypervisor', 'policy', 'websocket', 'native', 'abi', 'util'],
     packages: ['ws'],
   },
   control: {
-    from: ['store', 'hypervisor', 'policy', 'abi', 'util'],
+    from: ['store', 'hypervisor', 'policy', 'native', 'abi', 'util'],
     packages: [
       '@fastify/',
       '@viz-js/viz',
@@ -41,7 +41,7 @@ const layers: Readonly<Record<string, Layer>> = {
   console: { from: ['control'], packages: ['typebox'], node: [] },
   sdk: { from: ['websocket', 'native', 'abi', 'util'], packages: ['ws'] },
   cli: {
-    from: ['daemon.ts', 'state-tools.ts', 'config.ts', 'sdk', 'policy', 'abi', 'util'],
+    from: ['daemon.ts', 'state-tools.ts', 'config.ts', 'sdk', 'policy', 'native', 'abi', 'util'],
     packages: ['@viz-js/viz', 'commander', 'yaml'],
   },
   'index.ts': { from: ['sdk'] },

@@ -80,6 +80,8 @@ export interface Services {
   readonly limits: ServicesOptions['limits']
   /** The revision of the policy in force. */
   readonly revision: () => number
+  /** Whether threads of the daemon work on policies. */
+  readonly isWorking: () => boolean
   /** Waits until every change is on the disk. */
   readonly synced: () => Promise<void>
   readonly audit: AuditService
@@ -158,6 +160,7 @@ export function createServices(options: ServicesOptions): Services {
     auditMode: new AuditModeService(store, hypervisor, changes),
     limits,
     revision: () => hypervisor.policy.revision,
+    isWorking: () => thread.isBusy || asking.isBusy,
     synced: () => store.synced(),
     audit: new AuditService(store.audit),
     state,

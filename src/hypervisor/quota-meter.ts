@@ -55,7 +55,7 @@ export class QuotaMeter {
  */
 export function quotaUse(
   { perSeconds }: Quota,
-  { quotaUsed, quotaSince }: RuleCounter,
+  { quotaUsed, quotaSince }: Pick<RuleCounter, 'quotaUsed' | 'quotaSince'>,
   now: number,
 ): { readonly used: number; readonly endsAt: number } {
   const endsAt = quotaSince + perSeconds * 1_000

@@ -1,6 +1,7 @@
 import { PORT_EPHEMERAL_MAX, PORT_EPHEMERAL_MIN, type MessageType } from '../abi/addr.js'
 import type { PolicyTable } from './policy-table.js'
 import { DEFAULT_ID } from './rule.js'
+import { FlowSums } from './flow-sums.js'
 import type { FlowVerdict } from './flow-verdict.js'
 import { isFolded, standingOf, type SeenFlow, type Standing } from './seen-flow.js'
 import type { PortRange } from './selector.js'
@@ -61,20 +62,12 @@ interface Answer extends ReplayedVerdict {
   readonly isCertain: boolean
 }
 
-/** A flow of a list, put into its final form only when it is shown. */
-interface Entry {
-  readonly flow: SeenFlow
-  before: ReplayedVerdict
-  readonly after: ReplayedVerdict
-  datagrams: number
-  bytes: number
-  firstAt: number
-  lastAt: number
-}
-
+/** Flows of a list, each with what decided it last and what would. */
 interface Draft {
   datagrams: number
-  readonly byKey: Map<string, Entry>
+  readonly flows: FlowSums
+  readonly before: ReplayedVerdict[]
+  readonly after: ReplayedVerdict[]
 }
 
 /**
@@ -215,43 +208,28 @@ function startsOfRanges({ rules, membership }: PolicyTable): number[] {
 }
 
 function draft(): Draft {
-  return { datagrams: 0, byKey: new Map() }
+  return { datagrams: 0, flows: new FlowSums(), before: [], after: [] }
 }
 
 /** Adds to a list; what was seen of a flow at other times, or by other rules, is one with it. */
 function note(to: Draft, flow: SeenFlow, before: ReplayedVerdict, after: ReplayedVerdict): void {
-  const { source, sourcePort, destination, destinationPort, type } = flow
-  const { datagrams, bytes, firstAt, lastAt } = flow
-  to.datagrams += datagrams
-  const key = `${source}:${sourcePort} ${destination}:${destinationPort} ${type}`
-  const known = to.byKey.get(key)
-  if (known === undefined) {
-    to.byKey.set(key, { flow, before, after, datagrams, bytes, firstAt, lastAt })
-    return
-  }
-  if (lastAt >= known.lastAt) known.before = before
-  known.datagrams += datagrams
-  known.bytes += bytes
-  known.firstAt = Math.min(known.firstAt, firstAt)
-  known.lastAt = Math.max(known.lastAt, lastAt)
+  to.datagrams += flow.datagrams
+  const index = to.flows.add(flow)
+  if (to.before[index] === undefined) to.after[index] = after
+  // As it was last: its sums have the last time by now, this one's or a later one.
+  if (flow.lastAt >= to.flows.lastAt(index)) to.before[index] = before
 }
 
 /** The list, the flow with most datagrams first. */
-function listed({ datagrams, byKey }: Draft): ReplayedFlows {
-  const sorted = [...byKey.values()].sort((a, b) => b.datagrams - a.datagrams)
-  return { flows: byKey.size, datagrams, listed: sorted.slice(0, REPLAYED_MAX).map(replayed) }
+function listed({ datagrams, flows, before, after }: Draft): ReplayedFlows {
+  const shown = flows.largest(REPLAYED_MAX).map(index => ({
+    ...flows.at(index),
+    before: verdictOnly(before[index]!),
+    after: verdictOnly(after[index]!),
+  }))
+  return { flows: flows.length, datagrams, listed: shown }
 }
 
-function replayed({ flow, before, after, ...sums }: Entry): ReplayedFlow {
-  const { source, sourcePort, destination, destinationPort, type } = flow
-  return {
-    source,
-    sourcePort,
-    destination,
-    destinationPort,
-    type,
-    before: { verdict: before.verdict, rule: before.rule },
-    after: { verdict: after.verdict, rule: after.rule },
-    ...sums,
-  }
+function verdictOnly({ verdict, rule }: ReplayedVerdict): ReplayedVerdict {
+  return { verdict, rule }
 }

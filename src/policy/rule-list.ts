@@ -1,13 +1,30 @@
 import { NameIndex, type IndexedNames } from './name-index.js'
 import type { Rule } from './rule.js'
 
-/** The rules of a table as text, in a form that goes from one thread to another as it is. */
+/**
+ * The rules of a table as text, in a form that goes from one thread to another as it is: bytes,
+ * which are handed over, where a string of megabytes would be copied.
+ */
 export interface RuleTexts {
   readonly ids: IndexedNames
-  /** The JSON of each rule, one behind the other. */
-  readonly text: string
-  /** Where the JSON of each rule ends. */
+  /** The JSON of each rule, one behind the other, in UTF-8. */
+  readonly text: Uint8Array
+  /** Where the JSON of each rule ends, in bytes. */
   readonly ends: Uint32Array
+}
+
+const decoder = new TextDecoder()
+
+/** Writes rules down that were written as JSON one by one. */
+export function ruleTexts(ids: IndexedNames, jsons: readonly string[]): RuleTexts {
+  const encoder = new TextEncoder()
+  const parts = jsons.map(json => encoder.encode(json))
+  const ends = new Uint32Array(parts.length)
+  let end = 0
+  for (const [index, part] of parts.entries()) ends[index] = end += part.length
+  const text = new Uint8Array(end)
+  for (const [index, part] of parts.entries()) text.set(part, ends[index]! - part.length)
+  return { ids, text, ends }
 }
 
 /**
@@ -63,5 +80,5 @@ export class RuleList {
 
 function readRule({ text, ends }: RuleTexts, index: number): Rule {
   const start = index === 0 ? 0 : ends[index - 1]
-  return JSON.parse(text.slice(start, ends[index])) as Rule
+  return JSON.parse(decoder.decode(text.subarray(start, ends[index]))) as Rule
 }

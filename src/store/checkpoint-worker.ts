@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads'
+import { stepBack } from '../native/thread-priority.js'
 import { moveLog } from './database.js'
 
 /** A database whose write-ahead log is to be moved. */
@@ -13,6 +14,7 @@ export interface CheckpointAnswer {
 }
 
 // The thread that moves write-ahead logs into their databases.
+stepBack()
 parentPort?.on('message', ({ path, isDurable }: CheckpointRequest) => {
   let failure: string | undefined
   try {

@@ -1,5 +1,4 @@
 import { existsSync, renameSync, rmSync } from 'node:fs'
-import type { MessageType } from '../abi/addr.js'
 import type { FlowVerdict } from '../policy/flow-verdict.js'
 import type { SeenFlow } from '../policy/seen-flow.js'
 import type { Checkpointed } from './checkpointer.js'
@@ -83,7 +82,6 @@ export class FlowStore implements Checkpointed {
   readonly #add: Statement<(string | number)[], never>
   readonly #dropBefore: Statement<[number, number], never>
   readonly #dropOldest: Statement<[number], never>
-  readonly #find: Statement<(string | number | null)[], FlowRow>
 
   constructor(db: Database, kept: FlowsKept) {
     this.path = db.path
@@ -104,9 +102,6 @@ export class FlowStore implements Checkpointed {
          (SELECT ${key} FROM flows ${where} ORDER BY ${key} LIMIT ?)`
     this.#dropBefore = db.prepare(oldest('WHERE day < ?'))
     this.#dropOldest = db.prepare(oldest(''))
-    this.#find = db.prepare(
-      `SELECT ${columns} FROM flows WHERE ${matching} ORDER BY last_at DESC LIMIT ?`,
-    )
   }
 
   /** How many transactions were committed so far. */
@@ -145,11 +140,6 @@ export class FlowStore implements Checkpointed {
     const old = this.#dropBefore.run(dayOf(now - ageMsMax), ROWS_PER_PRUNE)
     if (old.changes > 0) return true
     return this.#db.usedBytes() > bytesMax && this.#dropOldest.run(ROWS_PER_PRUNE).changes > 0
-  }
-
-  /** Flows of the query, those seen last first; a flow seen on several days is there for each. */
-  find(query: FlowsQuery, limit: number): SeenFlow[] {
-    return this.#find.all(...paramsOf(query), limit).map(flowOf)
   }
 
   /** Bytes that are used of the file. */
@@ -210,6 +200,22 @@ export function* readFlows(path: string, since: number): Generator<SeenFlow, voi
   }
 }
 
+/**
+ * Finds flows of a query, those seen last first; a flow seen on several days is there for each. It
+ * looks at all that is written down, which takes long: for another thread.
+ */
+export function findFlows(path: string, query: FlowsQuery, limit: number): SeenFlow[] {
+  const db = readDatabase(path)
+  try {
+    const found = db.prepare<(string | number | null)[], FlowRow>(
+      `SELECT ${columns} FROM flows WHERE ${matching} ORDER BY last_at DESC LIMIT ?`,
+    )
+    return found.all(...paramsOf(query), limit).map(flowOf)
+  } finally {
+    db.close()
+  }
+}
+
 function paramsOf(query: FlowsQuery): (string | number | null)[] {
   const { since, effect = null, source = null, destination = null, rule = null } = query
   const twice = [effect, source, destination, rule].flatMap(value => [value, value])
@@ -222,5 +228,5 @@ function dayOf(at: number): number {
 
 // What is written is of these types; a file that says otherwise is damaged, and nothing hangs on it.
 function flowOf(row: FlowRow): SeenFlow {
-  return { ...row, type: row.type as MessageType, effect: row.effect as FlowVerdict }
+  return row as SeenFlow
 }

@@ -69,6 +69,7 @@ const cases: readonly (readonly [name: string, edits: Edits, ...said: readonly s
     'parameters that go and come',
     { [`${rings} > parameters`]: [{ in: 'query', name: 'port', required: true }] },
     'breaking: GET /v1/rings, query domain is gone',
+    'breaking: GET /v1/rings, query fullest is gone',
     'breaking: GET /v1/rings, query port is new and required',
   ],
   [

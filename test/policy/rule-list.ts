@@ -1,6 +1,6 @@
 import t from 'tap'
 import { indexNames } from '../../src/policy/name-index.js'
-import { RuleList } from '../../src/policy/rule-list.js'
+import { RuleList, ruleTexts } from '../../src/policy/rule-list.js'
 import type { Rule } from '../../src/policy/rule.js'
 import { rulesOf } from './fixtures/rules.js'
 
@@ -10,9 +10,9 @@ const rules: readonly Rule[] = [
 ]
 
 function asTexts(): RuleList {
-  const texts = rules.map(rule => JSON.stringify(rule))
-  const ends = Uint32Array.from(texts, (_, i) => texts.slice(0, i + 1).join('').length)
-  return new RuleList({ ids: indexNames(rules.map(({ id }) => id)), text: texts.join(''), ends })
+  const ids = indexNames(rules.map(({ id }) => id))
+  const jsons = rules.map(rule => JSON.stringify(rule))
+  return new RuleList(structuredClone(ruleTexts(ids, jsons)))
 }
 
 for (const [what, list] of [

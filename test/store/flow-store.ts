@@ -4,6 +4,8 @@ import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import type { SeenFlow } from '../../src/policy/seen-flow.js'
 import {
+  findFlows,
+  type FlowsQuery,
   FLOWS_FILE,
   openFlowStore,
   readFlows,
@@ -47,12 +49,12 @@ await t.test('what was seen of a flow on a day is added up', async t => {
   t.equal(statSync(store.path).mode & 0o777, 0o600)
   store.add([flow('a', 80, 1_000), flow('a', 81, 3_000)])
   store.add([flow('a', 80, 2_000, { datagrams: 5, bytes: 2 ** 53 })])
-  t.same(store.find({ since: 0 }, 10), [
+  t.same(findFlows(store.path, { since: 0 }, 10), [
     flow('a', 81, 3_000),
     flow('a', 80, 2_000, { datagrams: 7, bytes: 2 ** 53 + 20, firstAt: 995 }),
   ])
   store.add([flow('a', 80, DAY + 1)])
-  t.equal(store.find({ since: 0 }, 10).length, 3)
+  t.equal(findFlows(store.path, { since: 0 }, 10).length, 3)
   t.ok(store.bytes() > 0)
 })
 
@@ -63,8 +65,8 @@ await t.test('flows are found by time, verdict, ends and rule', async t => {
     flow('b', 80, 2_000, { effect: 'drop' }),
     flow('a', 80, 3_000, { destination: 'web', rule: 'default' }),
   ])
-  const found = (query: Parameters<FlowStore['find']>[0], limit = 10): number[] =>
-    store.find(query, limit).map(({ lastAt }) => lastAt)
+  const found = (query: FlowsQuery, limit = 10): number[] =>
+    findFlows(store.path, query, limit).map(({ lastAt }) => lastAt)
   t.same(found({ since: 0 }), [3_000, 2_000, 1_000])
   t.same(found({ since: 2_000 }), [3_000, 2_000])
   t.same(found({ since: 0 }, 1), [3_000])
@@ -84,7 +86,7 @@ await t.test('what is too old goes, a little at a time', async t => {
   const now = 8 * DAY + 5
   const turns = Array.from({ length: 10 }, () => store.prune(now))
   t.same(turns, [...Array.from({ length: 9 }, () => true), false])
-  t.same(store.find({ since: 0 }, 10), [flow('a', 80, 8 * DAY)])
+  t.same(findFlows(store.path, { since: 0 }, 10), [flow('a', 80, 8 * DAY)])
 })
 
 await t.test('what does not fit goes, the oldest day first', async t => {
@@ -95,7 +97,7 @@ await t.test('what does not fit goes, the oldest day first', async t => {
   t.ok(store.bytes() > 40_000)
   while (store.prune(9 * DAY));
   t.ok(store.bytes() <= 40_000)
-  const days = store.find({ since: 0 }, 1000).map(({ lastAt }) => lastAt / DAY)
+  const days = findFlows(store.path, { since: 0 }, 1000).map(({ lastAt }) => lastAt / DAY)
   t.ok(days.length > 0)
   t.equal(Math.max(...days), 9)
   t.equal(Math.min(...days), 9 - new Set(days).size + 1, 'no day in between is missing')
@@ -124,7 +126,7 @@ await t.test('a file that can not be read is put aside, for nothing hangs on it'
   store.close()
   t.match(readFileSync(`${path}.damaged`, 'utf8'), /never was/)
   const again = openIt()
-  t.equal(again.find({ since: 0 }, 9).length, 1)
+  t.equal(findFlows(again.path, { since: 0 }, 9).length, 1)
   again.close()
 
   const newer = new Sqlite(path)

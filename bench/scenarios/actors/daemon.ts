@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { monitorEventLoopDelay, PerformanceObserver, type PerformanceEntry } from 'node:perf_hooks'
 import type { Limits } from '../../../src/abi/limits.js'
+import { dedicateProcess } from '../../../src/cli/own-process.js'
 import { startDaemon, type Daemon } from '../../../src/daemon.js'
 import { hostActor } from '../actor.js'
 
@@ -118,4 +119,5 @@ const commands = {
 
 export type DaemonCommands = typeof commands
 
+dedicateProcess()
 hostActor(() => commands)

@@ -10,6 +10,7 @@ import { bold } from '../colour.js'
 import { command } from '../command.js'
 import { EXIT, Failure, errorCode, errorText, failed, refused, usage } from '../fail.js'
 import { note } from '../output.js'
+import { dedicateProcess } from '../own-process.js'
 import { printable } from '../printable.js'
 
 interface ServeOptions {
@@ -31,6 +32,7 @@ export function serveCommand(): Command {
     .addOption(new Option('--log-level <level>', 'what to log').choices(LOG_LEVELS))
     .action(async (options: ServeOptions) => {
       const config = configOf(options)
+      dedicateProcess()
       const { startDaemon } = await import('../../daemon.js')
       const ending = nextSignal()
       const daemon = await startDaemon(config).catch((error: unknown) => {

@@ -2,7 +2,7 @@ import { compileRules, type CompiledRules } from '../../policy/compiled-rules.js
 import type { Membership } from '../../policy/membership.js'
 import { indexNames } from '../../policy/name-index.js'
 import { PolicyTable } from '../../policy/policy-table.js'
-import { RuleList, type RuleTexts } from '../../policy/rule-list.js'
+import { RuleList, ruleTexts, type RuleTexts } from '../../policy/rule-list.js'
 import type { Rule } from '../../policy/rule.js'
 import { ruleText } from '../../store/policy-body.js'
 
@@ -14,12 +14,8 @@ export interface PackedTable {
 
 /** Compiles rules, and writes them down. */
 export function packTable(rules: readonly Rule[]): PackedTable {
-  const ends = new Uint32Array(rules.length)
-  const texts = rules.map(ruleText)
-  let end = 0
-  for (const [index, text] of texts.entries()) ends[index] = end += text.length
   const ids = indexNames(rules.map(rule => rule.id))
-  return { rules: { ids, text: texts.join(''), ends }, compiled: compileRules(rules) }
+  return { rules: ruleTexts(ids, rules.map(ruleText)), compiled: compileRules(rules) }
 }
 
 /** The table that was packed; only once of each. */

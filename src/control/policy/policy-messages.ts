@@ -121,5 +121,15 @@ export interface Asked {
   readonly isAudited: boolean
 }
 
+/** What is asked of lint. */
+export interface LintAsked {
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  /** Whether every rule should have a comment. */
+  readonly comments: boolean
+  /** After how long without a hit a rule of the policy in force is called unused. */
+  readonly unusedMs: number | undefined
+}
+
 /** Why an edit can not be made. */
 export type PrepareRefusal = Refusal<'ENOENT' | 'EINVAL' | 'EEXIST' | 'ENOSPC'> | DetailedRefusal

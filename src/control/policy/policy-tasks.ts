@@ -1,12 +1,12 @@
 import type { DomainId } from '../../abi/addr.js'
 import { explain } from '../../policy/explain.js'
-import { lint, type LintOptions } from '../../policy/lint.js'
+import { lint } from '../../policy/lint.js'
 import { lets } from '../../policy/rule.js'
 import { allReach, whatCan, whoCan } from '../../policy/reach.js'
 import type { SeenFlow } from '../../policy/seen-flow.js'
 import { suggest } from '../../policy/suggest.js'
 import { formatPolicyDocument } from '../../policy/document.js'
-import { readFlows } from '../../store/flow-store.js'
+import { findFlows, readFlows, type FlowsQuery } from '../../store/flow-store.js'
 import type { PortRange } from '../../policy/selector.js'
 import { parseSetElement } from '../../policy/set-element.js'
 import type { Subject } from '../../policy/subject.js'
@@ -22,11 +22,13 @@ import {
 } from '../../store/policy-body.js'
 import { drawn, type Picture } from './graph-picture.js'
 import { comparisonOf, type Comparison } from './policy-comparison.js'
+import { jsonBytes, type JsonBytes } from './json-bytes.js'
 import type {
   Asked,
   Body,
   KeptBody,
   KnownDomain,
+  LintAsked,
   Meanwhile,
   Past,
   PolicyEdit,
@@ -56,6 +58,8 @@ import {
   type Surroundings,
 } from './policy-plan.js'
 import { readRule } from './rule-json.js'
+import { COUNTS, countsAt, ruleListOf, type CountNumbers, type ShownRules } from './rule-view.js'
+import { seenFlowView } from './seen-flow-view.js'
 import { changeOf, isSame } from './table-change.js'
 
 /** A policy after an edit, and what a request said besides. */
@@ -104,11 +108,37 @@ export class PolicyTasks {
    * The policy in force, or that of another revision, as JSON that `PUT` takes back.
    * @param asDocuments as they were given, or one that is written from the rules.
    */
-  view(asDocuments: boolean, of?: KeptBody): { revision: number; json: string } {
+  view(asDocuments: boolean, of?: KeptBody): { revision: number; json: JsonBytes } {
     const policy = of === undefined ? this.#inForce : unpacked(of)
     const revision = of?.revision ?? this.#revision
     const said = asDocuments ? { documents: documentsOf(policy) } : policyJson(policy)
-    return { revision, json: JSON.stringify({ revision, ...said }) }
+    return { revision, json: jsonBytes({ revision, ...said }) }
+  }
+
+  /**
+   * Rules in force with what they have counted, as the JSON of a RuleList; undefined when those of
+   * this revision are not in force any more.
+   * @param first the index of the first one, from 0.
+   * @param counted of as many rules as are wanted, and of what no rule matched.
+   */
+  list(
+    revision: number,
+    first: number,
+    counted: CountNumbers,
+    shown: ShownRules,
+  ): JsonBytes | undefined {
+    if (revision !== this.#revision) return undefined
+    const { rules } = this.#inForce
+    const some = rules.slice(first, first + counted.length / COUNTS - 1)
+    return jsonBytes(ruleListOf(revision, rules.length, some, first, counted, shown))
+  }
+
+  /**
+   * What became of which flows, as the JSON of a HistoryList.
+   * @param lost datagrams that are in no flow.
+   */
+  history(path: string, query: FlowsQuery, limit: number, lost: number): JsonBytes {
+    return jsonBytes({ flows: findFlows(path, query, limit).map(seenFlowView), lost })
   }
 
   /**
@@ -122,18 +152,18 @@ export class PolicyTasks {
     live: readonly KeptElement[],
     flows: readonly SeenFlow[] | Past,
     now: number,
-  ): { readonly ok: true; readonly json: string } | PrepareRefusal {
+  ): { readonly ok: true; readonly json: JsonBytes } | PrepareRefusal {
     const before = this.#kept(of)
     const made = this.#make(edit, before, now)
     if (!made.ok) return made
     const around = this.#surroundings(now)
     const [old, young] = [withLive(before, live), withLive(made.policy, live)]
     const seen = 'path' in flows ? readFlows(flows.path, flows.since) : flows
-    return { ok: true, json: JSON.stringify(planOf(of.revision, old, young, seen, around)) }
+    return { ok: true, json: jsonBytes(planOf(of.revision, old, young, seen, around)) }
   }
 
   /** A draft of a policy that lets through what was let through, as JSON. */
-  suggest({ path, since }: Past): string {
+  suggest({ path, since }: Past): JsonBytes {
     let flows = 0
     const counted = function* (): Generator<SeenFlow> {
       for (const flow of readFlows(path, since)) {
@@ -143,17 +173,17 @@ export class PolicyTasks {
     }
     const { rules, tests } = suggest(counted())
     const document = formatPolicyDocument({ rules, tests })
-    return JSON.stringify({ flows, rules: rules.length, tests: tests.length, document })
+    return jsonBytes({ flows, rules: rules.length, tests: tests.length, document })
   }
 
   /** What tells two revisions apart, as JSON. */
-  diff(from: KeptBody, to: KeptBody, now: number): string {
+  diff(from: KeptBody, to: KeptBody, now: number): JsonBytes {
     const diff = diffOf(this.#kept(from), this.#kept(to), this.#surroundings(now))
-    return JSON.stringify({ from: from.revision, to: to.revision, ...diff })
+    return jsonBytes({ from: from.revision, to: to.revision, ...diff })
   }
 
   /** How a revision comes to its verdict about a datagram, as JSON. */
-  explain(of: KeptBody, live: readonly KeptElement[], asked: Asked, now: number): string {
+  explain(of: KeptBody, live: readonly KeptElement[], asked: Asked, now: number): JsonBytes {
     const { source, sourcePort, destination, destinationPort, type, size, isAudited } = asked
     const tuple = {
       source: this.#subjectOf(source),
@@ -166,7 +196,7 @@ export class PolicyTasks {
     const isRefused = !lets(explanation.action) || explanation.code !== undefined
     // An operator is not asked either: who is in audit mode is not held up.
     const audited = isAudited && (isRefused || explanation.action === 'ask')
-    return JSON.stringify({ revision: of.revision, ...explanation, ...(audited && { audited }) })
+    return jsonBytes({ revision: of.revision, ...explanation, ...(audited && { audited }) })
   }
 
   /**
@@ -180,21 +210,21 @@ export class PolicyTasks {
     name: string,
     ports: PortRange,
     now: number,
-  ): string {
+  ): JsonBytes {
     const find = way === 'who-can' ? whoCan : whatCan
     const { domains } = this.#surroundings(now)
     const tag = name.startsWith(TAG_PREFIX) ? name.slice(TAG_PREFIX.length) : undefined
     const subject = tag === undefined ? this.#subjectOf(name) : { name: '', tags: [tag] }
     const end = { subject, ports }
     const reach = find(withLive(this.#kept(of), live), domains, end, now)
-    return JSON.stringify({ revision: of.revision, ...listed('reach', reach) })
+    return jsonBytes({ revision: of.revision, ...listed('reach', reach) })
   }
 
   /** Everything that a revision lets through, as JSON. */
-  graph(of: KeptBody, live: readonly KeptElement[], now: number): string {
+  graph(of: KeptBody, live: readonly KeptElement[], now: number): JsonBytes {
     const { domains } = this.#surroundings(now)
     const reach = allReach(withLive(this.#kept(of), live), domains, now)
-    return JSON.stringify({ revision: of.revision, ...listed('reach', reach) })
+    return jsonBytes({ revision: of.revision, ...listed('reach', reach) })
   }
 
   /** A picture of the same; E2BIG when it would be too large. */
@@ -208,11 +238,33 @@ export class PolicyTasks {
     return drawn(allReach(withLive(this.#kept(of), live), domains, now), picture)
   }
 
-  /** What is probably not meant in a revision, as JSON. */
-  lint(of: KeptBody, live: readonly KeptElement[], options: Omit<LintOptions, 'domains'>): string {
-    const { domains } = this.#surroundings(options.now)
-    const findings = lint(withLive(this.#kept(of), live), { ...options, domains })
-    return JSON.stringify({ revision: of.revision, ...listed('findings', findings) })
+  /**
+   * What is probably not meant in a revision, as JSON.
+   * @param counted what its rules have counted, for those that were never hit.
+   */
+  lint(
+    of: KeptBody,
+    live: readonly KeptElement[],
+    counted: CountNumbers | undefined,
+    { now, comments, unusedMs }: LintAsked,
+  ): JsonBytes {
+    const { domains } = this.#surroundings(now)
+    const policy = this.#kept(of)
+    const hits = new Map<string, number>()
+    const lastHits = new Map<string, number>()
+    for (const [i, { id }] of policy.rules.entries()) {
+      const counts = counted && countsAt(counted, i)
+      hits.set(id, counts?.hits ?? 0)
+      if (counts !== undefined && counts.lastHit !== null) lastHits.set(id, counts.lastHit)
+    }
+    const findings = lint(withLive(policy, live), {
+      domains,
+      now,
+      comments,
+      hits: counted && hits,
+      unused: counted && unusedMs !== undefined ? { forMs: unusedMs, lastHits } : undefined,
+    })
+    return jsonBytes({ revision: of.revision, ...listed('findings', findings) })
   }
 
   /**

@@ -97,6 +97,11 @@ export class PolicyThread {
     }
   }
 
+  /** True while it works on something. */
+  get isBusy(): boolean {
+    return this.#waiting.size > 0
+  }
+
   /** Tells the thread, where there is one, of a domain that is new, has changed, or is gone. */
   noteDomain(name: string, domain: KnownDomain | undefined): void {
     if (this.#worker === undefined) return

@@ -1,15 +1,18 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { stepBack } from '../../native/thread-priority.js'
 import { ownBuffers } from './own-buffers.js'
 import type { Prepared, PrepareRefusal, Setting } from './policy-messages.js'
 import { PolicyTasks } from './policy-tasks.js'
 import type { ThreadAnswer, ThreadRequest } from './policy-thread.js'
 
 // The thread that works on policies: it does one task after the other, in the order it is asked.
+stepBack()
 const tasks = new PolicyTasks(workerData as Setting)
 
 parentPort?.on('message', ({ seq, task, params }: ThreadRequest) => {
   const answered = (result: unknown): void => {
-    const handedOver = task === 'prepare' ? buffersOf(result as Prepared | PrepareRefusal) : []
+    const handedOver =
+      task === 'prepare' ? buffersOf(result as Prepared | PrepareRefusal) : ownBuffers(result)
     parentPort?.postMessage({ seq, result } satisfies ThreadAnswer, handedOver)
   }
   const failed = (error: unknown): void => {

@@ -1,11 +1,12 @@
-import type { FastifyReply } from 'fastify'
 import Type, { type Static } from 'typebox'
 import { parseEndpoint, type Endpoint } from '../../abi/addr.js'
 import { ALL_PORTS, parseSelector, type NameSelector } from '../../policy/selector.js'
 import { parseDuration } from '../../policy/time-text.js'
 import type { ControlApp } from '../app.js'
+import { sendJson } from '../json-reply.js'
 import { PICTURES, type Picture } from '../policy/graph-picture.js'
 import { accepted, Refused } from '../refused.js'
+import { takeBytes } from '../request-bytes.js'
 import {
   DiffQuery,
   DiffView,
@@ -24,10 +25,9 @@ import { PolicyRequest } from '../schemas/policy.js'
 import type { Services } from '../services.js'
 import { isYes } from './flows.js'
 import { readBack } from './history.js'
-import { bodyUnseen, bytesOf, jsonText, takeBytes } from './policy.js'
+import { bodyUnseen, bytesOf, jsonText } from './policy.js'
 
 const pictureNames = Object.keys(PICTURES) as Picture[]
-const JSON_TYPE = 'application/json; charset=utf-8'
 
 // Typed loosely, because of the forms of text that are no JSON.
 const graphResponses: Readonly<Record<string, unknown>> = {
@@ -64,7 +64,7 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
         type,
         size,
       }
-      return send(reply, accepted(await inquiries.explain(asked, revision)).json)
+      return sendJson(reply, accepted(await inquiries.explain(asked, revision)).json)
     },
   )
 
@@ -84,7 +84,7 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
       async (request, reply) => {
         const { domain, revision } = request.query
         const { name, ports } = endsOf(domain)
-        return send(reply, accepted(await inquiries.reach(way, name, ports, revision)).json)
+        return sendJson(reply, accepted(await inquiries.reach(way, name, ports, revision)).json)
       },
     )
   }
@@ -101,7 +101,7 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
     },
     async (request, reply) => {
       const { revision, format = formatOf(request.headers.accept) } = request.query
-      if (format === 'json') return send(reply, accepted(await inquiries.graph(revision)).json)
+      if (format === 'json') return sendJson(reply, accepted(await inquiries.graph(revision)).json)
       const { text } = accepted(await inquiries.picture(format, revision))
       // A picture is to be looked at, and to do nothing else in a browser.
       reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
@@ -126,7 +126,7 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
       const unusedMs = unused === undefined ? undefined : parseDuration(unused)
       if (typeof unusedMs === 'string') throw new Refused('EINVAL', `unused: ${unusedMs}`)
       const asks = { comments: isYes(comments), unusedMs }
-      return send(reply, accepted(await inquiries.lint(revision, asks)).json)
+      return sendJson(reply, accepted(await inquiries.lint(revision, asks)).json)
     },
   )
 
@@ -141,7 +141,7 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
     },
     async (request, reply) => {
       const { from, to } = request.query
-      return send(reply, accepted(await inquiries.diff(from, to)).json)
+      return sendJson(reply, accepted(await inquiries.diff(from, to)).json)
     },
   )
 
@@ -164,15 +164,11 @@ export function inquiryRoutes(app: ControlApp, { inquiries, limits }: Services):
       async (request, reply) => {
         const { replay } = request.query as Static<typeof PlanQuery>
         const back = replay === undefined ? undefined : readBack(replay)
-        return send(reply, accepted(await inquiries.plan(bytesOf(request), back)).json)
+        return sendJson(reply, accepted(await inquiries.plan(bytesOf(request), back)).json)
       },
     )
     done()
   })
-}
-
-function send(reply: FastifyReply, json: string): FastifyReply {
-  return reply.type(JSON_TYPE).send(json)
 }
 
 /** What an Accept header asks for first of what there is; JSON when it asks for nothing else. */

@@ -4,8 +4,10 @@ import Type, { type TSchema } from 'typebox'
 import { formatSchema } from '../../policy/schema.js'
 import { parseDuration } from '../../policy/time-text.js'
 import type { ControlApp } from '../app.js'
+import { sendJson } from '../json-reply.js'
 import { causeOf, requireRole } from '../plugins/auth.js'
 import { accepted, Refused } from '../refused.js'
+import { takeBytes } from '../request-bytes.js'
 import { RuleChangeHeaders } from '../schemas/common.js'
 import { changeResponses } from '../schemas/comparison.js'
 import { errorResponses } from '../schemas/error.js'
@@ -28,8 +30,6 @@ import type { Applied, ApplyOptions } from '../services/applied.js'
 import { CONFIRM_MS_MAX } from '../services/rollback-watch.js'
 
 const HISTORY_DEFAULT = 50
-/** Of an answer that is JSON already. */
-export const JSON_TYPE = 'application/json; charset=utf-8'
 
 // Typed loosely, because it is text already.
 const schemaResponses: Readonly<Record<string, unknown>> = {
@@ -54,7 +54,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
     },
     async (request, reply) => {
       const view = await policy.view(request.query.form === 'documents')
-      return reply.header('etag', `"${view.revision}"`).type(JSON_TYPE).send(view.json)
+      return sendJson(reply.header('etag', `"${view.revision}"`), view.json)
     },
   )
 
@@ -90,7 +90,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
     async (request, reply) => {
       const asDocuments = request.query.form === 'documents'
       const view = accepted(await policy.viewOf(request.params.revision, asDocuments))
-      return reply.type(JSON_TYPE).send(view.json)
+      return sendJson(reply, view.json)
     },
   )
 
@@ -209,17 +209,6 @@ function confirmMs(text: string): number {
   if (typeof ms === 'string') throw new Refused('EINVAL', `confirm: ${ms}`)
   if (ms <= CONFIRM_MS_MAX) return ms
   throw new Refused('EINVAL', `confirm: it is at most ${CONFIRM_MS_MAX / 60_000}m, not ${text}`)
-}
-
-/**
- * Takes bodies as bytes: reading a whole policy takes so long that datagrams would have to wait,
- * and is done by the thread for that.
- */
-export function takeBytes(app: ControlApp): void {
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
-    done(null, body)
-  })
 }
 
 /** The schema of the body is there to be read by people; the thread holds the body against it. */

@@ -1,5 +1,5 @@
-import { Readable } from 'node:stream'
 import type { ControlApp } from '../app.js'
+import { sendJson } from '../json-reply.js'
 import { causeOf } from '../plugins/auth.js'
 import { accepted } from '../refused.js'
 import { ChangeHeaders, ReasonBody, RuleChangeHeaders } from '../schemas/common.js'
@@ -18,7 +18,7 @@ import {
   RuleView,
 } from '../schemas/rule.js'
 import type { Services } from '../services.js'
-import { applyOptions, JSON_TYPE, jsonText } from './policy.js'
+import { applyOptions, jsonText } from './policy.js'
 
 export function ruleRoutes(app: ControlApp, { rules, revision }: Services): void {
   app.get(
@@ -30,7 +30,7 @@ export function ruleRoutes(app: ControlApp, { rules, revision }: Services): void
         response: jsonText(RuleList),
       },
     },
-    (request, reply) => reply.type(JSON_TYPE).send(Readable.from(rules.list(request.query))),
+    async (request, reply) => sendJson(reply, await rules.list(request.query)),
   )
 
   app.post(

@@ -1,7 +1,7 @@
 import { messageTypeOf } from '../../abi/addr.js'
 import type { FlowMeter } from '../../hypervisor/flow-meter.js'
 import type { SeenFlow } from '../../policy/seen-flow.js'
-import { FLOWS_PER_WRITE_MAX, type FlowsQuery, type FlowStore } from '../../store/flow-store.js'
+import { FLOWS_PER_WRITE_MAX, type FlowStore } from '../../store/flow-store.js'
 import type { Clock } from '../../util/clock.js'
 import type { Log } from './log.js'
 import { nextTurn } from './next-turn.js'
@@ -35,15 +35,6 @@ export class FlowHistory {
   /** Bytes that the past takes on the disk. */
   bytes(): number {
     return this.#store.bytes()
-  }
-
-  /**
-   * Flows of the query, those seen last first, what was seen until now included.
-   * @param backMs how far to look back.
-   */
-  async find(backMs: number, query: Omit<FlowsQuery, 'since'>, limit: number): Promise<SeenFlow[]> {
-    const { since } = await this.past(backMs)
-    return this.#store.find({ ...query, since }, limit)
   }
 
   /** Where another thread finds what was seen, until now, and from when on. */

@@ -4,21 +4,24 @@ import { DEFAULT_ID } from '../../policy/rule.js'
 import type { SeenFlow } from '../../policy/seen-flow.js'
 import type { PortRange } from '../../policy/selector.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
+import type { FlowsQuery } from '../../store/flow-store.js'
 import type { SetElement } from '../../store/set-store.js'
 import type { Clock } from '../../util/clock.js'
 import type { FlowLog } from '../flow-log.js'
 import type { DetailedRefusal } from '../policy/policy-request.js'
 import type { Picture } from '../policy/graph-picture.js'
-import type { Asked, KeptBody } from '../policy/policy-messages.js'
+import type { JsonBytes } from '../policy/json-bytes.js'
+import type { Asked, KeptBody, LintAsked } from '../policy/policy-messages.js'
 import type { PolicyThread, TaskName, TaskParams, TaskResult } from '../policy/policy-thread.js'
 import type { FlowHistory } from './flow-history.js'
 import { nextTurn } from './next-turn.js'
+import { ruleCounts } from './rule-counts.js'
 import { Turns } from './turns.js'
 
 /** An answer, as JSON. */
 export interface Answered {
   readonly ok: true
-  readonly json: string
+  readonly json: JsonBytes
 }
 
 type NoAnswer = Refusal<'ETIMEDOUT' | 'EBUSY'>
@@ -128,18 +131,25 @@ export class InquiryService {
    *   of the policy in force is called unused.
    */
   async lint(
-    revision?: number,
-    asks: { readonly comments?: boolean; readonly unusedMs?: number | undefined } = {},
+    revision: number | undefined,
+    asks: Pick<LintAsked, 'comments' | 'unusedMs'>,
   ): Promise<Inquired> {
-    const { comments = false, unusedMs: forMs } = asks
-    const now = this.#now()
-    const counted = revision === undefined ? this.#hits() : undefined
-    const unused =
-      forMs === undefined || counted === undefined
-        ? undefined
-        : { forMs, lastHits: counted.lastHits }
-    const options = { now, comments, hits: counted?.hits, unused }
-    return this.#about(revision, of => this.#ask('lint', of, this.#sources.live(), options))
+    const counted = revision === undefined ? await ruleCounts(this.#sources.hypervisor) : undefined
+    const asked = { ...asks, now: this.#now() }
+    return this.#about(revision, of =>
+      this.#ask('lint', of, this.#sources.live(), counted?.numbers, asked),
+    )
+  }
+
+  /** What became of which flows, those seen last first, as the JSON of a HistoryList. */
+  async history(
+    history: FlowHistory,
+    backMs: number,
+    query: Omit<FlowsQuery, 'since'>,
+    limit: number,
+  ): Promise<Answered | NoAnswer> {
+    const { path, since } = await history.past(backMs)
+    return answered(await this.#ask('history', path, { ...query, since }, limit, history.lost))
   }
 
   /** A draft of a policy that lets through what was let through, with tests. */
@@ -154,7 +164,7 @@ export class InquiryService {
 
   async #about(
     revision: number | undefined,
-    ask: (of: KeptBody) => Promise<string | NoAnswer>,
+    ask: (of: KeptBody) => Promise<JsonBytes | NoAnswer>,
   ): Promise<Inquired> {
     if (revision === undefined) return answered(await ask(this.#inForce()))
     const of = this.#sources.bodyOf(revision)
@@ -209,16 +219,6 @@ export class InquiryService {
     return [source, destination].some(name => hypervisor.domainNamed(name)?.isAudited === true)
   }
 
-  /** How often rules have decided, and when those that have did last. */
-  #hits(): { readonly hits: Map<string, number>; readonly lastHits: Map<string, number> } {
-    const counted = [...this.#sources.hypervisor.ruleCounters]
-    const hit = counted.filter(([, { hits }]) => hits > 0)
-    return {
-      hits: new Map(counted.map(([id, { hits }]) => [id, hits])),
-      lastHits: new Map(hit.map(([id, { lastHit }]) => [id, lastHit])),
-    }
-  }
-
   #now(): number {
     return this.#sources.clock.now()
   }
@@ -231,8 +231,8 @@ function bytesIn(param: unknown): number {
   return (bytes ?? body)?.length ?? 0
 }
 
-function answered(outcome: string | NoAnswer): Answered | NoAnswer {
-  return typeof outcome === 'string' ? { ok: true, json: outcome } : outcome
+function answered(outcome: JsonBytes | NoAnswer): Answered | NoAnswer {
+  return outcome instanceof Uint8Array ? { ok: true, json: outcome } : outcome
 }
 
 function notKept(revision: number): Refusal<'ENOENT'> {

@@ -78,8 +78,9 @@ export class LiveService {
     }))
   }
 
-  /** Everything that is counted. */
-  stats({ seenSince = 0 }: StatsQuery = {}): Stats {
+  /** Everything that is counted; others get their turn before. */
+  async stats({ seenSince = 0 }: StatsQuery = {}): Promise<Stats> {
+    await this.#tally.settle()
     const { policy } = this.#hypervisor
     const undelivered = noneUndelivered().from
     const totals: DomainCounts = {

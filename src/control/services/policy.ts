@@ -8,8 +8,10 @@ import { DAEMON, type Store } from '../../store/store.js'
 import { assert } from '../../util/assert.js'
 import type { Clock } from '../../util/clock.js'
 import { newestGood } from '../policy/boot-policy.js'
+import type { JsonBytes } from '../policy/json-bytes.js'
 import type { StaleRefusal } from '../policy/policy-request.js'
 import type { KeptBody, PolicyEdit, Prepared } from '../policy/policy-messages.js'
+import type { ShownRules } from '../policy/rule-view.js'
 import { unpackTable } from '../policy/packed-table.js'
 import { ThreadEnded, type PolicyThread } from '../policy/policy-thread.js'
 import type { Applied, ApplyOptions, PolicyRefusal } from './applied.js'
@@ -19,6 +21,7 @@ import type { Log } from './log.js'
 import { meanwhileOf, NO_POLICY, staleRefusal } from './meanwhile.js'
 import { nextTurn } from './next-turn.js'
 import { RollbackWatch } from './rollback-watch.js'
+import { ruleCounts } from './rule-counts.js'
 import type { SetService } from './sets.js'
 import type { Tally } from './tally.js'
 import { Turns } from './turns.js'
@@ -26,7 +29,7 @@ import { Turns } from './turns.js'
 /** A policy as JSON. */
 export interface PolicyJson {
   readonly revision: number
-  readonly json: string
+  readonly json: JsonBytes
 }
 
 /** Preparing an edit that takes longer than this is given up. */
@@ -150,6 +153,19 @@ export class PolicyService {
   }
 
   /**
+   * Rules in force, as the JSON of a RuleList.
+   * @param first the index of the first one, from 0.
+   * @param count how many at most.
+   */
+  async list(first: number, count: number, shown: ShownRules): Promise<JsonBytes> {
+    for (;;) {
+      const { policy, numbers } = await ruleCounts(this.#hypervisor, first, count)
+      const json = await this.#thread.call('list', policy.revision, first, numbers, shown)
+      if (json !== undefined) return json
+    }
+  }
+
+  /**
    * What a revision said, as JSON.
    * @returns ENOENT when it is not kept.
    * @throws StoreError 'corrupt' when it is not what was written.
@@ -235,6 +251,7 @@ export class PolicyService {
     }
     try {
       const table = await this.#tableOf(prepared)
+      await nextTurn()
       const given = prepared.reason ?? cause.reason
       const applied = this.#enforce(prepared, table, { ...cause, reason: given }, options, deed)
       await this.#adopt(applied.revision)
@@ -261,6 +278,8 @@ export class PolicyService {
 
   /** The new table, of which whoever looks sees nothing yet. */
   async #tableOf({ table: packed, sets, tags }: Prepared): Promise<PolicyTable> {
+    // To take it from the thread was enough for one turn.
+    await nextTurn()
     await this.#tally.settle()
     const membership = await this.#sets.membershipOf(sets, tags)
     const revision = this.#store.policies.currentRevision() + 1

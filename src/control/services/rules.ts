@@ -1,31 +1,20 @@
 import type { Hypervisor } from '../../hypervisor/hypervisor.js'
-import { ZEROS, type RuleCounter } from '../../hypervisor/policy-gate.js'
-import { quotaUse } from '../../hypervisor/quota-meter.js'
-import { DEFAULT_ID, type Quota, type Rule } from '../../policy/rule.js'
+import { DEFAULT_ID } from '../../policy/rule.js'
 import type { Refusal } from '../../store/refusal.js'
 import type { Clock } from '../../util/clock.js'
+import { jsonBytes, type JsonBytes } from '../policy/json-bytes.js'
 import { unknownRule } from '../policy/policy-edit.js'
-import { ruleJson } from '../policy/rule-json.js'
-import type {
-  RuleCounts,
-  DefaultView,
-  RuleAdd,
-  RuleListQuery,
-  RulePatch,
-  RuleView,
-} from '../schemas/rule.js'
+import { COUNTS, ruleListOf, ruleView } from '../policy/rule-view.js'
+import type { RuleAdd, RuleListQuery, RulePatch, RuleView } from '../schemas/rule.js'
 import type { Applied, ApplyOptions, PolicyRefusal } from './applied.js'
 import type { Cause } from './cause.js'
 import type { Changes } from './changes.js'
-import { nextTurn } from './next-turn.js'
 import type { PolicyService } from './policy.js'
+import { countsOf, ruleCounts } from './rule-counts.js'
 import type { Tally } from './tally.js'
 
-type Counters = Hypervisor['ruleCounters']
-
-/** Rules that are written, and ids that are looked up, before others get their turn. */
-const VIEWS_PER_STEP = 50
-const IDS_PER_STEP = 1_000
+/** Rules that are written at once: to ask another thread takes longer. */
+const FEW = 50
 
 /** Datagrams that rules have decided, the first of them by their ids. */
 export interface RuleHits {
@@ -64,33 +53,20 @@ export class RuleService {
   }
 
   /**
-   * The rules in force with their counters, or some of them, as the JSON of a RuleList in parts.
-   * All of them are of one revision, and others get their turn before each part.
+   * The rules in force with their counters, or some of them, as the JSON of a RuleList. All of
+   * them are of one revision; many are written by the thread that knows the policy.
    */
-  async *list({
-    from = 1,
-    limit = Infinity,
-    hitSince = 0,
-  }: RuleListQuery = {}): AsyncGenerator<string> {
-    const { revision, list } = this.#hypervisor.policy
-    const counters = new Map(this.#hypervisor.ruleCounters)
-    const now = this.#clock.now()
-    yield `{"revision":${revision},"total":${list.length},"rules":[`
-    let views: string[] = []
-    let count = 0
-    for (let index = from - 1; index < list.length && count < limit; index++) {
-      if ((index - from + 1) % IDS_PER_STEP === 0) await nextTurn()
-      if (hitSince > 0 && (counters.get(list.idAt(index))?.lastHit ?? 0) < hitSince) continue
-      const view: RuleView = viewOf(list.peek(index), index + 1, counters, now)
-      views.push(`${count++ === 0 ? '' : ','}${JSON.stringify(view)}`)
-      if (views.length < VIEWS_PER_STEP) continue
-      yield views.join('')
-      views = []
-      await nextTurn()
-    }
-    yield views.join('')
-    const none: DefaultView = { action: 'reject', ...countsOf(DEFAULT_ID, counters) }
-    yield `],"default":${JSON.stringify(none)}}`
+  async list({ from = 1, limit = Infinity, hitSince = 0 }: RuleListQuery = {}): Promise<JsonBytes> {
+    const first = from - 1
+    const shown = { now: this.#clock.now(), hitSince, limit }
+    const left = this.#hypervisor.policy.list.length - first
+    const count = hitSince > 0 ? left : Math.min(left, limit)
+    if (count > FEW) return this.#policy.list(first, count, shown)
+    const { policy, numbers } = await ruleCounts(this.#hypervisor, first, count)
+    const { revision, list } = policy
+    const length = numbers.length / COUNTS - 1
+    const rules = Array.from({ length }, (_, i) => list.peek(first + i))
+    return jsonBytes(ruleListOf(revision, list.length, rules, first, numbers, shown))
   }
 
   /**
@@ -98,16 +74,14 @@ export class RuleService {
    * matched is under DEFAULT_ID. Others get their turn meanwhile.
    */
   async hits(count: number): Promise<RuleHits> {
-    const { list } = this.#hypervisor.policy
-    const counters = new Map(this.#hypervisor.ruleCounters)
-    const first = new Map([[DEFAULT_ID, counters.get(DEFAULT_ID)?.hits ?? 0]])
+    const { policy, numbers } = await ruleCounts(this.#hypervisor)
+    const { list } = policy
+    const hitsAt = (index: number): number => numbers[index * COUNTS]!
+    const first = new Map([[DEFAULT_ID, hitsAt(list.length)]])
     let rest = 0
     for (let index = 0; index < list.length; index++) {
-      if (index % IDS_PER_STEP === 0) await nextTurn()
-      const id = list.idAt(index)
-      const hits = counters.get(id)?.hits ?? 0
-      if (index < count) first.set(id, hits)
-      else rest += hits
+      if (index < count) first.set(list.idAt(index), hitsAt(index))
+      else rest += hitsAt(index)
     }
     return { first, rest: list.length > count ? rest : undefined }
   }
@@ -117,8 +91,8 @@ export class RuleService {
     const { list } = this.#hypervisor.policy
     const index = list.indexOf(id)
     if (index < 0) return unknownRule(id)
-    const { ruleCounters } = this.#hypervisor
-    const rule = viewOf(list.peek(index), index + 1, ruleCounters, this.#clock.now())
+    const numbers = countsOf(this.#hypervisor, id)
+    const rule = ruleView(list.peek(index), index + 1, numbers, 0, this.#clock.now())
     return { ok: true, rule }
   }
 
@@ -175,36 +149,4 @@ export class RuleService {
       ({ apply }) => apply(),
     )
   }
-}
-
-function viewOf(rule: Rule, position: number, counters: Counters, now: number): RuleView {
-  const { expires, ...json } = ruleJson(rule)
-  const { place } = rule
-  return {
-    ...json,
-    position,
-    type: rule.type,
-    replies: rule.replies,
-    comment: rule.comment,
-    ...(typeof expires === 'number' && { expires }),
-    ...(place !== undefined && { file: place.file, line: place.line }),
-    ...countsOf(rule.id, counters),
-    ...(rule.quota !== undefined && quotaOf(rule.quota, counters.get(rule.id), now)),
-  }
-}
-
-function quotaOf(
-  quota: Quota,
-  counter: RuleCounter | undefined,
-  now: number,
-): Pick<RuleView, 'quotaUsed' | 'quotaResets'> {
-  const { used, endsAt } = quotaUse(quota, counter ?? { action: 'accept', ...ZEROS }, now)
-  return { quotaUsed: used, quotaResets: used === 0 ? null : endsAt }
-}
-
-function countsOf(id: string, counters: Counters): RuleCounts {
-  const counter = counters.get(id)
-  if (counter === undefined) return { hits: 0, bytes: 0, lastHit: null, audited: 0, limited: 0 }
-  const { hits, bytes, lastHit, audited, limited } = counter
-  return { hits, bytes, lastHit: lastHit === 0 ? null : lastHit, audited, limited }
 }

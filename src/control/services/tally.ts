@@ -38,7 +38,7 @@ interface Zeroing {
 
 /** Counters that are looked at, and rows that are written, before others get their turn. */
 const LOOKS_PER_STEP = 500
-const ROWS_PER_STEP = 100
+const ROWS_PER_STEP = 25
 
 /**
  * What was decided, exactly: the counters of the rules in force, and sums of those that are gone and
@@ -147,8 +147,8 @@ export class Tally {
   }
 
   /**
-   * Adds up the counters of rules that went, a few at a time: before another table comes into
-   * force, in which their ids may mean other rules.
+   * Adds up the counters of rules that went, a few at a time: before somebody asks for sums, and
+   * before another table comes into force, in which their ids may mean other rules.
    */
   async settle(): Promise<void> {
     while (this.#leaving.length > 0) {

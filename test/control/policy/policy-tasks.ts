@@ -10,6 +10,10 @@ import { revisionOf } from '../../store/fixtures/rules.js'
 const rule = { action: 'accept', source: 'web:*', destination: 'db:1' } as const
 const options = { now: 0, skipTests: false }
 
+function said(json: Uint8Array): unknown {
+  return JSON.parse(Buffer.from(json).toString())
+}
+
 function tasks(): PolicyTasks {
   const { format, body } = revisionOf('a', 'b')
   return new PolicyTasks({
@@ -35,8 +39,8 @@ void t.test('a candidate is made and adopted', t => {
   t.ok(hashOf(prepared.body).equals(prepared.hash))
   t.match(decodePolicy(prepared.format, prepared.body), { rules: [{}, { id: 'r8' }, {}] })
   work.adopt(5)
-  t.match(JSON.parse(work.view(false).json), { revision: 5, rules: [{}, { id: 'r8' }, {}] })
-  t.match(JSON.parse(work.view(true).json), { revision: 5, documents: [{ text: /id: r8/ }] })
+  t.match(said(work.view(false).json), { revision: 5, rules: [{}, { id: 'r8' }, {}] })
+  t.match(said(work.view(true).json), { revision: 5, documents: [{ text: /id: r8/ }] })
   t.equal(work.adopt(6), false, 'there is no candidate any more')
   t.end()
 })
@@ -46,7 +50,7 @@ void t.test('a candidate that is discarded leaves no trace', t => {
   work.prepare({ kind: 'remove', id: 'a' }, options)
   work.discard()
   work.adopt(5)
-  t.match(JSON.parse(work.view(false).json), { revision: 4, rules: [{ id: 'a' }, { id: 'b' }] })
+  t.match(said(work.view(false).json), { revision: 4, rules: [{ id: 'a' }, { id: 'b' }] })
   t.end()
 })
 
@@ -73,8 +77,25 @@ void t.test('edits are refused as values', t => {
 void t.test('it starts with nothing, and not with what can not be read', t => {
   const setting = { revision: 0, lastRuleNumber: 0, rulesMax: 1 }
   const work = new PolicyTasks({ ...setting, inForce: undefined })
-  t.match(JSON.parse(work.view(false).json), { revision: 0, rules: [] })
+  t.match(said(work.view(false).json), { revision: 0, rules: [] })
   const inForce = { format: 2, body: Buffer.from('x') }
   t.throws(() => new PolicyTasks({ ...setting, inForce }), /can't be read/)
   t.end()
 })
+
+void t.test(
+  'rules in force are listed with what they have counted, those of another revision not',
+  t => {
+    const work = tasks()
+    const counted = Float64Array.of(3, 30, 0, 0, 0, 0, 0, 4, 40, 0, 0, 0, 0, 0)
+    const shown = { now: 0, hitSince: 0, limit: Infinity }
+    t.match(said(work.list(4, 1, counted, shown)!), {
+      revision: 4,
+      total: 2,
+      rules: [{ id: 'b', position: 2, hits: 3 }],
+      default: { hits: 4 },
+    })
+    t.equal(work.list(3, 0, counted, shown), undefined)
+    t.end()
+  },
+)

@@ -32,11 +32,16 @@ const unreadable = { revision: 2, format: 9, body: Buffer.from('{}') }
 
 void t.test('the thread does what it is asked, and knows all domains', async t => {
   const thread = threadOf(t)
+  t.notOk(thread.isBusy)
   t.match(await thread.call('prepare', insert, options), { ok: true, change: { added: 1 } })
   thread.noteDomain('d1100', undefined)
-  t.match(await thread.call('prepare', insert, options), { ok: false, code: 'EINVAL' })
+  const refused = thread.call('prepare', insert, options)
+  await Promise.resolve()
+  t.ok(thread.isBusy)
+  t.match(await refused, { ok: false, code: 'EINVAL' })
   thread.noteDomain('back', { name: 'back', id: 1100 as never, tags: [] })
   t.match(await thread.call('prepare', insert, options), { ok: true })
+  t.notOk(thread.isBusy)
 })
 
 void t.test('what fails in the thread fails for who asked, and the thread goes on', async t => {

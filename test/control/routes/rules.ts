@@ -182,3 +182,25 @@ void t.test('what can not be is refused and changes nothing', async t => {
   t.equal(hypervisor.policy.revision, 1)
   t.equal(store.audit.list(10).length, 3)
 })
+
+void t.test('many rules are listed as few are, by the thread that knows them', async t => {
+  const { call, hypervisor } = buildTestApp(t)
+  const rules = Array.from({ length: 120 }, (_, i) => ({
+    id: `r-${i + 1}`,
+    action: 'accept',
+    source: 'web:*',
+    destination: `db:${i + 1}`,
+    comment: 'caf\u00e9',
+  }))
+  t.equal((await call('PUT', '/v1/policy', { rules })).status, 200)
+  hypervisor.ruleCounter('r-60').hits = 7
+  hypervisor.ruleCounter('default').hits = 8
+  const all = (await call('GET', '/v1/rules')).body
+  t.match(all, { revision: 1, total: 120, rules: { length: 120 }, default: { hits: 8 } })
+  t.match(all.rules![59], { id: 'r-60', position: 60, comment: 'caf\u00e9', hits: 7 })
+  const some = (await call('GET', '/v1/rules?from=60&limit=55')).body
+  t.same(some.rules, all.rules!.slice(59, 114))
+  const few = (await call('GET', '/v1/rules?from=60&limit=5')).body
+  t.same(few.rules, all.rules!.slice(59, 64))
+  t.match((await call('GET', '/v1/rules?from=500')).body, { total: 120, rules: { length: 0 } })
+})

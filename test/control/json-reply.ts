@@ -1,0 +1,19 @@
+import fastify from 'fastify'
+import t from 'tap'
+import { sendJson } from '../../src/control/json-reply.js'
+import { jsonBytes } from '../../src/control/policy/json-bytes.js'
+
+await t.test('JSON that is written already is sent whole, be it short or long', async t => {
+  const values = { short: ['caf\u00e9'], long: Array.from({ length: 50_000 }, (_, i) => i) }
+  const app = fastify()
+  app.get<{ Params: { name: keyof typeof values } }>('/:name', ({ params }, reply) =>
+    sendJson(reply, jsonBytes(values[params.name])),
+  )
+  t.teardown(() => app.close())
+  for (const [name, value] of Object.entries(values)) {
+    const { headers, rawPayload, payload } = await app.inject(`/${name}`)
+    t.equal(headers['content-type'], 'application/json; charset=utf-8')
+    t.equal(Number(headers['content-length']), rawPayload.length)
+    t.same(JSON.parse(payload), value)
+  }
+})
