@@ -48,9 +48,9 @@ for (const way of ['unix', 'ws', 'own-socket'] as const) {
     const cases: [ErrorCode, () => Promise<unknown>, string][] = [
       ['EPERM', () => third.send('web:80', bytes), 'reject'],
       ['EPERM', () => third.send('nowhere:80', bytes), 'reject'],
-      ['ESRCH', () => ring.send('nobody:1', bytes), 'accept'],
-      ['ECONNREFUSED', () => ring.send('db:1', bytes), 'accept'],
-      ['EMSGSIZE', () => ring.send('db:5432', new Uint8Array(4096 - 31)), 'accept'],
+      ['ESRCH', () => ring.send('nobody:1', bytes), 'error'],
+      ['ECONNREFUSED', () => ring.send('db:1', bytes), 'error'],
+      ['EMSGSIZE', () => ring.send('db:5432', new Uint8Array(4096 - 31)), 'error'],
     ]
     for (const [code, send, verdict] of cases) {
       const error = await refused(send())

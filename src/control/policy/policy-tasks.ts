@@ -1,4 +1,3 @@
-import type { DomainId } from '../../abi/addr.js'
 import { explain } from '../../policy/explain.js'
 import { lint } from '../../policy/lint.js'
 import { lets } from '../../policy/rule.js'
@@ -8,24 +7,22 @@ import { suggest } from '../../policy/suggest.js'
 import { formatPolicyDocument } from '../../policy/document.js'
 import { findFlows, readFlows, type FlowsQuery } from '../../store/flow-store.js'
 import type { PortRange } from '../../policy/selector.js'
-import { parseSetElement } from '../../policy/set-element.js'
-import type { Subject } from '../../policy/subject.js'
 import type { SetElement as KeptElement } from '../../store/set-store.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
 import { hashOf } from '../../store/revision-store.js'
 import {
   BODY_FORMAT,
-  decodePolicy,
   EMPTY_POLICY,
   encodePolicy,
   type KeptPolicy,
 } from '../../store/policy-body.js'
 import { drawn, type Picture } from './graph-picture.js'
 import { comparisonOf, type Comparison } from './policy-comparison.js'
+import { KeptPolicies, policyOf, unpacked, withLive } from './kept-policies.js'
+import { KnownDomains } from './known-domains.js'
 import { jsonBytes, type JsonBytes } from './json-bytes.js'
 import type {
   Asked,
-  Body,
   KeptBody,
   KnownDomain,
   LintAsked,
@@ -37,17 +34,11 @@ import type {
   PrepareRefusal,
   Setting,
 } from './policy-messages.js'
-import {
-  insertRule,
-  removeRule,
-  replacePolicy,
-  updateRule,
-  type EditContext,
-  type Edited,
-} from './policy-edit.js'
+import { makePolicy, type Made } from './made-policy.js'
+import { replacePolicy, type EditContext } from './policy-edit.js'
 import { mergeWith } from './policy-merge.js'
 import { packTable } from './packed-table.js'
-import { readPolicyRequest, type StaleRefusal } from './policy-request.js'
+import type { StaleRefusal } from './policy-request.js'
 import { documentsOf, policyJson } from './policy-json.js'
 import {
   diffOf,
@@ -57,21 +48,12 @@ import {
   testReport,
   type Surroundings,
 } from './policy-plan.js'
-import { readRule } from './rule-json.js'
 import { COUNTS, countsAt, ruleListOf, type CountNumbers, type ShownRules } from './rule-view.js'
 import { seenFlowView } from './seen-flow-view.js'
 import { changeOf, isSame } from './table-change.js'
 
-/** A policy after an edit, and what a request said besides. */
-interface Made extends Edited {
-  readonly ifRevision?: number | undefined
-  readonly reason?: string | undefined
-}
-
 /** In front of a tag, where a domain may stand of which only its tag is known. */
 const TAG_PREFIX = 'tag:'
-/** Revisions that are kept unpacked. */
-const UNPACKED_MAX = 4
 
 /**
  * The work on policies that takes long, and therefore is done in a thread of its own: reading,
@@ -80,8 +62,8 @@ const UNPACKED_MAX = 4
  */
 export class PolicyTasks {
   readonly #rulesMax: number
-  readonly #domains = new Map<string, KnownDomain>()
-  readonly #unpacked = new Map<number, KeptPolicy>()
+  readonly #domains = new KnownDomains()
+  readonly #kept = new KeptPolicies()
   #inForce: KeptPolicy
   #revision: number
   #lastRuleNumber: number
@@ -96,12 +78,12 @@ export class PolicyTasks {
 
   /** Notes domains that are new or have changed. */
   setDomains(domains: readonly KnownDomain[]): void {
-    for (const domain of domains) this.#domains.set(domain.name, domain)
+    this.#domains.set(domains)
   }
 
   /** Forgets a domain that was removed. */
   dropDomain(name: string): void {
-    this.#domains.delete(name)
+    this.#domains.drop(name)
   }
 
   /**
@@ -153,7 +135,7 @@ export class PolicyTasks {
     flows: readonly SeenFlow[] | Past,
     now: number,
   ): { readonly ok: true; readonly json: JsonBytes } | PrepareRefusal {
-    const before = this.#kept(of)
+    const before = this.#kept.get(of)
     const made = this.#make(edit, before, now)
     if (!made.ok) return made
     const around = this.#surroundings(now)
@@ -178,7 +160,7 @@ export class PolicyTasks {
 
   /** What tells two revisions apart, as JSON. */
   diff(from: KeptBody, to: KeptBody, now: number): JsonBytes {
-    const diff = diffOf(this.#kept(from), this.#kept(to), this.#surroundings(now))
+    const diff = diffOf(this.#kept.get(from), this.#kept.get(to), this.#surroundings(now))
     return jsonBytes({ from: from.revision, to: to.revision, ...diff })
   }
 
@@ -186,13 +168,13 @@ export class PolicyTasks {
   explain(of: KeptBody, live: readonly KeptElement[], asked: Asked, now: number): JsonBytes {
     const { source, sourcePort, destination, destinationPort, type, size, isAudited } = asked
     const tuple = {
-      source: this.#subjectOf(source),
+      source: this.#domains.subjectOf(source),
       sourcePort,
-      destination: this.#subjectOf(destination),
+      destination: this.#domains.subjectOf(destination),
       destinationPort,
       type,
     }
-    const explanation = explain(withLive(this.#kept(of), live), tuple, now, size)
+    const explanation = explain(withLive(this.#kept.get(of), live), tuple, now, size)
     const isRefused = !lets(explanation.action) || explanation.code !== undefined
     // An operator is not asked either: who is in audit mode is not held up.
     const audited = isAudited && (isRefused || explanation.action === 'ask')
@@ -214,16 +196,16 @@ export class PolicyTasks {
     const find = way === 'who-can' ? whoCan : whatCan
     const { domains } = this.#surroundings(now)
     const tag = name.startsWith(TAG_PREFIX) ? name.slice(TAG_PREFIX.length) : undefined
-    const subject = tag === undefined ? this.#subjectOf(name) : { name: '', tags: [tag] }
+    const subject = tag === undefined ? this.#domains.subjectOf(name) : { name: '', tags: [tag] }
     const end = { subject, ports }
-    const reach = find(withLive(this.#kept(of), live), domains, end, now)
+    const reach = find(withLive(this.#kept.get(of), live), domains, end, now)
     return jsonBytes({ revision: of.revision, ...listed('reach', reach) })
   }
 
   /** Everything that a revision lets through, as JSON. */
   graph(of: KeptBody, live: readonly KeptElement[], now: number): JsonBytes {
     const { domains } = this.#surroundings(now)
-    const reach = allReach(withLive(this.#kept(of), live), domains, now)
+    const reach = allReach(withLive(this.#kept.get(of), live), domains, now)
     return jsonBytes({ revision: of.revision, ...listed('reach', reach) })
   }
 
@@ -235,7 +217,7 @@ export class PolicyTasks {
     now: number,
   ): Promise<string | Refusal<'E2BIG'>> {
     const { domains } = this.#surroundings(now)
-    return drawn(allReach(withLive(this.#kept(of), live), domains, now), picture)
+    return drawn(allReach(withLive(this.#kept.get(of), live), domains, now), picture)
   }
 
   /**
@@ -249,7 +231,7 @@ export class PolicyTasks {
     { now, comments, unusedMs }: LintAsked,
   ): JsonBytes {
     const { domains } = this.#surroundings(now)
-    const policy = this.#kept(of)
+    const policy = this.#kept.get(of)
     const hits = new Map<string, number>()
     const lastHits = new Map<string, number>()
     for (const [i, { id }] of policy.rules.entries()) {
@@ -356,32 +338,7 @@ export class PolicyTasks {
   }
 
   #make(edit: PolicyEdit, before: KeptPolicy, now: number): Made | PrepareRefusal {
-    const context = this.#context(now)
-    switch (edit.kind) {
-      case 'request': {
-        const request = readPolicyRequest(edit.bytes, context)
-        if (!request.ok) return request
-        const { ifRevision, reason } = request
-        const replaced = replacePolicy(request.policy, context)
-        return replaced.ok ? { ...replaced, ifRevision, reason } : replaced
-      }
-      case 'insert': {
-        const rule = readRule(edit.rule, context)
-        if (typeof rule === 'string') return refuse('EINVAL', rule)
-        return insertRule(before, rule, edit.position, context)
-      }
-      case 'update':
-        return updateRule(before, edit.id, edit.patch, edit.position, context)
-      case 'remove':
-        return removeRule(before, edit.id, context)
-      case 'restore': {
-        const policy = decodePolicy(edit.format, edit.body)
-        if (typeof policy === 'string') {
-          return refuse('EINVAL', `the policy of that revision can't be read: ${policy}`)
-        }
-        return { ok: true, policy, lastRuleNumber: this.#lastRuleNumber }
-      }
-    }
+    return makePolicy(edit, before, this.#context(now))
   }
 
   /** An edit that was made for another revision, with what others changed since. */
@@ -408,62 +365,16 @@ export class PolicyTasks {
 
   #context(now: number): EditContext {
     return {
-      nameOf: id => this.#nameOf(id),
+      nameOf: id => this.#domains.nameOf(id),
       now,
       rulesMax: this.#rulesMax,
       lastRuleNumber: this.#lastRuleNumber,
     }
   }
 
-  // What a revision says never changes, so that it has to be unpacked only once.
-  #kept(of: KeptBody): KeptPolicy {
-    let policy = this.#unpacked.get(of.revision)
-    if (policy === undefined) {
-      policy = unpacked(of)
-      if (this.#unpacked.size >= UNPACKED_MAX) this.#unpacked.clear()
-      this.#unpacked.set(of.revision, policy)
-    }
-    return policy
-  }
-
   #surroundings(now: number): Surroundings {
-    return { domains: [...this.#domains.values()], now }
+    return { domains: this.#domains.all(), now }
   }
-
-  #subjectOf(name: string): Subject {
-    return this.#domains.get(name) ?? { name, tags: [] }
-  }
-
-  #nameOf(id: DomainId): string | undefined {
-    for (const domain of this.#domains.values()) if (domain.id === id) return domain.name
-    return undefined
-  }
-}
-
-function unpacked({ format, body }: Body): KeptPolicy {
-  const policy = decodePolicy(format, body)
-  if (typeof policy === 'string') throw new Error(`the policy in force can't be read: ${policy}`)
-  return policy
-}
-
-/** What a body says, or why it can't be had. */
-function policyOf(body: Body | string): KeptPolicy | string {
-  return typeof body === 'string' ? body : decodePolicy(body.format, body.body)
-}
-
-/** A policy with what was put into its sets by hand. */
-function withLive(policy: KeptPolicy, live: readonly KeptElement[]): KeptPolicy {
-  if (live.length === 0) return policy
-  const sets = policy.sets.map(set => {
-    const elements = live.flatMap(each => {
-      if (each.set !== set.name) return []
-      const element = parseSetElement(each.element)
-      if (typeof element === 'string') return []
-      return { ...element, ...(each.expiresAt !== undefined && { expires: each.expiresAt }) }
-    })
-    return elements.length === 0 ? set : { ...set, elements: [...set.elements, ...elements] }
-  })
-  return { ...policy, sets }
 }
 
 function listed(name: string, all: readonly object[]): object {
