@@ -9,7 +9,8 @@ import { programFor } from '../../src/cli/program.js'
 import { connect } from '../../src/sdk/index.js'
 import { accessTo } from './fixtures/access.js'
 import { runMany } from './fixtures/many.js'
-import { cleanEnv, daemon, ended, mainPath, run } from './fixtures/v4v.js'
+import { cleanEnv } from './fixtures/clean-env.js'
+import { daemon, ended, mainPath, run } from './fixtures/v4v.js'
 
 t.setTimeout(230_000) // it starts processes, on machines of any speed
 

@@ -16,7 +16,7 @@ import { contextNameProblem, formatContext, parseContext } from '../../src/cli/c
 import { Contexts } from '../../src/cli/contexts.js'
 import { placeOf } from '../../src/cli/daemon-place.js'
 import { runMany } from './fixtures/many.js'
-import type { Ran } from './fixtures/v4v.js'
+import type { Ran } from './fixtures/clean-env.js'
 
 t.setTimeout(230_000) // it starts processes, on machines of any speed
 

@@ -6,7 +6,8 @@ import { parse } from 'yaml'
 import { connect } from '../../src/sdk/index.js'
 import { accessTo } from './fixtures/access.js'
 import { runMany } from './fixtures/many.js'
-import { daemon, mainPath, until, type Ran } from './fixtures/v4v.js'
+import type { Ran } from './fixtures/clean-env.js'
+import { daemon, mainPath, until } from './fixtures/v4v.js'
 
 // What people and programs read, held against fixtures/golden.txt: for a command its table and the
 // shape of its JSON. After a change that is meant, `V4V_GOLDEN=write` makes the file anew.

@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { run, type Ran } from './fixtures/v4v.js'
+import type { Ran } from './fixtures/clean-env.js'
+import { run } from './fixtures/v4v.js'
 
 const tiers = `tags:
   web: [web1]
