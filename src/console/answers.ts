@@ -3,6 +3,7 @@ import type { Plan, PolicyDiff } from '../control/policy/policy-plan.js'
 import type * as ask from '../control/schemas/ask.js'
 import type { AuditModeView } from '../control/schemas/audit-mode.js'
 import type { AuditList, AuditVerdictView } from '../control/schemas/audit.js'
+import type { DisconnectList } from '../control/schemas/disconnect.js'
 import type * as domain from '../control/schemas/domain.js'
 import type { FlowList, FlowView } from '../control/schemas/flow.js'
 import type { Ready } from '../control/schemas/health.js'
@@ -23,6 +24,7 @@ export interface Answers {
   readonly stats: Stats
   readonly rings: Static<typeof RingList>
   readonly sessions: Static<typeof SessionList>
+  readonly disconnects: Static<typeof DisconnectList>
   readonly flows: Static<typeof FlowList>
   readonly pastFlows: Static<typeof HistoryList>
   readonly decision: Static<typeof FlowView>

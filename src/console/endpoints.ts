@@ -20,6 +20,7 @@ export const endpoints: Readonly<Record<keyof Answers, Endpoint>> = {
   stats: get('/v1/stats'),
   rings: get('/v1/rings'),
   sessions: get('/v1/sessions'),
+  disconnects: get('/v1/disconnects'),
   flows: get('/v1/flows'),
   pastFlows: get('/v1/flows/history'),
   decision: get('/v1/decisions/{id}'),

@@ -9,13 +9,16 @@ type ExplainedRule = NonNullable<Explanation['rule']>
 
 /** How the policy comes to a verdict: the rules that were asked, and the one that decided. */
 export function explanation(explained: Explanation): HTMLElement {
-  const { action, rule, walk, shadows, maxBytes, code, revision } = explained
+  const { action, rule, walk, shadows, maxBytes, code, audited, revision } = explained
   const verdict = h('span', {}, badge(action), code !== undefined && ` but this size gets ${code}`)
   return h(
     'div',
     { class: 'explanation' },
     facts([
       ['Verdict', verdict],
+      ...(audited === true
+        ? [['But', 'audit mode delivers it, and records it as audit'] as const]
+        : []),
       ['Because', rule === null ? 'no rule matches' : `rule ${rule.position} matches first`],
       ...(maxBytes === undefined ? [] : [['At most', `${count(maxBytes)} bytes`] as const]),
       ['Revision', String(revision)],

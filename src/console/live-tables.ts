@@ -22,6 +22,33 @@ export function sessionTable(sessions: Answers['sessions']['sessions']): HTMLEle
   )
 }
 
+/** How sessions ended, and attempts to attach, the last ones first. */
+export function endedTable(ended: Answers['disconnects']['disconnects']): HTMLElement {
+  return table(
+    ended.toReversed(),
+    [
+      { title: 'Last', cell: ({ lastAt }) => ago(lastAt) },
+      { title: 'Domain', cell: ({ domain }) => (domain === undefined ? '' : domainLink(domain)) },
+      { title: 'Ended by', cell: ({ by }) => by },
+      { title: 'For', cell: ({ reason }) => h('code', {}, reason) },
+      { title: 'Times', number: true, cell: each => count(each.count) },
+      {
+        title: 'From',
+        cell: ({ transport, address, pid, comm }) =>
+          [transport, address, pid !== undefined && `pid ${pid}`, comm]
+            .filter(each => each !== undefined && each !== false)
+            .join(' '),
+      },
+      {
+        title: 'Why',
+        cell: ({ detail, by, remedy }) =>
+          h('span', {}, detail, by === 'daemon' && h('span', { class: 'comment' }, remedy)),
+      },
+    ],
+    'No session has ended yet.',
+  )
+}
+
 /** Rings that are registered, and how full they are. */
 export function ringTable(rings: Answers['rings']['rings']): HTMLElement {
   return table(

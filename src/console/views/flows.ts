@@ -15,7 +15,7 @@ type Flow = Answers['decision']
 
 const ROWS_MAX = 300
 const REFUSED = ['reject', 'drop', 'ask', 'limit']
-const VERDICTS = ['', 'accept', 'reject', 'drop', 'audit', 'ask', 'limit']
+const VERDICTS = ['', 'accept', 'reject', 'drop', 'audit', 'ask', 'limit', 'error']
 
 /** Decisions as they fall, why they fell, and what has been. */
 export function flows(context: Context): HTMLElement {

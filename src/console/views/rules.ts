@@ -112,14 +112,15 @@ function columns(context: Context, revision: number, reload: () => unknown): Col
 }
 
 function says(rule: Rule): HTMLElement {
-  const { source, destination, type, replies, comment, expires, maxBytes, rate, flowRate, log } =
-    rule
+  const { source, destination, type, replies, comment, expires } = rule
+  const { maxBytes, rate, flowRate, quota, quotaUsed, log } = rule
   const options = [
     type !== 'any' && `type ${type}`,
     replies && 'replies',
     maxBytes !== undefined && `max_bytes ${maxBytes}`,
     rate !== undefined && `rate ${rate}`,
     flowRate !== undefined && `flow_rate ${flowRate}`,
+    quota !== undefined && `quota ${quota} (${bytes(quotaUsed ?? 0)} used)`,
     log !== undefined && `log ${log}`,
     expires !== undefined && `expires: ${left(expires)}`,
   ].filter(each => each !== false)
@@ -206,6 +207,7 @@ function ruleFields(rule?: Rule): Field[] {
       kind: 'number',
       value: text(rule?.flowBurst),
     },
+    { name: 'quota', label: 'Quota', value: text(rule?.quota), hint: 'such as 64KiB/h or 2GiB/d' },
     { name: 'log', label: 'Log', value: text(rule?.log), hint: 'none, deny, all or sample:100' },
     {
       name: 'expires',
@@ -244,6 +246,7 @@ function ruleBody(values: Values, absent: null | undefined): object {
     burst: whole('burst'),
     flowRate: optional('flowRate'),
     flowBurst: whole('flowBurst'),
+    quota: optional('quota'),
     log: optional('log'),
     expires: optional('expires'),
   }
