@@ -1,8 +1,6 @@
 import { PORT_EPHEMERAL_MAX, PORT_EPHEMERAL_MIN, parseDomainId, type Port } from '../abi/addr.js'
-import type { Limits } from '../abi/limits.js'
 import type { Rule } from '../policy/rule.js'
-import type { Clock } from '../util/clock.js'
-import { flowKey, type AskedFlow } from './asked-flow.js'
+import { flowKey, type AskedFlow, type AskSetting } from './asked-flow.js'
 import type { Domain } from './domain.js'
 import type { Party } from './event.js'
 import { GrantTable, type Grant } from './grant-table.js'
@@ -62,33 +60,14 @@ interface Entry {
  */
 export class AskTable implements Hold {
   readonly grants: GrantTable
-  readonly #limits: Limits
-  readonly #clock: Clock
-  readonly #now: () => number
-  readonly #onDue: (at: number) => void
-  readonly #onChange: () => void
+  readonly #setting: AskSetting
   readonly #entries = new Map<string, Entry>()
   readonly #entriesOf = new Map<Domain, number>()
   #lastId = 0
 
-  /**
-   * @param now steady time in whole milliseconds.
-   * @param onDue called with the steady time at which `tick` has something to do.
-   * @param onChange called when what is listed has changed.
-   */
-  constructor(
-    limits: Limits,
-    clock: Clock,
-    now: () => number,
-    onDue: (at: number) => void,
-    onChange: () => void,
-  ) {
-    this.#limits = limits
-    this.#clock = clock
-    this.#now = now
-    this.#onDue = onDue
-    this.#onChange = onChange
-    this.grants = new GrantTable(limits, clock, now, onDue, onChange)
+  constructor(setting: AskSetting) {
+    this.#setting = setting
+    this.grants = new GrantTable(setting)
   }
 
   /** Who waits, the longest first. */
@@ -122,7 +101,7 @@ export class AskTable implements Hold {
     const { name: destination } = target
     const flow = { source: source.name, sourcePort: shownPort, destination, port, type }
     const key = flowKey(source, flow)
-    const now = this.#now()
+    const now = this.#setting.now()
     let entry = this.#entries.get(key)
     if (entry !== undefined && entry.until <= now) {
       this.#settle(entry, now)
@@ -131,10 +110,10 @@ export class AskTable implements Hold {
     if (entry?.isDenied === true) return 'denied'
     const isNew = entry === undefined
     if (entry === undefined) {
-      const { asksMax, asksPerDomainMax, askTimeoutMs } = this.#limits
+      const { asksMax, asksPerDomainMax, askTimeoutMs } = this.#setting.limits
       const ofDomain = this.#entriesOf.get(source) ?? 0
       if (this.#entries.size >= asksMax || ofDomain >= asksPerDomainMax) return 'denied'
-      const since = this.#clock.now()
+      const since = this.#setting.clock.now()
       entry = {
         id: ++this.#lastId,
         key,
@@ -151,8 +130,8 @@ export class AskTable implements Hold {
       }
       this.#entries.set(key, entry)
       this.#entriesOf.set(source, ofDomain + 1)
-      this.#onDue(entry.until)
-      this.#onChange()
+      this.#setting.onDue(entry.until)
+      this.#setting.onChange()
     }
     entry.datagrams += datagrams
     entry.sessions.add(session)
@@ -172,7 +151,7 @@ export class AskTable implements Hold {
     forMs: number,
     anyPort: boolean,
     by: string,
-    since: number = this.#clock.now(),
+    since: number = this.#setting.clock.now(),
   ): { readonly ok: true; readonly grant: Grant } | Refusal {
     const entry = this.#entry(id)
     if (entry === undefined) return refusal('ENOENT', `nothing waits under the number ${id}`)
@@ -207,7 +186,7 @@ export class AskTable implements Hold {
   deny(id: number): { readonly ok: true; readonly ask: Ask } | Refusal {
     const entry = this.#entry(id)
     if (entry === undefined) return refusal('ENOENT', `nothing waits under the number ${id}`)
-    this.#deny(entry, this.#now())
+    this.#deny(entry, this.#setting.now())
     return { ok: true, ask: entry }
   }
 
@@ -220,7 +199,7 @@ export class AskTable implements Hold {
       if (isAsked(entry.source, entry.flow)) continue
       this.#remove(entry)
       this.#wake(entry)
-      this.#onChange()
+      this.#setting.onChange()
     }
   }
 
@@ -230,7 +209,7 @@ export class AskTable implements Hold {
       if (entry.source !== domain && entry.flow.destination !== domain.name) continue
       this.#remove(entry)
       this.#wake(entry)
-      this.#onChange()
+      this.#setting.onChange()
     }
     this.grants.dropDomain(domain)
   }
@@ -246,7 +225,7 @@ export class AskTable implements Hold {
    * @returns when there is something to do again, in steady milliseconds, or Infinity.
    */
   tick(): number {
-    const now = this.#now()
+    const now = this.#setting.now()
     for (const entry of [...this.#entries.values()]) {
       if (entry.until <= now) this.#settle(entry, now)
     }
@@ -271,9 +250,9 @@ export class AskTable implements Hold {
   #deny(entry: Entry, now: number): void {
     entry.isDenied = true
     entry.until = now + DENIAL_MS
-    this.#onDue(entry.until)
+    this.#setting.onDue(entry.until)
     this.#wake(entry)
-    this.#onChange()
+    this.#setting.onChange()
   }
 
   #wake({ sessions, party, flow }: Entry): void {

@@ -1,7 +1,5 @@
 import type { Port } from '../abi/addr.js'
-import type { Limits } from '../abi/limits.js'
-import type { Clock } from '../util/clock.js'
-import { flowKey, type AskedFlow } from './asked-flow.js'
+import { flowKey, type AskedFlow, type AskSetting } from './asked-flow.js'
 import type { Domain } from './domain.js'
 import { refusal, type Refusal } from './outcome.js'
 import type { Session } from './session.js'
@@ -39,26 +37,11 @@ interface Entry {
 
 /** The flows that were admitted by an operator, each until its time is over. */
 export class GrantTable {
-  readonly #limits: Limits
-  readonly #clock: Clock
-  readonly #now: () => number
-  readonly #onDue: (at: number) => void
-  readonly #onChange: () => void
+  readonly #setting: AskSetting
   readonly #entries = new Map<string, Entry>()
 
-  /** The parameters are those of the AskTable. */
-  constructor(
-    limits: Limits,
-    clock: Clock,
-    now: () => number,
-    onDue: (at: number) => void,
-    onChange: () => void,
-  ) {
-    this.#limits = limits
-    this.#clock = clock
-    this.#now = now
-    this.#onDue = onDue
-    this.#onChange = onChange
+  constructor(setting: AskSetting) {
+    this.#setting = setting
   }
 
   /** What was admitted, the oldest first. */
@@ -116,16 +99,16 @@ export class GrantTable {
     blocked: Set<Session>,
   ): { readonly ok: true; readonly grant: Grant } | Refusal {
     const key = flowKey(source, flow)
-    const { grantsMax } = this.#limits
+    const { grantsMax } = this.#setting.limits
     if (!this.#entries.has(key) && this.#entries.size >= grantsMax) {
       return refusal('ENOSPC', `${grantsMax} grants are in force, which is the limit: revoke one`)
     }
-    const until = this.#now() + forMs
+    const until = this.#setting.now() + forMs
     const expires = since + forMs
     const grant = { id, key, flow, source, by, since, expires, until, datagrams: 0, blocked }
     this.#entries.set(key, grant)
-    this.#onDue(until)
-    this.#onChange()
+    this.#setting.onDue(until)
+    this.#setting.onChange()
     return { ok: true, grant }
   }
 
@@ -135,14 +118,14 @@ export class GrantTable {
    * @returns false when nothing is left, or at the limit of grants.
    */
   restore(source: Domain, { id, flow, by, since, expires }: Omit<Grant, 'datagrams'>): boolean {
-    const left = Math.min(expires - this.#clock.now(), expires - since)
-    if (left <= 0 || this.#entries.size >= this.#limits.grantsMax) return false
+    const left = Math.min(expires - this.#setting.clock.now(), expires - since)
+    if (left <= 0 || this.#entries.size >= this.#setting.limits.grantsMax) return false
     const key = flowKey(source, flow)
-    const until = this.#now() + left
+    const until = this.#setting.now() + left
     const kept = { id, key, flow, source, by, since, expires, until, datagrams: 0 }
     this.#entries.set(key, { ...kept, blocked: new Set() })
-    this.#onDue(until)
-    this.#onChange()
+    this.#setting.onDue(until)
+    this.#setting.onChange()
     return true
   }
 
@@ -173,7 +156,7 @@ export class GrantTable {
    * @returns when there is something to do again, in steady milliseconds, or Infinity.
    */
   tick(): number {
-    const now = this.#now()
+    const now = this.#setting.now()
     let next = Infinity
     for (const entry of [...this.#entries.values()]) {
       if (entry.until <= now) this.#remove(entry)
@@ -194,11 +177,11 @@ export class GrantTable {
     const entry =
       this.#entries.get(flowKey(source, { ...flow, sourcePort })) ??
       this.#entries.get(flowKey(source, { ...flow, sourcePort: undefined }))
-    return entry !== undefined && entry.until > this.#now() ? entry : undefined
+    return entry !== undefined && entry.until > this.#setting.now() ? entry : undefined
   }
 
   #remove({ key }: Entry): void {
     this.#entries.delete(key)
-    this.#onChange()
+    this.#setting.onChange()
   }
 }

@@ -103,13 +103,13 @@ export class Hypervisor {
       noteDue,
       ({ id, quota }) => quota && new QuotaMeter(quota, this.#gate.counter(id), clock),
     )
-    this.asks = new AskTable(
-      this.limits,
+    this.asks = new AskTable({
+      limits: this.limits,
       clock,
-      this.#steadyMs,
-      noteDue,
-      options.onAsksChange ?? (() => undefined),
-    )
+      now: this.#steadyMs,
+      onDue: noteDue,
+      onChange: options.onAsksChange ?? (() => undefined),
+    })
     this.#limiter.replace(options.policy.limited)
     const admission = new Admission(this.#gate, this.#limiter, this.asks)
     this.#space = new RingSpace(this.limits)

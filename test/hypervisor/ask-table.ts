@@ -1,24 +1,14 @@
 import t from 'tap'
 import { DENIAL_MS } from '../../src/hypervisor/ask-table.js'
 import { GRANT_MS_MAX } from '../../src/hypervisor/grant-table.js'
-import { ACCEPT_ALL, Machine, payload, policyOf, STREAM, type Client } from './fixtures/machine.js'
+import { ACCEPT_ALL, payload, policyOf, STREAM, type Client } from './fixtures/machine.js'
+import { ASK_ALL, askedPair, EPHEMERAL } from './fixtures/asked-pair.js'
 
-const ASK_ALL = 'ask *:* -> *:*'
 const one = [payload(1)]
-const EPHEMERAL = 0x80000001
 const woken = 'space web:80 4096'
 
-function pair(rules = [ASK_ALL], limits = {}): { machine: Machine; web: Client; a: Client } {
-  const machine = new Machine(rules, limits)
-  const web = machine.client('web')
-  web.ring(80)
-  const a = machine.client('a')
-  for (const port of [1, 2, EPHEMERAL, EPHEMERAL + 1]) a.ring(port, 64)
-  return { machine, web, a }
-}
-
 await t.test('what is asked about waits at its sender, and is listed', async t => {
-  const { machine, a } = pair()
+  const { machine, a } = askedPair()
   const { asks } = machine.hypervisor
   const first = a.run('web:80', [payload(1), payload(2)])
   t.match(first, { accepted: 0, refused: 2, code: 'EAGAIN' })
@@ -40,7 +30,7 @@ await t.test('what is asked about waits at its sender, and is listed', async t =
 })
 
 await t.test('a grant calls who waits, in order, and holds for its time', async t => {
-  const { machine, web, a } = pair()
+  const { machine, web, a } = askedPair()
   const { asks } = machine.hypervisor
   a.run('web:80', one)
   const outcome = asks.grant(1, 10_000, false, 'ann')
@@ -63,7 +53,7 @@ await t.test('a grant calls who waits, in order, and holds for its time', async 
 })
 
 await t.test('a grant may be for every port, and always is for those a daemon picks', async t => {
-  const { machine, a } = pair()
+  const { machine, a } = askedPair()
   const { asks } = machine.hypervisor
   a.run('web:80', one)
   a.run('web:80', one, { from: 2 })
@@ -87,7 +77,7 @@ await t.test('a grant may be for every port, and always is for those a daemon pi
 await t.test(
   'who is denied, or asked about for too long, gets EPERM when it comes back',
   async t => {
-    const { machine, a } = pair()
+    const { machine, a } = askedPair()
     const { asks } = machine.hypervisor
     a.run('web:80', one)
     t.match(asks.deny(1), { ok: true, ask: { id: 1 } })
@@ -109,7 +99,7 @@ await t.test(
 )
 
 await t.test('whoever embeds it is told when there is something to do', async t => {
-  const { machine, a } = pair()
+  const { machine, a } = askedPair()
   a.run('web:80', one)
   t.same(machine.dues, [30_000])
   machine.hypervisor.asks.grant(1, GRANT_MS_MAX, false, 'ann')
@@ -118,7 +108,7 @@ await t.test('whoever embeds it is told when there is something to do', async t 
 })
 
 await t.test('there is a bound on what a domain may ask, and on all of it', async t => {
-  const { machine, web, a } = pair([ASK_ALL], { asksPerDomainMax: 2, asksMax: 3 })
+  const { machine, web, a } = askedPair([ASK_ALL], { asksPerDomainMax: 2, asksMax: 3 })
   const ask = (client: Client, port: number): unknown => client.run(`web:${port}`, one).code
   t.same([ask(a, 1), ask(a, 2), ask(a, 3), ask(a, 1)], ['EAGAIN', 'EAGAIN', 'EPERM', 'EAGAIN'])
   const b = machine.client('b')
@@ -128,7 +118,7 @@ await t.test('there is a bound on what a domain may ask, and on all of it', asyn
 })
 
 await t.test('another policy calls those it does not ask about any more', async t => {
-  const { machine, a } = pair([ASK_ALL])
+  const { machine, a } = askedPair([ASK_ALL])
   const { asks } = machine.hypervisor
   a.run('web:80', one)
   a.run('ghost:81', one)
@@ -148,7 +138,7 @@ await t.test('another policy calls those it does not ask about any more', async 
 await t.test(
   'a domain that is destroyed leaves neither asks nor grants, on either side',
   async t => {
-    const { machine, a } = pair()
+    const { machine, a } = askedPair()
     const { hypervisor } = machine
     const b = machine.client('b')
     b.ring(1)
@@ -181,7 +171,7 @@ await t.test(
 )
 
 await t.test('a session that ends is not called any more, and what it asked stays', async t => {
-  const { machine, a } = pair()
+  const { machine, a } = askedPair()
   const { asks } = machine.hypervisor
   a.run('web:80', one)
   a.run('web:81', one)
@@ -196,7 +186,7 @@ await t.test('a session that ends is not called any more, and what it asked stay
 await t.test(
   'where there is no such domain, a sender can not tell it from one that waits',
   async t => {
-    const { machine, a } = pair()
+    const { machine, a } = askedPair()
     const { hypervisor } = machine
     t.match(a.run('ghost:80', one), { code: 'EAGAIN' })
     hypervisor.asks.deny(1)
@@ -212,7 +202,7 @@ await t.test(
 )
 
 await t.test('a question about a ring says nothing until the flow is granted', async t => {
-  const { machine, a } = pair(['ask *:1 -> *:*', ACCEPT_ALL])
+  const { machine, a } = askedPair(['ask *:1 -> *:*', ACCEPT_ALL])
   const query = (): unknown => {
     const target = machine.target('web')
     const queries = [{ target, port: 80 as never, spaceRequired: 0, wantRing: false }]

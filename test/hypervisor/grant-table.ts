@@ -1,22 +1,12 @@
 import t from 'tap'
 import { MESSAGE_TYPES, type Port } from '../../src/abi/addr.js'
-import { Machine, payload, type Client } from './fixtures/machine.js'
+import { payload } from './fixtures/machine.js'
+import { ASK_ALL, askedPair } from './fixtures/asked-pair.js'
 
-const ASK_ALL = 'ask *:* -> *:*'
 const one = [payload(1)]
-const EPHEMERAL = 0x80000001
-
-function pair(rules = [ASK_ALL], limits = {}): { machine: Machine; web: Client; a: Client } {
-  const machine = new Machine(rules, limits)
-  const web = machine.client('web')
-  web.ring(80)
-  const a = machine.client('a')
-  for (const port of [1, 2, EPHEMERAL, EPHEMERAL + 1]) a.ring(port, 64)
-  return { machine, web, a }
-}
 
 await t.test('a grant can be taken back', async t => {
-  const { machine, a } = pair()
+  const { machine, a } = askedPair()
   const { asks } = machine.hypervisor
   a.run('web:80', one)
   a.run('web:81', one)
@@ -31,7 +21,7 @@ await t.test('a grant can be taken back', async t => {
 })
 
 await t.test('one more grant for the same flow takes the place of the one before', async t => {
-  const { machine, a } = pair()
+  const { machine, a } = askedPair()
   const { asks } = machine.hypervisor
   a.run('web:80', one)
   a.run('web:80', one, { from: 2 })
@@ -44,7 +34,7 @@ await t.test('one more grant for the same flow takes the place of the one before
 })
 
 await t.test('there is a bound on grants', async t => {
-  const { machine, a } = pair([ASK_ALL], { grantsMax: 1 })
+  const { machine, a } = askedPair([ASK_ALL], { grantsMax: 1 })
   const { asks } = machine.hypervisor
   a.run('web:80', one)
   a.run('web:81', one)
@@ -53,7 +43,7 @@ await t.test('there is a bound on grants', async t => {
 })
 
 await t.test('a grant comes back for what is left of its time, and no longer', async t => {
-  const { machine, a } = pair([ASK_ALL], { grantsMax: 2 })
+  const { machine, a } = askedPair([ASK_ALL], { grantsMax: 2 })
   const { asks } = machine.hypervisor
   const flow = { source: 'a', sourcePort: 1 as Port, destination: 'web', port: 80 as Port }
   const kept = {

@@ -1,5 +1,6 @@
 import { Argument, Option, type Command } from 'commander'
 import { ACTIONS, RULE_TYPES } from '../../policy/rule.js'
+import { OPTION_FIELDS } from '../../policy/rule-option.js'
 import { parseSelector } from '../../policy/selector.js'
 import { AdminClient } from '../admin-client.js'
 import {
@@ -34,17 +35,6 @@ interface AddOptions extends ChangeOptions {
   readonly log?: string
   readonly expires?: string
 }
-
-const OPTIONS = [
-  'maxBytes',
-  'rate',
-  'burst',
-  'flowRate',
-  'flowBurst',
-  'quota',
-  'log',
-  'expires',
-] as const
 
 /** `v4v rule`: the policy table, one rule at a time. */
 export function ruleCommand(): Command {
@@ -141,7 +131,9 @@ function add(): Command {
           ...(comment === undefined ? {} : { comment }),
           ...(id === undefined ? {} : { id }),
           ...Object.fromEntries(
-            OPTIONS.flatMap(name => (options[name] === undefined ? [] : [[name, options[name]]])),
+            OPTION_FIELDS.flatMap(name =>
+              options[name] === undefined ? [] : [[name, options[name]]],
+            ),
           ),
         },
         changeHeaders(options),
