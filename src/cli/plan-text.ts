@@ -73,7 +73,7 @@ export function diffLines({ rules, decisions, ...others }: PolicyDiff): string[]
     ...(decisions.pairsLeftOut === 0
       ? []
       : [
-          `  not all was compared, as that would take too long: ${decisions.pairsLeftOut} pairs of domains are left out`,
+          `  not all is compared, as that would take too long: ${decisions.pairsLeftOut} pairs of domains are left out`,
         ]),
     ...decisions.listed.slice(0, SHOWN_MAX).map(decisionLine),
   ]
@@ -98,14 +98,14 @@ function decisionLine(change: ListedChange): string {
   const marks = { admitted: '+', refused: '-', changed: '~' }
   const way = `${namesText(from, fromTotal)}:${formatPorts(sourcePorts)} -> ${namesText(to, toTotal)}:${formatPorts(destinationPorts)}`
   const only = type === 'any' ? '' : ` type ${type}`
-  const besides = exceptTotal === 0 ? '' : ` (${exceptTotal} exceptions)`
+  const besides = exceptTotal === 0 ? '' : `, ${exceptTotal} exceptions`
   return `  ${marks[kind]} ${way}${only}${besides}: ${before.effect} (${before.rule})  =>  ${after.effect} (${after.rule})`
 }
 
 function namesText(labels: readonly string[], total: number): string {
   const shown = labels.slice(0, total > NAMES_SHOWN_MAX ? NAMES_SHOWN_MAX : total)
   const more = total - shown.length
-  return more === 0 ? shown.join(',') : `${shown.join(',')} and ${more} more`
+  return more === 0 ? shown.join(',') : `${shown.join(',')},${more} more`
 }
 
 function flowLines(what: string, { flows, datagrams, listed }: ReplayedFlows): string[] {

@@ -153,6 +153,27 @@ await t.test('when all domains are too many, what is about anybody comes first',
   t.same(nothing, { changes: [], pairsLeftOut: 42 * 42 })
 })
 
+await t.test(
+  'a pair that rules name is compared even where the others like it are not',
+  async t => {
+    const domains = ['a', 'a2'].map(name => ({ name, tags: ['x'] }))
+    const rules = [
+      rule('first', 'accept a:* -> b:*'),
+      ...Array.from({ length: 40 }, (_, i) => rule(`r${i}`, `accept tag:x:${i} -> b:*`)),
+    ]
+    const before = { rules, sets: [], tags: [] }
+    const after = { rules: [...rules, rule('last', 'drop tag:x:* -> b:*')], sets: [], tags: [] }
+    t.same(diffDecisions(before, after, domains, 0, { stepsMax: 600 }), {
+      changes: [],
+      pairsLeftOut: 1,
+    })
+    t.match(diffDecisions(before, after, domains, 0), {
+      changes: [{ from: ['a2'], to: ['b'], sourcePorts: { min: 40 } }],
+      pairsLeftOut: 0,
+    })
+  },
+)
+
 await t.test('a change says what was decided and what is', async t => {
   const before = { rules: [rule('a', 'accept web:* -> db:1-9 rate 5/s')], sets: [], tags: [] }
   const after = { rules: [rule('b', 'accept web:* -> db:1-8 rate 5/s')], sets: [], tags: [] }
