@@ -33,7 +33,7 @@ export interface DiffBounds {
 }
 
 /** Some seconds of work. */
-const DEFAULT_BOUNDS: DiffBounds = { stepsMax: 6_000_000, separatedMax: 256 }
+const DEFAULT_BOUNDS: DiffBounds = { stepsMax: 15_000_000, separatedMax: 256 }
 
 /**
  * Which datagrams two policies decide differently: exactly, over all ports and types, between all

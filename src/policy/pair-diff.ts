@@ -2,7 +2,7 @@ import { outOfOrder } from './out-of-order.js'
 import { ofType, type PairRules } from './pair-rules.js'
 import type { Place } from './places.js'
 import type { PortRectangle } from './port-index.js'
-import { clip, portRegions, sweepCost } from './port-regions.js'
+import { clip, portRegions, RegionIndex, sweepCost } from './port-regions.js'
 import { formatRuleOption } from './rule-option.js'
 import { DEFAULT_ID, lets, RULE_WORDS, type Action, type Rule, type RuleType } from './rule.js'
 import type { PortRange } from './selector.js'
@@ -33,6 +33,8 @@ export type Places = readonly [before: readonly Place[], after: readonly Place[]
 
 /** Of a pair about which nothing is said, so that looking at nothing has its end, too. */
 const STEPS_PER_PAIR = 4
+/** A step of a sweep over the ports takes as long as so many others. */
+const STEPS_PER_SWEEP = 4
 const EFFECT_FIELDS = ['maxBytes', 'rate', 'burst', 'flowRate', 'flowBurst', 'quota'] as const
 
 /** What a rule does with a datagram, or what is done without one. */
@@ -116,18 +118,18 @@ export class PairDiff {
     const found = new Map<string, Difference>()
     const touched = this.#touched(before, after)
     if (touched.length === 0) return found
-    if (!this.#spend(sweepCost(touched))) return undefined
+    if (!this.#spend(STEPS_PER_SWEEP * sweepCost(touched))) return undefined
     for (const area of portRegions(touched)) {
       if (area.position === 0) continue
       const [old, young] = [clip(before, area), clip(after, area)]
-      const steps = before.length + after.length + sweepCost(old) + sweepCost(young)
-      if (!this.#spend(steps)) return undefined
+      const sweeps = STEPS_PER_SWEEP * (sweepCost(old) + sweepCost(young))
+      if (!this.#spend(before.length + after.length + sweeps)) return undefined
       const oldRegions = clip(portRegions(old), area)
-      const youngRegions = clip(portRegions(young), area)
-      if (!this.#spend(oldRegions.length * youngRegions.length)) return undefined
+      const youngRegions = new RegionIndex(clip(portRegions(young), area))
+      if (!this.#spend(oldRegions.length * youngRegions.steps)) return undefined
       for (const region of oldRegions) {
         const { effect } = this.#decisionsBefore[region.position]!
-        for (const { source, destination, position } of clip(youngRegions, region)) {
+        for (const { source, destination, position } of youngRegions.clip(region)) {
           if (this.#decisionsAfter[position]!.effect === effect) continue
           const each = { source, destination, before: region.position, after: position }
           found.set(textOf(each), each)

@@ -138,20 +138,23 @@ await t.test('one word about all is said in one, however many domains are named'
   ])
 })
 
-await t.test('when all domains are too many, what is about anybody comes first', async t => {
-  const domains = Array.from({ length: 40 }, (_, i) => ({ name: `d${i}`, tags: [`t${i}`] }))
-  const rules = domains.map((_, i) =>
-    rule(`r${i}`, `accept tag:t${i}:* -> tag:t${(i * 7) % 40}:80`),
-  )
-  const before = { rules, sets: [], tags: [] }
-  const after = { rules: [...rules, rule('all', 'accept *:* -> *:*')], sets: [], tags: [] }
-  const { changes, pairsLeftOut } = diffDecisions(before, after, domains, 0, { stepsMax: 200 })
-  t.ok(pairsLeftOut > 0 && pairsLeftOut < 42 * 42, `${pairsLeftOut}`)
-  t.match(changes[0], { after: { rule: 'all' }, kind: 'admitted' })
-  t.ok(changes[0]!.from.includes('*') && changes[0]!.to.includes('*'))
-  const nothing = diffDecisions(before, after, domains, 0, { stepsMax: 0 })
-  t.same(nothing, { changes: [], pairsLeftOut: 42 * 42 })
-})
+await t.test(
+  'when all domains are too many, what is about anybody is said all the same',
+  async t => {
+    const domains = Array.from({ length: 40 }, (_, i) => ({ name: `d${i}`, tags: [`t${i}`] }))
+    const rules = domains.map((_, i) =>
+      rule(`r${i}`, `accept tag:t${i}:* -> tag:t${(i * 7) % 40}:80`),
+    )
+    const before = { rules, sets: [], tags: [] }
+    const after = { rules: [...rules, rule('all', 'accept *:* -> *:*')], sets: [], tags: [] }
+    const { changes, pairsLeftOut } = diffDecisions(before, after, domains, 0, { stepsMax: 200 })
+    t.ok(pairsLeftOut > 0 && pairsLeftOut < 42 * 42, `${pairsLeftOut}`)
+    const ofAnybody = changes.filter(({ from, to }) => from.includes('*') && to.includes('*'))
+    t.match(ofAnybody, [{ after: { rule: 'all' }, kind: 'admitted', sourcePorts: ALL_PORTS }])
+    const nothing = diffDecisions(before, after, domains, 0, { stepsMax: 0 })
+    t.same(nothing, { changes: [], pairsLeftOut: 42 * 42 })
+  },
+)
 
 await t.test(
   'a pair that rules name is compared even where the others like it are not',
@@ -159,16 +162,17 @@ await t.test(
     const domains = ['a', 'a2'].map(name => ({ name, tags: ['x'] }))
     const rules = [
       rule('first', 'accept a:* -> b:*'),
-      ...Array.from({ length: 40 }, (_, i) => rule(`r${i}`, `accept tag:x:${i} -> b:*`)),
+      ...Array.from({ length: 40 }, (_, i) => rule(`s${i}`, `accept tag:x:${2 * i} -> b:*`)),
+      ...Array.from({ length: 40 }, (_, i) => rule(`d${i}`, `accept tag:x:* -> b:${2 * i}`)),
     ]
     const before = { rules, sets: [], tags: [] }
     const after = { rules: [...rules, rule('last', 'drop tag:x:* -> b:*')], sets: [], tags: [] }
-    t.same(diffDecisions(before, after, domains, 0, { stepsMax: 600 }), {
+    t.same(diffDecisions(before, after, domains, 0, { stepsMax: 130_000 }), {
       changes: [],
       pairsLeftOut: 1,
     })
     t.match(diffDecisions(before, after, domains, 0), {
-      changes: [{ from: ['a2'], to: ['b'], sourcePorts: { min: 40 } }],
+      changes: { length: 40 * 40, 0: { from: ['a2'], to: ['b'], after: { rule: 'last' } } },
       pairsLeftOut: 0,
     })
   },
