@@ -71,12 +71,17 @@ class Merging {
   merge(entries: readonly Entry[]): LabelledChange[] {
     const byChange = new Map<PortChange, Entry[]>()
     for (const entry of entries) push(byChange, entry.change, entry)
-    return [...byChange].flatMap(([change, group]) =>
+    const found = [...byChange].flatMap(([change, group]) =>
       this.#products(group).flatMap(({ product, of }) => {
         const except = of.flatMap(entry => entry.except)
-        return this.#separated(product, except).map(each => this.#labelled(change, each))
+        return this.#separated(product, except).map(each => ({ change, each }))
       }),
     )
+    // As the parties are: what is about many has the first of them.
+    const first = ({ from, to }: Product): [number, number] => [this.#first(from), this.#first(to)]
+    const inOrder = found.map(item => ({ ...item, at: first(item.each) }))
+    inOrder.sort(({ at: a }, { at: b }) => a[0] - b[0] || a[1] - b[1])
+    return inOrder.map(({ change, each }) => this.#labelled(change, each))
   }
 
   /** Joins what has the same senders, and then what has the same receivers. */
@@ -143,6 +148,14 @@ class Merging {
       this.#labels.set(key, labels)
     }
     return labels
+  }
+
+  /** The place of the first party; those of a block are in order. */
+  #first(blocks: readonly Block[]): number {
+    return blocks.reduce(
+      (least, { parties }) => Math.min(least, this.#indexes.get(parties[0]!)!),
+      Infinity,
+    )
   }
 
   #key(blocks: readonly Block[]): string {

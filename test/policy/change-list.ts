@@ -81,10 +81,12 @@ await t.test('merging changes nothing of what is said', async t => {
   fc.assert(
     fc.property(entries, fc.constantFrom(0, 8, 100), (all, separatedMax) => {
       const list = mergeEntries(all, parties, separatedMax)
-      merged += all.length - list.length
+      // What is told apart may be more.
+      if (separatedMax === 0) merged += all.length - list.length
       exceptions += list.filter(({ except }) => except !== undefined).length
       return saidIn(list).join('\n') === saidIn(plainly(all)).join('\n')
     }),
+    { numRuns: 300 },
   )
   t.ok(merged > 50, `${merged} fewer`)
   t.ok(exceptions > 50, `${exceptions} with exceptions`)
