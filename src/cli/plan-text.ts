@@ -1,5 +1,5 @@
 import { isFolded } from '../policy/seen-flow.js'
-import type { DecisionChange } from '../policy/decision-diff.js'
+import type { ListedChange } from '../policy/decision-summary.js'
 import type { ReplayedFlow, ReplayedFlows } from '../policy/replay.js'
 import type { RuleChange } from '../policy/rule-diff.js'
 import { formatPorts } from '../policy/selector.js'
@@ -10,6 +10,8 @@ import type { PolicyDiff, PolicyPlan } from './rest.js'
 
 /** Of each kind of thing at most so many are shown to people; JSON has more. */
 const SHOWN_MAX = 50
+/** Of the domains on one side of a changed decision. */
+const NAMES_SHOWN_MAX = 8
 
 /** What the sign in front of a difference stands for. */
 const COLOURS: Readonly<Record<string, Colour>> = {
@@ -68,6 +70,11 @@ export function diffLines({ rules, decisions, ...others }: PolicyDiff): string[]
     ...rules.listed.slice(0, SHOWN_MAX).map(ruleLine),
     ...(changed.length === 0 ? [] : [`changed as well: ${changed.join(', ')}`]),
     `decisions: ${decisions.admitted} newly admitted, ${decisions.refused} newly refused, ${decisions.changed} otherwise changed`,
+    ...(decisions.pairsLeftOut === 0
+      ? []
+      : [
+          `  not all is compared, as that would take too long: ${decisions.pairsLeftOut} pairs of domains are left out`,
+        ]),
     ...decisions.listed.slice(0, SHOWN_MAX).map(decisionLine),
   ]
 }
@@ -85,12 +92,20 @@ function ruleLine(change: RuleChange): string {
   }
 }
 
-function decisionLine(change: DecisionChange): string {
-  const { from, sourcePorts, to, destinationPorts, type, before, after, kind } = change
+function decisionLine(change: ListedChange): string {
+  const { from, fromTotal, sourcePorts, to, toTotal, destinationPorts } = change
+  const { type, before, after, kind, exceptTotal } = change
   const marks = { admitted: '+', refused: '-', changed: '~' }
-  const way = `${from.join(',')}:${formatPorts(sourcePorts)} -> ${to.join(',')}:${formatPorts(destinationPorts)}`
+  const way = `${namesText(from, fromTotal)}:${formatPorts(sourcePorts)} -> ${namesText(to, toTotal)}:${formatPorts(destinationPorts)}`
   const only = type === 'any' ? '' : ` type ${type}`
-  return `  ${marks[kind]} ${way}${only}: ${before.effect} (${before.rule})  =>  ${after.effect} (${after.rule})`
+  const besides = exceptTotal === 0 ? '' : `, ${exceptTotal} exceptions`
+  return `  ${marks[kind]} ${way}${only}${besides}: ${before.effect} (${before.rule})  =>  ${after.effect} (${after.rule})`
+}
+
+function namesText(labels: readonly string[], total: number): string {
+  const shown = labels.slice(0, total > NAMES_SHOWN_MAX ? NAMES_SHOWN_MAX : total)
+  const more = total - shown.length
+  return more === 0 ? shown.join(',') : `${shown.join(',')},${more} more`
 }
 
 function flowLines(what: string, { flows, datagrams, listed }: ReplayedFlows): string[] {

@@ -1,6 +1,6 @@
 import type { EndedBy, EndReason } from '../abi/end-reason.js'
 import type { FlowVerdict } from '../policy/flow-verdict.js'
-import type { DecisionChange } from '../policy/decision-diff.js'
+import type { DecisionSummary } from '../policy/decision-summary.js'
 import type { LintFinding } from '../policy/lint.js'
 import type { PartChange } from '../policy/part-change.js'
 import type { ReplayResult } from '../policy/replay.js'
@@ -406,11 +406,7 @@ export interface PolicyDiff {
   readonly setsChanged: boolean
   readonly tagsChanged: boolean
   readonly testsChanged: boolean
-  readonly decisions: Listed<DecisionChange> & {
-    readonly admitted: number
-    readonly refused: number
-    readonly changed: number
-  }
+  readonly decisions: DecisionSummary
 }
 
 export interface PolicyPlan extends PolicyDiff {

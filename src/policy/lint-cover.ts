@@ -7,6 +7,7 @@ import { formatRule } from './rule-text.js'
 import { lets, type Rule } from './rule.js'
 import { isExpired, type PortRange, type Selector } from './selector.js'
 import type { Subject } from './subject.js'
+import { waysOf, type Way } from './ways.js'
 
 /** Why a rule does not decide about all, or anything, of what it speaks of. */
 export interface Covered {
@@ -24,12 +25,6 @@ export interface Covered {
 interface Atom {
   readonly subject: Subject
   readonly ports: PortRange
-}
-
-/** One way of a rule; the way back has its sides swapped. */
-interface Way {
-  readonly source: Selector
-  readonly destination: Selector
 }
 
 /** What the lasting rules say about a pair of atoms. */
@@ -223,11 +218,6 @@ class CoverSearch {
 /** True for a rule that shuts something for everybody: it is meant to cut into later ones. */
 function isGuard({ action, source, destination }: Rule): boolean {
   return !lets(action) && (source.kind === 'any' || destination.kind === 'any')
-}
-
-function waysOf({ source, destination, replies }: Rule): Way[] {
-  const there = { source, destination }
-  return replies ? [there, { source: destination, destination: source }] : [there]
 }
 
 function contains(outer: PortRange, inner: PortRange): boolean {

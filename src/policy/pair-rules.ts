@@ -7,8 +7,10 @@ import { intersect } from './port-regions.js'
 import type { Rule, RuleType } from './rule.js'
 import { ALL_PORTS, isExpired, type PortRange } from './selector.js'
 import type { Subject } from './subject.js'
+import { waysOf, type Way } from './ways.js'
 
-interface Entry extends PortRectangle {
+/** Ports on which a rule speaks of a pair. */
+export interface TypedRectangle extends PortRectangle {
   readonly type: RuleType
 }
 
@@ -23,7 +25,9 @@ export class PairRules {
   readonly rules: readonly Rule[]
   /** Who is in which set at that moment. */
   readonly membership: Membership
-  readonly #bySource = new Map<string, Map<string, Entry[]>>()
+  /** Those of all rules that are there at that moment. */
+  readonly ways: readonly Way[]
+  readonly #bySource = new Map<string, Map<string, TypedRectangle[]>>()
   readonly #places = new Set<string>()
 
   /** @param now milliseconds since the epoch: what expires then or before is not there. */
@@ -31,37 +35,41 @@ export class PairRules {
     this.rules = rules
     this.membership = new Membership(sets, tags)
     this.membership.expire(now)
+    const ways: Way[] = []
     for (const [index, rule] of rules.entries()) {
       if (isExpired(rule, now)) continue
-      const { source, destination, type } = rule
-      const position = index + 1
-      this.#file(placeOf(source), placeOf(destination), {
-        source: source.ports,
-        destination: destination.ports,
-        type,
-        position,
-      })
-      if (!rule.replies) continue
-      this.#file(placeOf(destination), placeOf(source), {
-        source: destination.ports,
-        destination: source.ports,
-        type,
-        position,
-      })
+      for (const way of waysOf(rule)) {
+        const { source, destination } = way
+        ways.push(way)
+        this.#file(placeOf(source), placeOf(destination), {
+          source: source.ports,
+          destination: destination.ports,
+          type: rule.type,
+          position: index + 1,
+        })
+      }
     }
+    this.ways = ways
   }
 
   /** The ports on which rules speak of this pair, in rising order of position. */
   rectangles(source: Subject, destination: Subject, type: MessageType): PortRectangle[] {
-    const found: PortRectangle[] = []
+    const sources = placesOf(source, this.membership)
     const destinations = placesOf(destination, this.membership)
-    for (const from of placesOf(source, this.membership)) {
+    return ofType(this.rectanglesBetween(sources, destinations), type)
+  }
+
+  /** The same of some places and others, for both types. */
+  rectanglesBetween(sources: readonly Place[], destinations: readonly Place[]): TypedRectangle[] {
+    const found: TypedRectangle[] = []
+    for (const from of sources) {
       const row = this.#bySource.get(from.key)
       if (row === undefined) continue
       for (const to of destinations) {
-        for (const entry of row.get(to.key) ?? []) {
-          if (entry.type === 'any' || entry.type === type) found.push(...within(entry, from, to))
-        }
+        const entries = row.get(to.key)
+        if (entries === undefined) continue
+        if (from.ports === undefined && to.ports === undefined) found.push(...entries)
+        else found.push(...entries.flatMap(entry => within(entry, from, to)))
       }
     }
     return found.sort((a, b) => a.position - b.position)
@@ -75,9 +83,12 @@ export class PairRules {
 
   /** The places that rules about a domain as source speak of as destinations. */
   destinationsOf(subject: Subject): Set<string> {
-    const rows = placesOf(subject, this.membership).flatMap(
-      ({ key }) => this.#bySource.get(key) ?? [],
-    )
+    return this.destinationsFrom(placesOf(subject, this.membership).map(({ key }) => key))
+  }
+
+  /** The places that rules with one of these places as source speak of as destinations. */
+  destinationsFrom(sources: readonly string[]): Set<string> {
+    const rows = sources.flatMap(key => this.#bySource.get(key) ?? [])
     return new Set(rows.flatMap(row => [...row.keys()]))
   }
 
@@ -89,21 +100,28 @@ export class PairRules {
     return placesText(placesOf(subject, this.membership).filter(({ key }) => this.#places.has(key)))
   }
 
-  #file(source: string, destination: string, entry: Entry): void {
+  #file(source: string, destination: string, entry: TypedRectangle): void {
     this.#places.add(source).add(destination)
     let row = this.#bySource.get(source)
-    if (row === undefined) this.#bySource.set(source, (row = new Map<string, Entry[]>()))
+    if (row === undefined) this.#bySource.set(source, (row = new Map<string, TypedRectangle[]>()))
     const entries = row.get(destination)
     if (entries === undefined) row.set(destination, [entry])
     else entries.push(entry)
   }
 }
 
+/** Those of rules that speak of a type. */
+export function ofType(rectangles: readonly TypedRectangle[], type: MessageType): TypedRectangle[] {
+  return rectangles.filter(each => each.type === 'any' || each.type === type)
+}
+
 /** A rule's ports, where elements of sets leave any; one rectangle for each pair of elements. */
-function within({ source, destination, position }: Entry, from: Place, to: Place): PortRectangle[] {
-  const sources = allowed(source, from)
-  const destinations = allowed(destination, to)
-  return sources.flatMap(s => destinations.map(d => ({ source: s, destination: d, position })))
+function within(entry: TypedRectangle, from: Place, to: Place): TypedRectangle[] {
+  const sources = allowed(entry.source, from)
+  const destinations = allowed(entry.destination, to)
+  return sources.flatMap(source =>
+    destinations.map(destination => ({ ...entry, source, destination })),
+  )
 }
 
 function allowed(ports: PortRange, place: Place): PortRange[] {

@@ -9,7 +9,8 @@ export interface Place {
   readonly ports: readonly PortRange[] | undefined
 }
 
-const ANY_KEY = '*'
+/** Where rules about every domain are filed. */
+export const ANY_KEY = '*'
 
 /** Where a rule is filed that has this selector on one side. */
 export function placeOf(selector: Selector): string {

@@ -2,6 +2,9 @@ import { PORT_ANY } from '../abi/addr.js'
 import type { PortRectangle } from './port-index.js'
 import type { PortRange } from './selector.js'
 
+/** So few regions are looked through one by one. */
+const SCAN_MAX = 16
+
 /** Pairs of ports for which the same rule comes first; position 0 is for no rule. */
 export type PortRegion = PortRectangle
 
@@ -63,6 +66,73 @@ export function clip(
     const d = s && intersect(destination, area.destination)
     return d === undefined ? [] : { source: s!, destination: d, position }
   })
+}
+
+/** Finds, among regions none of which lies over another, those that an area has a part in. */
+export class RegionIndex {
+  readonly #regions: readonly PortRegion[]
+  readonly #outerIsSource: boolean = true
+  /** Regions with the same outer range, in rising order of the inner one; none of few regions. */
+  readonly #rows: readonly (readonly PortRegion[])[] = []
+
+  constructor(regions: readonly PortRegion[]) {
+    this.#regions = regions
+    if (regions.length <= SCAN_MAX) return
+    const bySource = rowsOf(regions, 'source')
+    const byDestination = rowsOf(regions, 'destination')
+    this.#outerIsSource = bySource.length <= byDestination.length
+    const rows = this.#outerIsSource ? bySource : byDestination
+    for (const row of rows) row.sort((a, b) => this.#inner(a).min - this.#inner(b).min)
+    this.#rows = rows
+  }
+
+  /** About how many steps a search takes. */
+  get steps(): number {
+    return this.#rows.length === 0 ? this.#regions.length : this.#rows.length
+  }
+
+  /** The parts of regions that lie in an area. */
+  clip(area: Pick<PortRectangle, 'source' | 'destination'>): PortRegion[] {
+    if (this.#rows.length === 0) return clip(this.#regions, area)
+    const { min, max } = this.#inner(area)
+    const [from, to] = this.#outerIsSource
+      ? [area.source.min, area.source.max]
+      : [area.destination.min, area.destination.max]
+    return this.#rows.flatMap(row => {
+      const outer = this.#outerIsSource ? row[0]!.source : row[0]!.destination
+      if (outer.max < from || outer.min > to) return []
+      const first = firstAtLeast(row.length, index => this.#inner(row[index]!).max >= min)
+      const end = firstAtLeast(row.length, index => this.#inner(row[index]!).min > max)
+      return clip(row.slice(first, end), area)
+    })
+  }
+
+  #inner(region: Pick<PortRectangle, 'source' | 'destination'>): PortRange {
+    return this.#outerIsSource ? region.destination : region.source
+  }
+}
+
+function rowsOf(regions: readonly PortRegion[], outer: 'source' | 'destination'): PortRegion[][] {
+  const rows = new Map<string, PortRegion[]>()
+  for (const region of regions) {
+    const key = `${region[outer].min}-${region[outer].max}`
+    const row = rows.get(key)
+    if (row === undefined) rows.set(key, [region])
+    else row.push(region)
+  }
+  return [...rows.values()]
+}
+
+/** The first of so many indexes of which something holds, as it does of all behind it. */
+function firstAtLeast(length: number, holds: (index: number) => boolean): number {
+  let low = 0
+  let high = length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (holds(middle)) high = middle
+    else low = middle + 1
+  }
+  return low
 }
 
 /** The ports that are in both ranges, if there are any. */

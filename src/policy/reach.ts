@@ -27,6 +27,9 @@ export interface End {
   readonly ports: PortRange
 }
 
+/** What is looked for of everything that a policy lets through: it takes about a second. */
+export const REACHES_MAX = 100_000
+
 const TYPES = Object.keys(MESSAGE_TYPES) as MessageType[]
 
 /** Who can send to an end, on which ports and by which rule. */
@@ -55,16 +58,27 @@ export function whatCan(
   )
 }
 
-/** Everything that a policy lets through. */
-export function allReach(policy: Decisions, domains: readonly Subject[], now: number): Reach[] {
+/**
+ * Everything that a policy lets through.
+ * @param max looked for no further once there are more: a rule about everybody lets each reach each.
+ */
+export function allReach(
+  policy: Decisions,
+  domains: readonly Subject[],
+  now: number,
+  max = Infinity,
+): Reach[] {
   const rules = new PairRules(policy, now)
   const parties = partiesOf([policy], [rules], domains)
   const index = new PartyIndex(parties, [rules])
-  return parties.flatMap(from =>
-    index
-      .at(rules.destinationsOf(from.subject))
-      .flatMap(to => reachOf(rules, from, ALL_PORTS, to, ALL_PORTS)),
-  )
+  const reaches: Reach[] = []
+  for (const from of parties) {
+    for (const to of index.at(rules.destinationsOf(from.subject))) {
+      reaches.push(...reachOf(rules, from, ALL_PORTS, to, ALL_PORTS))
+      if (reaches.length > max) return reaches
+    }
+  }
+  return reaches
 }
 
 function partyOf({ subject }: End): Party {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { PORT_ANY } from '../../src/abi/addr.js'
 import type { PortRectangle } from '../../src/policy/port-index.js'
-import { cutsOf, intersect, portRegions } from '../../src/policy/port-regions.js'
+import { clip, cutsOf, intersect, portRegions, RegionIndex } from '../../src/policy/port-regions.js'
 import { ALL_PORTS, matchesPort } from '../../src/policy/selector.js'
 import { portRange, triedPorts } from './fixtures/arbitraries.js'
 
@@ -48,4 +48,21 @@ await t.test('ranges are cut and intersected with both of their ends', async t =
   t.same(cutsOf([{ min: 5, max: 7 }, ALL_PORTS]), [0, 5, 8])
   t.same(intersect({ min: 1, max: 5 }, { min: 5, max: 9 }), { min: 5, max: 5 })
   t.equal(intersect({ min: 1, max: 4 }, { min: 5, max: 9 }), undefined)
+})
+
+await t.test('an index finds the same parts of regions as looking at all of them', async t => {
+  const sorted = (regions: readonly PortRectangle[]): string[] =>
+    regions.map(region => JSON.stringify(region)).sort()
+  let shorter = 0
+  fc.assert(
+    fc.property(rectangles, portRange, portRange, (some, source, destination) => {
+      const regions = portRegions(some)
+      const area = { source, destination }
+      const index = new RegionIndex(regions)
+      if (index.steps < regions.length) shorter++
+      return sorted(index.clip(area)).join() === sorted(clip(regions, area)).join()
+    }),
+    { numRuns: 1_000 },
+  )
+  t.ok(shorter > 100, `${shorter} are searched`)
 })

@@ -9,6 +9,7 @@ import { ALL_PORTS, matchesPort } from '../../src/policy/selector.js'
 import type { Subject } from '../../src/policy/subject.js'
 import type { Tuple } from '../../src/policy/tuple.js'
 import { domains, moment, smallPolicy, triedPorts } from './fixtures/arbitraries.js'
+import { rulesOf } from './fixtures/rules.js'
 import { everybody, labelOf, subjectOf, tuplesOf, verdictOn } from './fixtures/tried-out.js'
 
 /** The answers that speak of a datagram. */
@@ -97,4 +98,16 @@ await t.test('an answer says who, on which ports, of which type and by which rul
   t.same(whoCan(policy, web, db, 0), [answer(20, 21), answer(23, 29)])
   const some = { subject: { name: '', tags: ['web'] }, ports: ALL_PORTS }
   t.match(whatCan(policy, web, some, 0), [{ from: ['tag:web'] }, { from: ['tag:web'] }])
+})
+
+await t.test('of what is too much only so much is looked for', async t => {
+  const names = Array.from({ length: 20 }, (_, i) => `d${i}`)
+  const rules = rulesOf(...names.map(name => `drop ${name}:1 -> *:*`), 'accept *:* -> *:80')
+  const policy = { rules, sets: [], tags: [] }
+  const all = allReach(policy, [], 0)
+  t.ok(all.length >= 400)
+  const some = allReach(policy, [], 0, 50)
+  t.ok(some.length > 50)
+  t.same(some, all.slice(0, some.length))
+  t.ok(some.length < all.length)
 })

@@ -9,6 +9,7 @@ import {
 import { lint as lintPolicy, type LintFinding } from '../../policy/lint.js'
 import {
   allReach,
+  REACHES_MAX,
   whatCan as reachFrom,
   whoCan as reachTo,
   type Reach,
@@ -42,6 +43,8 @@ interface ExplainOptions extends Options {
 
 interface ReachAnswer {
   readonly reach: readonly Reach[]
+  /** False for a graph that was too large to be looked at whole. */
+  readonly isWhole?: boolean
 }
 
 interface LintAnswer {
@@ -196,6 +199,9 @@ function graph(): Command {
       }
       const answer =
         files.length > 0 ? await reachOfFiles(files, options) : await reachOfDaemon(options)
+      if (answer.isWhole === false) {
+        note('not all is shown: it is too much; ask who-can and what-can about single domains')
+      }
       if (format === undefined) printReach(options, answer)
       else process.stdout.write(await graphText(answer.reach, format))
     })
@@ -203,7 +209,9 @@ function graph(): Command {
 
 async function reachOfFiles(files: readonly string[], options: Options): Promise<ReachAnswer> {
   const policy = await readPolicy(files)
-  return { reach: allReach(policy, (await readDomains(options)) ?? [], Date.now()) }
+  const domains = (await readDomains(options)) ?? []
+  const reach = allReach(policy, domains, Date.now(), REACHES_MAX)
+  return { reach, isWhole: reach.length <= REACHES_MAX }
 }
 
 async function reachOfDaemon(options: Options): Promise<ReachAnswer> {

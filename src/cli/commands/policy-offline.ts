@@ -1,10 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { diffDecisions } from '../../policy/decision-diff.js'
+import { summarize } from '../../policy/decision-summary.js'
 import { formatPolicyDocument } from '../../policy/document.js'
 import { formatSource } from '../../policy/fmt.js'
 import { formatProblem } from '../../policy/policy-problem.js'
-import { diffRules } from '../../policy/rule-diff.js'
+import { diffRules, type RuleChange } from '../../policy/rule-diff.js'
 import { runTests } from '../../policy/test-run.js'
 import { command, withOutput, type OutputOptions } from '../command.js'
 import { EXIT } from '../fail.js'
@@ -30,33 +31,28 @@ export async function printFileDiff(
   const domains = (await readDomains(options)) ?? []
   const rules = diffRules(before.rules, after.rules)
   const decisions = diffDecisions(before, after, domains, Date.now())
-  const count = (list: readonly { kind: string }[], kind: string): number =>
-    list.filter(each => each.kind === kind).length
+  const count = (kind: RuleChange['kind']): number =>
+    rules.filter(each => each.kind === kind).length
   const isOther = (part: 'sets' | 'tags' | 'tests'): boolean =>
     formatPolicyDocument({ rules: [], [part]: before[part] }) !==
     formatPolicyDocument({ rules: [], [part]: after[part] })
   const diff: PolicyDiff = {
     rules: {
-      added: count(rules, 'added'),
-      removed: count(rules, 'removed'),
-      changed: count(rules, 'changed'),
-      moved: count(rules, 'moved'),
+      added: count('added'),
+      removed: count('removed'),
+      changed: count('changed'),
+      moved: count('moved'),
       listed: rules,
     },
     setsChanged: isOther('sets'),
     tagsChanged: isOther('tags'),
     testsChanged: isOther('tests'),
-    decisions: {
-      admitted: count(decisions, 'admitted'),
-      refused: count(decisions, 'refused'),
-      changed: count(decisions, 'changed'),
-      listed: decisions,
-    },
+    decisions: summarize(decisions, Infinity),
   }
   if (options.output !== 'table') printData(options.output, diff)
   else printPlanLines(diffLines(diff))
   const isChanged = diff.setsChanged || diff.tagsChanged || diff.testsChanged
-  if (rules.length + decisions.length > 0 || isChanged) process.exitCode = EXIT.usage
+  if (rules.length + decisions.changes.length > 0 || isChanged) process.exitCode = EXIT.usage
 }
 
 function test(): Command {

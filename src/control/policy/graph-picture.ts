@@ -1,5 +1,5 @@
 import { formatDot, formatMermaid, graphOf } from '../../policy/graph.js'
-import type { Reach } from '../../policy/reach.js'
+import { REACHES_MAX, type Reach } from '../../policy/reach.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
 
 /** Pictures of who can reach whom, and what they are as answers. */
@@ -23,13 +23,16 @@ export async function drawn(
   reaches: readonly Reach[],
   picture: Picture,
 ): Promise<string | Refusal<'E2BIG'>> {
+  const instead = 'ask who-can and what-can about single domains'
+  if (reaches.length > REACHES_MAX) {
+    return refuse('E2BIG', `the graph has more than ${REACHES_MAX} edges: ${instead}`)
+  }
   const graph = graphOf(reaches)
   const { length: edges } = graph.edges
   const max = picture === 'svg' ? SVG_EDGES_MAX : TEXT_EDGES_MAX
   if (edges > max) {
-    const instead =
-      picture === 'svg' && edges <= TEXT_EDGES_MAX ? 'take dot and draw that, or ' : ''
-    const message = `the graph has ${edges} edges, and at most ${max} are drawn as ${picture}: ${instead}ask who-can and what-can about single domains`
+    const dot = picture === 'svg' && edges <= TEXT_EDGES_MAX ? 'take dot and draw that, or ' : ''
+    const message = `the graph has ${edges} edges, and at most ${max} are drawn as ${picture}: ${dot}${instead}`
     return refuse('E2BIG', message)
   }
   switch (picture) {

@@ -1,4 +1,5 @@
-import { diffDecisions, type DecisionChange } from '../../policy/decision-diff.js'
+import { diffDecisions } from '../../policy/decision-diff.js'
+import { summarize, type DecisionSummary } from '../../policy/decision-summary.js'
 import { lint, type LintFinding } from '../../policy/lint.js'
 import { Membership } from '../../policy/membership.js'
 import { PolicyTable } from '../../policy/policy-table.js'
@@ -42,12 +43,7 @@ export interface PolicyDiff {
   readonly setsChanged: boolean
   readonly tagsChanged: boolean
   readonly testsChanged: boolean
-  readonly decisions: {
-    readonly admitted: number
-    readonly refused: number
-    readonly changed: number
-    readonly listed: readonly DecisionChange[]
-  }
+  readonly decisions: DecisionSummary
 }
 
 /** What would become of a policy, and what it would change. */
@@ -99,11 +95,8 @@ export function diffOf(
   { domains, now }: Surroundings,
 ): PolicyDiff {
   const rules = diffRules(before.rules, after.rules)
-  const decisions = diffDecisions(before, after, domains, now)
   const rulesOf = (kind: RuleChange['kind']): number =>
     rules.filter(change => change.kind === kind).length
-  const decisionsOf = (kind: DecisionChange['kind']): number =>
-    decisions.filter(change => change.kind === kind).length
   return {
     rules: {
       added: rulesOf('added'),
@@ -115,12 +108,7 @@ export function diffOf(
     setsChanged: !isSame(before.sets.map(withoutPlace), after.sets.map(withoutPlace)),
     tagsChanged: !isSame(before.tags.map(withoutPlace), after.tags.map(withoutPlace)),
     testsChanged: !isSame(before.tests.map(withoutPlace), after.tests.map(withoutPlace)),
-    decisions: {
-      admitted: decisionsOf('admitted'),
-      refused: decisionsOf('refused'),
-      changed: decisionsOf('changed'),
-      listed: decisions.slice(0, LISTED_MAX),
-    },
+    decisions: summarize(diffDecisions(before, after, domains, now), LISTED_MAX),
   }
 }
 

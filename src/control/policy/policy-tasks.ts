@@ -1,7 +1,7 @@
 import { explain } from '../../policy/explain.js'
 import { lint } from '../../policy/lint.js'
 import { lets } from '../../policy/rule.js'
-import { allReach, whatCan, whoCan } from '../../policy/reach.js'
+import { allReach, REACHES_MAX, whatCan, whoCan } from '../../policy/reach.js'
 import type { SeenFlow } from '../../policy/seen-flow.js'
 import { suggest } from '../../policy/suggest.js'
 import { formatPolicyDocument } from '../../policy/document.js'
@@ -205,8 +205,9 @@ export class PolicyTasks {
   /** Everything that a revision lets through, as JSON. */
   graph(of: KeptBody, live: readonly KeptElement[], now: number): JsonBytes {
     const { domains } = this.#surroundings(now)
-    const reach = allReach(withLive(this.#kept.get(of), live), domains, now)
-    return jsonBytes({ revision: of.revision, ...listed('reach', reach) })
+    const reach = allReach(withLive(this.#kept.get(of), live), domains, now, REACHES_MAX)
+    const isWhole = reach.length <= REACHES_MAX
+    return jsonBytes({ revision: of.revision, isWhole, ...listed('reach', reach) })
   }
 
   /** A picture of the same; E2BIG when it would be too large. */
@@ -217,7 +218,8 @@ export class PolicyTasks {
     now: number,
   ): Promise<string | Refusal<'E2BIG'>> {
     const { domains } = this.#surroundings(now)
-    return drawn(allReach(withLive(this.#kept.get(of), live), domains, now), picture)
+    const reaches = allReach(withLive(this.#kept.get(of), live), domains, now, REACHES_MAX)
+    return drawn(reaches, picture)
   }
 
   /**

@@ -110,6 +110,9 @@ export const ReachQuery = Type.Object(
 )
 export const ReachView = Type.Object({
   revision: Revision,
+  isWhole: Type.Optional(
+    Type.Boolean({ description: 'of a graph: false when it was too large to be looked at whole' }),
+  ),
   total: Count,
   reach: Type.Array(
     Type.Object({
@@ -129,6 +132,31 @@ export const DiffQuery = Type.Object(
   { additionalProperties: false },
 )
 
+const LabelledPairs = Type.Object({ from: Labels, to: Labels })
+const Decision = Type.Object({
+  action: Type.Enum([...ACTIONS]),
+  rule: Type.String({ description: 'id of the rule, or default' }),
+  effect: Type.String({ description: 'the action and its limits, such as accept rate 10/s' }),
+})
+const DecisionChange = Type.Object({
+  from: Labels,
+  sourcePorts: PortRange,
+  to: Labels,
+  destinationPorts: PortRange,
+  type: Type.String(),
+  before: Decision,
+  after: Decision,
+  kind: Type.Enum(['admitted', 'refused', 'changed']),
+  except: Type.Optional(
+    Type.Array(LabelledPairs, {
+      description: 'pairs among these that it is not about: each of from with each of to',
+    }),
+  ),
+  fromTotal: Type.Integer({ description: 'labels in from, of which only the first are listed' }),
+  toTotal: Type.Integer({ description: 'the same of to' }),
+  exceptTotal: Type.Integer({ description: 'the same of except' }),
+})
+
 const diffFields = {
   rules: Type.Object({
     added: Count,
@@ -144,7 +172,12 @@ const diffFields = {
     admitted: Count,
     refused: Count,
     changed: Count,
-    listed: Type.Array(Type.Unknown()),
+    pairsLeftOut: Type.Integer({
+      minimum: 0,
+      description:
+        'pairs of domains not compared, as it would have taken too long; 0 when nothing is left out',
+    }),
+    listed: Type.Array(DecisionChange),
   }),
 }
 export const DiffView = Type.Object({ from: Revision, to: Revision, ...diffFields })

@@ -2,7 +2,7 @@ import t from 'tap'
 import { drawn, SVG_EDGES_MAX, TEXT_EDGES_MAX } from '../../../src/control/policy/graph-picture.js'
 import { allReach } from '../../../src/policy/reach.js'
 import { parsePolicyDocument } from '../../../src/policy/document.js'
-import type { Reach } from '../../../src/policy/reach.js'
+import { REACHES_MAX, type Reach } from '../../../src/policy/reach.js'
 
 /** What a policy lets through that admits each of so many domains to the next. */
 function chain(length: number): readonly Reach[] {
@@ -27,4 +27,6 @@ await t.test('what nobody could look at is refused, with what to do instead', as
   })
   t.match(await drawn(chain(SVG_EDGES_MAX + 1), 'dot'), /^digraph/)
   t.match(await drawn(chain(TEXT_EDGES_MAX + 1), 'dot'), { ...large, message: /: ask who-can/ })
+  const more = /more than 100000 edges: ask who-can/
+  t.match(await drawn(chain(REACHES_MAX + 1), 'dot'), { ...large, message: more })
 })
