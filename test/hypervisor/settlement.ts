@@ -60,6 +60,22 @@ await t.test('ESRCH and ECONNREFUSED are said only where policy allows', async t
   )
 })
 
+await t.test('what can not be delivered is an error only where its rule accepts it', async t => {
+  for (const [rule, effect] of [
+    ['accept *:* -> *:*', 'error'],
+    ['accept *:* -> *:* rate 5/s', 'error'],
+    ['audit *:* -> *:*', 'audit'],
+  ] as const) {
+    const { machine, db } = pair(64, [rule])
+    t.equal(db.send('web:81', payload(1)), 'ECONNREFUSED', rule)
+    t.match(machine.flows, [{ effect, code: 'ECONNREFUSED' }], rule)
+  }
+  const { machine, db } = pair(64, [])
+  machine.hypervisor.isAuditing = true
+  t.equal(db.send('web:81', payload(1)), 'ECONNREFUSED')
+  t.match(machine.flows, [{ effect: 'audit', code: 'ECONNREFUSED' }])
+})
+
 await t.test('a drop looks like success, delivers nothing, and is counted', async t => {
   const { machine, web, db, ring } = pair(64, ['drop *:* -> *:*'])
   for (const to of ['web:80', 'web:81', 'ghost:80']) {
