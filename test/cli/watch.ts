@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { daemon, ended, run } from './fixtures/v4v.js'
@@ -13,7 +12,7 @@ await t.test('a listing is printed again, with what has changed, until it fails'
   const table = place.start(['domain', 'ls', '--watch', '0.1'])
   const yaml = place.start(['domain', 'ls', '--watch', '0.1', '-o', 'yaml'])
   const both = Promise.all([ended(table), ended(yaml)])
-  await Promise.all([once(table.stdout!, 'data'), once(yaml.stdout!, 'data')])
+  await Promise.all([shows(table.stdout!, 'web '), shows(yaml.stdout!, 'name: web')])
   await place.v4v(['domain', 'add', 'db'])
   await Promise.all([shows(table.stdout!, 'db '), shows(yaml.stdout!, 'name: db')])
   place.child.kill('SIGTERM')
