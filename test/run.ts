@@ -110,9 +110,9 @@ async function main(args: readonly string[]): Promise<number> {
   return failed === 0 ? 0 : 1
 }
 
-/** One more at a time than there are processors: all of them wait now and then. */
+/** As many at a time as there are processors, but always two: some of them wait a lot. */
 function jobs(): number {
-  return Math.max(2, Number(process.env['V4V_TEST_JOBS'] ?? availableParallelism() + 1))
+  return Math.max(2, Number(process.env['V4V_TEST_JOBS'] ?? availableParallelism()))
 }
 
 /** Removes what was compiled from a file that is gone, so that it can't be run or imported. */
