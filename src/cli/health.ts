@@ -4,7 +4,8 @@ import type { DaemonOptions } from './command.js'
 import { readDaemonFile, stateDirOf } from './daemon-place.js'
 import { errorText, EXIT, failed, Failure } from './fail.js'
 import { byteCount, time } from './output.js'
-import type { Ready, RevisionList, RingList, TokenInfo, TokenList } from './rest.js'
+import type { Ready, RingList, TokenInfo, TokenList } from './rest.js'
+import type { RevisionList } from './rest-policy.js'
 
 /** States as Nagios counts them: the place of one here is its exit code. */
 export const HEALTH_STATUSES = ['ok', 'warning', 'critical', 'unknown'] as const
@@ -28,7 +29,8 @@ export interface HealthCheck {
   readonly measured?: HealthValue
 }
 
-const ANSWER_MS_MAX = 10_000
+/** How long a daemon that is well may take to say so. */
+export const ANSWER_MS_MAX = 10_000
 /** The store needs room for its write-ahead logs, and an admin some time to make room. */
 const DISK_FREE_WARNING_BYTES = 256 * 1024 * 1024
 const DISK_FREE_CRITICAL_BYTES = 32 * 1024 * 1024

@@ -2,8 +2,7 @@ import type { Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
 import { changeHeaders, withReason } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
-import { serverEvents } from '../event-source.js'
-import { failed } from '../fail.js'
+import { follow } from '../follow.js'
 import { column, printData, printDone, printRecord, printRows, time } from '../output.js'
 import { parseCount } from '../parse.js'
 import type { AskInfo, AskList, GrantInfo } from '../rest.js'
@@ -32,17 +31,9 @@ function list(): Command {
         print(await client.get<AskList>('/v1/asks'), options)
         return
       }
-      const response = await client.request('GET', '/v1/asks?follow', undefined, {
-        accept: 'text/event-stream',
+      await follow(client, '/v1/asks?follow', 'the list', ({ event, data }) => {
+        if (event === 'asks') print(JSON.parse(data) as AskList, options, true)
       })
-      try {
-        for await (const { event, data } of serverEvents(response.body!)) {
-          if (event === 'asks') print(JSON.parse(data) as AskList, options, true)
-        }
-      } catch (error) {
-        throw failed('the daemon went away', 'see its log', error)
-      }
-      throw failed('the daemon ended the list', 'see its log, and whether your token still holds')
     })
 }
 

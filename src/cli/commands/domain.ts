@@ -21,6 +21,7 @@ import type {
   DomainList,
   Undelivered,
 } from '../rest.js'
+import { restPath } from '../rest-path.js'
 import { watched, withWatch } from '../watch.js'
 import { ringColumns } from './ring.js'
 import { sessionColumns } from './session.js'
@@ -79,7 +80,7 @@ function show(): Command {
     .argument('<name>')
     .action(async (name: string, options: Options) => {
       const client = await AdminClient.open(options)
-      const domain = await client.get<DomainDetail>(domainPath(name))
+      const domain = await client.get<DomainDetail>(restPath('domains', name))
       if (options.output !== 'table') {
         printData(options.output, domain)
         return
@@ -123,7 +124,7 @@ function remove(): Command {
     .argument('<name>')
     .action(async (name: string, options: Options) => {
       const client = await AdminClient.open(options)
-      const answer = await client.call('DELETE', domainPath(name))
+      const answer = await client.call('DELETE', restPath('domains', name))
       printDone(options.output, answer, `removed domain ${name}`)
     })
 }
@@ -135,7 +136,7 @@ function kick(): Command {
     .argument('<name>')
     .action(async (name: string, options: Options) => {
       const client = await AdminClient.open(options)
-      const answer = await client.call<DomainKicked>('POST', `${domainPath(name)}/kick`)
+      const answer = await client.call<DomainKicked>('POST', restPath('domains', name, 'kick'))
       const sessions = `${answer.sessions} session${answer.sessions === 1 ? '' : 's'}`
       printDone(options.output, answer, `ended ${sessions} of domain ${name}`)
     })
@@ -155,7 +156,7 @@ function enabling(name: string, description: string, enabled: boolean): Command 
     .action(async (domain: string, options: Options & { reason?: string }) => {
       const client = await AdminClient.open(options)
       const headers = changeHeaders(options)
-      const answer = await client.call('PATCH', domainPath(domain), { enabled }, headers)
+      const answer = await client.call('PATCH', restPath('domains', domain), { enabled }, headers)
       const done = enabled ? 'may attach again' : 'is in quarantine: it can not attach'
       printDone(options.output, answer, `domain ${domain} ${done}`)
     })
@@ -173,14 +174,9 @@ function tag(): Command {
     .action(async (name: string, tags: string[], options: Options & { reason?: string }) => {
       const client = await AdminClient.open(options)
       const headers = changeHeaders(options)
-      const answer = await client.call('PATCH', domainPath(name), { tags }, headers)
+      const answer = await client.call('PATCH', restPath('domains', name), { tags }, headers)
       printDone(options.output, answer, `domain ${name} has the tags: ${tags.join(', ') || 'none'}`)
     })
-}
-
-/** The REST path of a domain. */
-export function domainPath(name: string): string {
-  return `/v1/domains/${encodeURIComponent(name)}`
 }
 
 function stateOf({ enabled, sessions }: DomainInfo): string {

@@ -27,7 +27,7 @@ import {
   withDomains,
   type OfflineOptions,
 } from '../offline.js'
-import { column, note, printData, printRows, printThing } from '../output.js'
+import { column, note, printData, printRows, printText, printThing } from '../output.js'
 import { endpointOf, parseBytes, parseCount } from '../parse.js'
 import type { DomainList } from '../rest.js'
 
@@ -194,7 +194,7 @@ function graph(): Command {
     .action(async (files: string[], options: Options & { format?: GraphFormat }) => {
       const { format } = options
       if (files.length === 0 && format !== undefined && format !== 'json') {
-        process.stdout.write(await pictureOfDaemon(format, options))
+        printText(await pictureOfDaemon(format, options))
         return
       }
       const answer =
@@ -203,7 +203,7 @@ function graph(): Command {
         note('not all is shown: it is too much; ask who-can and what-can about single domains')
       }
       if (format === undefined) printReach(options, answer)
-      else process.stdout.write(await graphText(answer.reach, format))
+      else printText(await graphText(answer.reach, format))
     })
 }
 

@@ -1,9 +1,9 @@
 import { performance } from 'node:perf_hooks'
-import { buffer } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import { formatEndpoint, type Port } from '../../abi/addr.js'
 import { attach, withDomain, type DomainOptions } from '../as-domain.js'
 import { command } from '../command.js'
+import { readDatagram } from '../datagram-input.js'
 import { errorCode, usage } from '../fail.js'
 import { LineSender } from '../line-sender.js'
 import { note } from '../output.js'
@@ -56,7 +56,7 @@ async function send(to: string, data: string | undefined, options: SendOptions):
     try {
       if (data !== undefined) await sender.send(Buffer.from(data))
       else if (options.lines) await sender.sendLines(process.stdin, options.keepNewline ?? false)
-      else await sender.send(await buffer(process.stdin))
+      else await sender.send(await readDatagram(process.stdin))
     } catch (error) {
       throw sendFailure(error, sender.accepted)
     }

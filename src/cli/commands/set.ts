@@ -3,7 +3,8 @@ import { AdminClient } from '../admin-client.js'
 import { changeHeaders, withReason } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { column, printDone, printData, printRows, time } from '../output.js'
-import type { ElementChanged, SetList } from '../rest.js'
+import type { ElementChanged, SetList } from '../rest-policy.js'
+import { restPath } from '../rest-path.js'
 import { watched, withWatch } from '../watch.js'
 
 type Options = DaemonOptions & OutputOptions
@@ -71,11 +72,15 @@ function add(): Command {
       ) => {
         const client = await AdminClient.open(options)
         const { timeout, reason } = options
-        const answer = await client.call<ElementChanged>('POST', `${setPath(name)}/elements`, {
-          element,
-          ...(timeout !== undefined && { timeout }),
-          ...(reason !== undefined && { reason }),
-        })
+        const answer = await client.call<ElementChanged>(
+          'POST',
+          restPath('sets', name, 'elements'),
+          {
+            element,
+            ...(timeout !== undefined && { timeout }),
+            ...(reason !== undefined && { reason }),
+          },
+        )
         const until = answer.expiresAt === null ? '' : ` until ${time(answer.expiresAt)}`
         printDone(options.output, answer, `${answer.element} is in ${name}${until}`)
       },
@@ -92,13 +97,9 @@ function remove(): Command {
     .argument('<element>', 'as "v4v set ls" shows it')
     .action(async (name: string, element: string, options: Options & { reason?: string }) => {
       const client = await AdminClient.open(options)
-      const path = `${setPath(name)}/elements/${encodeURIComponent(element)}`
+      const path = restPath('sets', name, 'elements', element)
       const headers = changeHeaders(options)
       const answer = await client.call<ElementChanged>('DELETE', path, undefined, headers)
       printDone(options.output, answer, `${answer.element} is no longer in ${name}`)
     })
-}
-
-function setPath(name: string): string {
-  return `/v1/sets/${encodeURIComponent(name)}`
 }

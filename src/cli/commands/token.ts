@@ -16,7 +16,7 @@ import {
 import { parseLifetime } from '../parse.js'
 import { printable } from '../printable.js'
 import type { TokenInfo, TokenIssued, TokenList, TokenRotated } from '../rest.js'
-import { domainPath } from './domain.js'
+import { restPath } from '../rest-path.js'
 import { watched, withWatch } from '../watch.js'
 
 type Options = DaemonOptions & OutputOptions
@@ -70,13 +70,13 @@ function issue(): Command {
         ...(label !== undefined && { label }),
         ...(expires !== undefined && { expiresAt: Date.now() + expires }),
       }
-      const path = name === undefined ? '/v1/tokens' : `${domainPath(name)}/tokens`
+      const path = name === undefined ? '/v1/tokens' : restPath('domains', name, 'tokens')
       const answer = await client.call<TokenIssued>('POST', path, body)
       if (options.output !== 'table') {
         printData(options.output, answer)
         return
       }
-      printText(answer)
+      printToken(answer)
     })
 }
 
@@ -107,12 +107,12 @@ function rotate(): Command {
         printData(options.output, answer)
         return
       }
-      printText(answer)
+      printToken(answer)
       if (answer.isInFile) note('admin.token in the state folder holds the new one now')
     })
 }
 
-function printText({ text }: TokenIssued): void {
+function printToken({ text }: TokenIssued): void {
   printLine(printable(text))
   if (process.stdout.isTTY) note('keep it now: only its hash is stored')
 }
@@ -140,7 +140,7 @@ function list(): Command {
         }
         const client = await AdminClient.open(options)
         const query = ending === undefined ? '' : `?ending=${encodeURIComponent(ending)}`
-        const path = name === undefined ? `/v1/tokens${query}` : `${domainPath(name)}/tokens`
+        const path = name === undefined ? `/v1/tokens${query}` : restPath('domains', name, 'tokens')
         const { tokens } = await client.get<TokenList>(path)
         const owners =
           ending === undefined ? [] : [column<TokenInfo>('DOMAIN', t => t.domain ?? '-')]
@@ -166,7 +166,7 @@ function list(): Command {
 
 function noTokens(name: string | undefined, ending: string | undefined): string {
   if (ending !== undefined) return 'no token ends so soon'
-  return name === undefined ? 'no admin has a token' : `domain ${printable(name)} has no tokens`
+  return name === undefined ? 'no admin has a token' : `domain ${name} has no tokens`
 }
 
 function whoami(): Command {

@@ -32,7 +32,9 @@ export class ReceiverProcess {
     })
     this.#child.on('error', error => this.#fail(error.message))
     this.#child.on('exit', (code, signal) => {
-      this.#fail(signal === null ? `its process ended with exit code ${code}` : `${signal} ended it`)
+      this.#fail(
+        signal === null ? `its process ended with exit code ${code}` : `${signal} ended it`,
+      )
     })
   }
 
