@@ -58,6 +58,7 @@ await t.test('what was not said is nobody else', async t => {
     [['flows', '--since', '1h'], /--since goes with --history/],
     [['flows', '--history', '-f'], /exclude each other/],
     [['flows', 'd-1', '--dst', 'db'], /a decision is one alone/],
+    [['audit-mode', '--domain', 'web'], /--domain goes with on or off/],
   ]
   for (const [args, expected] of cases) {
     const { code, stdout, stderr } = await place.v4v(args)

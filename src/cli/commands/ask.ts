@@ -38,23 +38,22 @@ function list(): Command {
 }
 
 function grant(): Command {
-  return adminCommand('grant', 'admit a flow that waits, for some time', [
-    'v4v ask grant 3 --for 10m',
-    'v4v ask grant 3 --for 2h --any-port --reason "maintenance"',
-  ])
+  return withReason(
+    adminCommand('grant', 'admit a flow that waits, for some time', [
+      'v4v ask grant 3 --for 10m',
+      'v4v ask grant 3 --for 2h --any-port --reason "maintenance"',
+    ]),
+  )
     .argument('<id>', 'as "v4v ask ls" shows it', parseCount)
     .requiredOption('--for <time>', 'how long it holds, such as 10m')
     .option('--any-port', 'from whatever port of the domain that waits')
-    .option('--reason <text>', 'why, for the audit log')
     .action(
       async (id: number, options: Options & { for: string; anyPort?: true; reason?: string }) => {
         const client = await AdminClient.open(options)
-        const { anyPort, reason } = options
-        const answer = await client.call<{ grant: GrantInfo }>('POST', `/v1/asks/${id}/grant`, {
-          for: options.for,
-          ...(anyPort && { anyPort }),
-          ...(reason !== undefined && { reason }),
-        })
+        const path = `/v1/asks/${id}/grant`
+        const body = { for: options.for, ...(options.anyPort && { anyPort: true }) }
+        const headers = changeHeaders(options)
+        const answer = await client.call<{ grant: GrantInfo }>('POST', path, body, headers)
         const { source, destination, expires } = answer.grant
         const done = `${source} may send to ${destination} until ${time(expires)}`
         printDone(options.output, answer, done)
@@ -63,14 +62,13 @@ function grant(): Command {
 }
 
 function deny(): Command {
-  return adminCommand('deny', 'refuse a flow that waits', ['v4v ask deny 4'])
+  return withReason(adminCommand('deny', 'refuse a flow that waits', ['v4v ask deny 4']))
     .argument('<id>', 'as "v4v ask ls" shows it', parseCount)
-    .option('--reason <text>', 'why, for the audit log')
     .action(async (id: number, options: Options & { reason?: string }) => {
       const client = await AdminClient.open(options)
-      const { reason } = options
-      const body = reason === undefined ? {} : { reason }
-      const answer = await client.call<{ ask: AskInfo }>('POST', `/v1/asks/${id}/deny`, body)
+      const path = `/v1/asks/${id}/deny`
+      const headers = changeHeaders(options)
+      const answer = await client.call<{ ask: AskInfo }>('POST', path, {}, headers)
       const { source, destination } = answer.ask
       printDone(options.output, answer, `${source} may not send to ${destination}`)
     })

@@ -1,7 +1,13 @@
 import type { Command } from 'commander'
 import { formatPolicyDocument, mergeDocuments } from '../../policy/document.js'
 import { AdminClient } from '../admin-client.js'
-import { changeHeaders, changeQuery, withChange, type ChangeOptions } from '../change.js'
+import {
+  changeHeaders,
+  changeQuery,
+  withChange,
+  withReason,
+  type ChangeOptions,
+} from '../change.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
 import { EXIT, failed, usage } from '../fail.js'
 import { column, note, printData, printDocument, printDone, printRows, time } from '../output.js'
@@ -135,11 +141,14 @@ async function noteBase(files: readonly string[], revision: number): Promise<voi
 }
 
 function confirm(): Command {
-  return adminCommand('confirm', 'keep the revision that would be rolled back otherwise', [
-    'v4v policy confirm',
-  ]).action(async (options: Options) => {
+  return withReason(
+    adminCommand('confirm', 'keep the revision that would be rolled back otherwise', [
+      'v4v policy confirm',
+    ]),
+  ).action(async (options: Options & { reason?: string }) => {
     const client = await AdminClient.open(options)
-    const answer = await client.call<Changed>('POST', '/v1/policy/confirm', {})
+    const headers = changeHeaders(options)
+    const answer = await client.call<Changed>('POST', '/v1/policy/confirm', {}, headers)
     printDone(options.output, answer, `revision ${answer.revision} stays`)
   })
 }

@@ -56,14 +56,15 @@ function list(): Command {
 }
 
 function add(): Command {
-  return adminCommand('add', 'put a domain or a tag into a set, for some time or for good', [
-    'v4v set add admins alice --timeout 10m',
-    'v4v set add guests tag:lab:80',
-  ])
+  return withReason(
+    adminCommand('add', 'put a domain or a tag into a set, for some time or for good', [
+      'v4v set add admins alice --timeout 10m',
+      'v4v set add guests tag:lab:80',
+    ]),
+  )
     .argument('<name>', 'a set of the policy')
     .argument('<element>', 'NAME, tag:TAG, NAME:PORTS or tag:TAG:PORTS')
     .option('--timeout <time>', 'how long it stays, such as 10m')
-    .option('--reason <text>', 'why, for the audit log')
     .action(
       async (
         name: string,
@@ -71,16 +72,11 @@ function add(): Command {
         options: Options & { timeout?: string; reason?: string },
       ) => {
         const client = await AdminClient.open(options)
-        const { timeout, reason } = options
-        const answer = await client.call<ElementChanged>(
-          'POST',
-          restPath('sets', name, 'elements'),
-          {
-            element,
-            ...(timeout !== undefined && { timeout }),
-            ...(reason !== undefined && { reason }),
-          },
-        )
+        const { timeout } = options
+        const path = restPath('sets', name, 'elements')
+        const body = { element, ...(timeout !== undefined && { timeout }) }
+        const headers = changeHeaders(options)
+        const answer = await client.call<ElementChanged>('POST', path, body, headers)
         const until = answer.expiresAt === null ? '' : ` until ${time(answer.expiresAt)}`
         printDone(options.output, answer, `${answer.element} is in ${name}${until}`)
       },

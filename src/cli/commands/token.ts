@@ -25,6 +25,7 @@ interface IssueOptions extends Options {
   readonly admin?: string
   readonly label?: string
   readonly expires?: number
+  readonly reason?: string
 }
 
 interface RotateOptions extends Options {
@@ -51,10 +52,12 @@ export function tokenCommand(): Command {
 }
 
 function issue(): Command {
-  return adminCommand('issue', 'print a new token of a domain or an admin; it is shown this once', [
-    'v4v token issue web --label laptop',
-    'v4v token issue --admin operator --expires 30d',
-  ])
+  return withReason(
+    adminCommand('issue', 'print a new token of a domain or an admin; it is shown this once', [
+      'v4v token issue web --label laptop',
+      'v4v token issue --admin operator --expires 30d',
+    ]),
+  )
     .argument('[name]', 'the domain')
     .addOption(new Option('--admin <role>', 'a token of an admin instead').choices(ROLES))
     .option('--label <text>', 'what the token is for')
@@ -71,7 +74,7 @@ function issue(): Command {
         ...(expires !== undefined && { expiresAt: Date.now() + expires }),
       }
       const path = name === undefined ? '/v1/tokens' : restPath('domains', name, 'tokens')
-      const answer = await client.call<TokenIssued>('POST', path, body)
+      const answer = await client.call<TokenIssued>('POST', path, body, changeHeaders(options))
       if (options.output !== 'table') {
         printData(options.output, answer)
         return
@@ -189,14 +192,17 @@ export async function showAdmin(options: Options): Promise<void> {
 }
 
 function revoke(): Command {
-  return adminCommand('revoke', 'make a token worthless; sessions that used it end', [
-    'v4v token revoke 7',
-  ])
+  return withReason(
+    adminCommand('revoke', 'make a token worthless; sessions that used it end', [
+      'v4v token revoke 7',
+      'v4v token revoke 7 --reason "the laptop is lost"',
+    ]),
+  )
     .argument('<id>', 'the number that "v4v token ls" shows')
-    .action(async (id: string, options: Options) => {
+    .action(async (id: string, options: Options & { reason?: string }) => {
       const path = tokenPath(id)
       const client = await AdminClient.open(options)
-      const answer = await client.call('DELETE', path)
+      const answer = await client.call('DELETE', path, undefined, changeHeaders(options))
       printDone(options.output, answer, `revoked token ${id}`)
     })
 }
