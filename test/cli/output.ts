@@ -3,12 +3,12 @@ import { printDocument, timesPrinted } from '../../src/cli/output.js'
 
 /** What is written to stdout meanwhile, which is a terminal or not. */
 function written(isTTY: boolean, print: () => void): string {
-  const { stdout } = process
-  const before = { write: stdout.write, isTTY: stdout.isTTY }
   let text = ''
-  Object.assign(stdout, { isTTY, write: (chunk: string) => ((text += chunk), true) })
+  const { stdout } = process
+  const stand = { isTTY, write: (chunk: string) => ((text += chunk), true) }
+  Object.defineProperty(process, 'stdout', { value: stand, configurable: true })
   print()
-  Object.assign(stdout, before)
+  Object.defineProperty(process, 'stdout', { value: stdout, configurable: true })
   return text
 }
 
