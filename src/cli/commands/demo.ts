@@ -21,7 +21,8 @@ export function demoCommand(): Command {
     // As when nobody reads what is shown any more: then this process has no turn to wait in.
     const leave = (): void => {
       demo.kill()
-      rmSync(dir, { recursive: true, force: true })
+      // What is killed may be about to write a file yet.
+      rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 10 })
     }
     process.once('exit', leave)
     process.once('SIGINT', interrupt)
