@@ -2,10 +2,11 @@ import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DaemonOptions } from './command.js'
 import { noDaemon, placeOf, readDaemonFile, runningDaemon, stateDirOf } from './daemon-place.js'
-import { errorCode, errorText, failed, Failure, refused, usage } from './fail.js'
+import { errorCode, errorText, EXIT, failed, Failure, usage } from './fail.js'
 import { note } from './output.js'
 import { printable } from './printable.js'
 import { Stale, type StaleBody } from './stale.js'
+import { tokenIn, tokenInVariable } from './token-text.js'
 
 type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE'
 
@@ -144,7 +145,7 @@ export async function adminUrl(options: DaemonOptions): Promise<URL> {
  */
 async function adminToken(options: DaemonOptions, base: URL): Promise<string> {
   const { tokenFile } = await placeOf(options)
-  const given = process.env['V4V_ADMIN_TOKEN'] || undefined
+  const given = tokenInVariable('V4V_ADMIN_TOKEN')
   // Whoever says --context means all of it.
   const isFirst = options.context !== undefined || given === undefined
   if (tokenFile !== undefined && isFirst) return readTokenFile(tokenFile)
@@ -159,7 +160,8 @@ async function adminToken(options: DaemonOptions, base: URL): Promise<string> {
   }
   const path = join(dir, 'admin.token')
   try {
-    return (await readFile(path, 'utf8')).trim()
+    const token = tokenIn(await readFile(path, 'utf8'))
+    if (token !== undefined) return token
   } catch (error) {
     if (errorCode(error) === 'ENOENT') throw noDaemon(dir)
     throw failed(
@@ -168,6 +170,7 @@ async function adminToken(options: DaemonOptions, base: URL): Promise<string> {
       error,
     )
   }
+  throw failed(`${path} holds no token`, 'make another with "v4v state token"')
 }
 
 /**
@@ -192,9 +195,9 @@ export async function readTokenFile(path: string): Promise<string> {
     if (error instanceof Failure) throw error
     throw failed(`the token file ${path} can't be read: ${errorCode(error)}`, undefined, error)
   }
-  const token = text.trim()
-  // As a header it must be one word; anything else is some other file, which goes nowhere.
-  if (/^[\x21-\x7e]+$/.test(token)) return token
+  const token = tokenIn(text)
+  // Anything else is some other file, which goes nowhere.
+  if (token !== undefined) return token
   throw failed(`${path} holds no token`, 'write into it what "v4v token issue --admin ROLE" prints')
 }
 
@@ -204,13 +207,13 @@ async function refusal(response: Response): Promise<Error> {
   if (response.status === 412 && body?.comparison !== undefined) return new Stale(body as StaleBody)
   const what = body?.message ?? `the daemon answered ${response.status} ${response.statusText}`
   const code = body === undefined ? '' : ` (${body.code})`
+  const answer = { answer: body }
   if (REFUSED_STATUS.has(response.status) || response.status === 403) {
-    return refused(`${listed(what, places(body?.details))}${code}`)
+    return new Failure(EXIT.refused, `${listed(what, places(body?.details))}${code}`, answer)
   }
-  if (response.status === 401) {
-    return failed(`${what}${code}`, 'set V4V_ADMIN_TOKEN to the text in admin.token of the daemon')
-  }
-  return failed(`${what}${code}`)
+  const toDo =
+    response.status === 401 ? '; set V4V_ADMIN_TOKEN to the text in admin.token of the daemon' : ''
+  return new Failure(EXIT.failed, `${what}${code}${toDo}`, answer)
 }
 
 /** Prints several things that are wrong a line each; the sentence that is left to say. */

@@ -6,6 +6,7 @@ import { withDaemon, type DaemonOptions } from './command.js'
 import { connect, type Domain } from '../sdk/index.js'
 import { noDaemon, placeOf, runningDaemon, stateDirOf } from './daemon-place.js'
 import { errorCode, errorText, failed, usage } from './fail.js'
+import { tokenInVariable } from './token-text.js'
 import { version } from './version.js'
 
 /** Options of every command that is a domain while it runs. */
@@ -38,7 +39,7 @@ export function withDomain(target: Command): Command {
  */
 export async function attachPlace(options: DomainOptions): Promise<AttachPlace> {
   const { as: name } = options
-  const token = process.env['V4V_TOKEN'] || undefined
+  const token = tokenInVariable('V4V_TOKEN')
   const problem = name === undefined ? undefined : domainNameProblem(name)
   if (problem !== undefined) throw usage(problem)
 

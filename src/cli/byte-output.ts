@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import type { ByteSink } from './datagram-sink.js'
 import { errorCode } from './fail.js'
+import { countPrinted } from './output.js'
 
 const writeSome = promisify(write)
 
@@ -26,6 +27,7 @@ export class ByteOutput implements ByteSink {
    * @throws the system's error; EPIPE when nobody reads any more.
    */
   async write(bytes: Uint8Array): Promise<void> {
+    countPrinted()
     let at = 0
     while (at < bytes.length) {
       try {

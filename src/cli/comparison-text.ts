@@ -1,6 +1,6 @@
 import type { Conflict } from '../policy/three-way.js'
 import { time } from './output.js'
-import type { Comparison, Counted, LaterChange } from './rest.js'
+import type { Comparison, Counted, LaterChange } from './rest-policy.js'
 
 /** What others changed while a change was made, what it changes, and the conflicts, for people. */
 export function comparisonLines(comparison: Comparison): string[] {

@@ -51,7 +51,8 @@ export async function placeOf(
   if (url !== undefined || state !== undefined) {
     return { by: 'option', ...given(url, state ?? stateAround) }
   }
-  if (urlAround || stateAround) return { by: 'environment', ...given(urlAround, stateAround) }
+  if (urlAround || stateAround)
+    return { by: 'environment', ...given(urlAround || undefined, stateAround) }
   const chosen = await new Contexts(env).chosen()
   return chosen === undefined ? { by: 'nothing' } : placeOfContext(chosen)
 }
@@ -119,7 +120,7 @@ function parseObject(text: string): Record<string, unknown> {
 }
 
 function given(url: string | undefined, state: string | undefined): Pick<Place, 'url' | 'state'> {
-  return { ...(url && { url: checkedUrl(url) }), ...(state && { state }) }
+  return { ...(url !== undefined && { url: checkedUrl(url) }), ...(state && { state }) }
 }
 
 function placeOfContext({ url, state, socket, tokenFile }: Context): Place {
@@ -135,7 +136,7 @@ function placeOfContext({ url, state, socket, tokenFile }: Context): Place {
 }
 
 function pathToUnixUrl(path: string): URL {
-  return new URL(`unix:${encodeURI(path)}`)
+  return new URL(`unix:${path.split('/').map(encodeURIComponent).join('/')}`)
 }
 
 function checkedUrl(text: string): URL {

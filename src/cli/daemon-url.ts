@@ -5,5 +5,8 @@ export const URL_FORMS = 'http://host:8484, ws://host:8484/v1/attach or unix:/pa
 export function parseDaemonUrl(text: string): URL | undefined {
   if (!URL.canParse(text)) return undefined
   const url = new URL(text)
-  return /^(https?|wss?|unix):$/.test(url.protocol) ? url : undefined
+  if (url.protocol === 'unix:') return url.host === '' && url.pathname !== '' ? url : undefined
+  // With a name or a password in it no request can be made.
+  if (url.username !== '' || url.password !== '') return undefined
+  return /^(https?|wss?):$/.test(url.protocol) ? url : undefined
 }

@@ -10,14 +10,21 @@ export const EXIT = {
 } as const
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
+interface FailureOptions extends ErrorOptions {
+  /** What the daemon answered, for programs. */
+  readonly answer?: object | undefined
+}
+
 /** Ends the command with one line on stderr: what went wrong, why, and what to do. */
 export class Failure extends Error {
   override readonly name = 'Failure'
   readonly exitCode: ExitCode
+  readonly answer: object | undefined
 
-  constructor(exitCode: ExitCode, message: string, options?: ErrorOptions) {
+  constructor(exitCode: ExitCode, message: string, options: FailureOptions = {}) {
     super(message, options)
     this.exitCode = exitCode
+    this.answer = options.answer
   }
 }
 
@@ -50,10 +57,27 @@ export function errorText(error: unknown): string {
   return String(error)
 }
 
+/** An error for programs, in the shape in which the daemon refuses; its own words where there are. */
+export function errorAnswer(error: unknown): object {
+  if (error instanceof Failure && error.answer !== undefined) return error.answer
+  const isUsage = error instanceof Failure && error.exitCode === EXIT.usage
+  const code = isUsage ? 'EINVAL' : systemCode(error)
+  return { ...(code !== undefined && { code }), message: errorText(error) }
+}
+
 /** The `code` that Node's and the SDK's errors carry, if there is one. */
 export function errorCode(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
   return typeof error.code === 'string' ? error.code : undefined
+}
+
+/** The system's name for what went wrong, such as ECONNREFUSED, wherever it is told. */
+function systemCode(error: unknown): string | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const code = errorCode(at)
+    if (code !== undefined && /^E[A-Z0-9]+$/.test(code)) return code
+  }
+  return undefined
 }
 
 function sentence(what: string, toDo: string | undefined): string {

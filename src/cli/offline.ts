@@ -26,10 +26,9 @@ export async function readPolicy(paths: readonly string[]): Promise<Policy> {
   if (document.ok) return document
   for (const problem of document.problems) note(printable(formatProblem(problem)))
   const { length } = document.problems
-  throw new Failure(
-    EXIT.refused,
-    `${length} ${length === 1 ? 'thing is' : 'things are'} wrong with the policy`,
-  )
+  const message = `${length} ${length === 1 ? 'thing is' : 'things are'} wrong with the policy`
+  const answer = { code: 'EINVAL', message, details: document.problems }
+  throw new Failure(EXIT.refused, message, { answer })
 }
 
 /**

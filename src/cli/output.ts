@@ -1,5 +1,5 @@
 import { bold } from './colour.js'
-import { printable, printableJson } from './printable.js'
+import { escapeUnprintable, printable, printableJson } from './printable.js'
 import { yamlText } from './yaml-text.js'
 
 /** How results are printed: for people, or as JSON or YAML for programs. */
@@ -25,9 +25,35 @@ export function column<Row>(
   return { title, value, right }
 }
 
+let printed = 0
+
+/** How many times something was printed: of two such numbers, whether something was in between. */
+export function timesPrinted(): number {
+  return printed
+}
+
+/** Says that something was printed without the functions here. */
+export function countPrinted(): void {
+  printed++
+}
+
+/** Prints text as it is. Text from elsewhere in it must have gone through `printable`. */
+export function printText(text: string): void {
+  countPrinted()
+  process.stdout.write(text)
+}
+
 /** Prints a line. Text from elsewhere in it must have gone through `printable`. */
 export function printLine(line: string): void {
-  process.stdout.write(`${line}\n`)
+  printText(`${line}\n`)
+}
+
+/**
+ * Prints a document as it is, byte for byte; on a terminal without what it would obey. Whoever
+ * wrote it may have put such a thing into a comment.
+ */
+export function printDocument(text: string): void {
+  printText(process.stdout.isTTY ? escapeUnprintable(text) : text)
 }
 
 /** Prints a line about how things go; never part of the result. */
@@ -53,7 +79,7 @@ export function printRows<Row>(
   none: string,
 ): void {
   if (format !== 'table') printData(format, rows)
-  else if (rows.length === 0) note(none)
+  else if (rows.length === 0) note(printable(none))
   else for (const line of tableLines(rows, columns)) printLine(line)
 }
 

@@ -14,6 +14,8 @@ const units: Readonly<Record<string, number>> = {
   mib: 1024 * 1024,
 }
 
+const DURATION_MS_MAX = 86_400_000
+
 /** Reads a whole number from 1 up. */
 export function parseCount(text: string): number {
   if (/^[0-9]{1,15}$/.test(text) && Number(text) > 0) return Number(text)
@@ -28,11 +30,14 @@ export function parseBytes(text: string): number {
   throw new InvalidArgumentError('it must be a number of bytes such as 65536, 64KiB or 1MiB.')
 }
 
-/** Reads a duration such as `500ms`, `2s`, `1.5s` or `1m`, in milliseconds. */
+/** Reads a duration such as `500ms`, `2s`, `1.5s` or `1m`, from 1 ms to a day, in milliseconds. */
 export function parseDuration(text: string): number {
   const match = /^([0-9]{1,9}(?:\.[0-9]{1,3})?)(ms|s|m)$/.exec(text)
-  if (match === null) throw new InvalidArgumentError('it must be a time such as 500ms, 2s or 1m.')
-  return Math.round(Number(match[1]) * (match[2] === 'ms' ? 1 : match[2] === 's' ? 1000 : 60_000))
+  const unit = match?.[2] === 'ms' ? 1 : match?.[2] === 's' ? 1000 : 60_000
+  const ms = Math.round(Number(match?.[1]) * unit)
+  // A timer takes what is too much for it, and what is no number, for a millisecond.
+  if (ms >= 1 && ms <= DURATION_MS_MAX) return ms
+  throw new InvalidArgumentError('it must be a time such as 500ms, 2s or 1m, up to a day.')
 }
 
 /** Reads a length of time such as `30s`, `10m`, `12h` or `7d`, in milliseconds. */

@@ -6,7 +6,7 @@ import { formatPorts } from '../policy/selector.js'
 import { colour, type Colour } from './colour.js'
 import { printLine } from './output.js'
 import { printable } from './printable.js'
-import type { PolicyDiff, PolicyPlan } from './rest.js'
+import type { PolicyDiff, PolicyPlan } from './rest-policy.js'
 
 /** Of each kind of thing at most so many are shown to people; JSON has more. */
 const SHOWN_MAX = 50

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { AdminClient } from './admin-client.js'
 import { errorCode, failed, refused } from './fail.js'
 import { isFolder } from './policy-files.js'
-import type { RevisionList } from './rest.js'
+import type { RevisionList } from './rest-policy.js'
 
 /** The revision that the files of a folder come from. */
 export interface PolicyBase {

@@ -1,6 +1,7 @@
 // What a terminal would obey or reorder instead of showing: control characters, line and
 // paragraph separators, marks that turn the direction of writing, halves of surrogate pairs.
-const unprintablePattern = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
+const unprintablePattern =
+  /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** Text from elsewhere, such that a terminal shows it and does nothing else. */

@@ -1,6 +1,7 @@
 import { CommanderError, type Command } from 'commander'
 import { askedFor, command, contextOption, usageProblem } from './command.js'
-import { errorLine, EXIT, Failure } from './fail.js'
+import { errorAnswer, errorLine, EXIT, Failure, usage, type ExitCode } from './fail.js'
+import { printData, timesPrinted, type DataFormat } from './output.js'
 import { version } from './version.js'
 
 /** Each with what it takes, which is loaded for nobody else: a command starts twice as fast. */
@@ -69,12 +70,32 @@ export async function programFor(args: readonly string[]): Promise<Command> {
 /** Runs what is asked for. @returns the exit code, unless the command set one itself. */
 export async function runProgram(args: readonly string[]): Promise<number | undefined> {
   const program = await programFor(args)
+  const printedBefore = timesPrinted()
   try {
     await program.parseAsync(args, { from: 'user' })
     return undefined
   } catch (error) {
-    return report(error, program, args)
+    const [problem, exitCode] = problemOf(error, program, args)
+    if (problem === undefined) return exitCode
+    process.stderr.write(`${errorLine(problem)}\n`)
+    const format = dataFormatIn(args)
+    // Behind what was printed before it would make one document two.
+    if (format !== undefined && timesPrinted() === printedBefore) {
+      printData(format, errorAnswer(problem))
+    }
+    return exitCode
   }
+}
+
+/** The format for programs that is asked for, also in a command line that is wrong otherwise. */
+function dataFormatIn(args: readonly string[]): DataFormat | undefined {
+  const end = args.indexOf('--')
+  const words = end < 0 ? args : args.slice(0, end)
+  const asked = words.flatMap((word, i) => {
+    if (word === '-o' || word === '--output') return [words[i + 1]]
+    return /^(?:-o|--output=)(.+)$/.exec(word)?.slice(1) ?? []
+  })
+  return (['json', 'yaml'] as const).find(format => asked.at(-1) === format)
 }
 
 /** The words from the command's own on, without the options of `v4v` in front of them. */
@@ -84,15 +105,16 @@ function commandWords(args: readonly string[]): readonly string[] {
   return first.startsWith('--context=') ? commandWords(args.slice(1)) : args
 }
 
-/** Prints an error in one line; the exit code it stands for. */
-function report(error: unknown, program: Command, args: readonly string[]): number {
-  if (!(error instanceof CommanderError)) {
-    process.stderr.write(`${errorLine(error)}\n`)
-    return error instanceof Failure ? error.exitCode : EXIT.failed
-  }
+/** What there is to be said of an error, if anything, and the exit code it stands for. */
+function problemOf(
+  error: unknown,
+  program: Command,
+  args: readonly string[],
+): [problem: unknown, exitCode: ExitCode] {
+  if (error instanceof Failure) return [error, error.exitCode]
+  if (!(error instanceof CommanderError)) return [error, EXIT.failed]
   const problem = usageProblem(error, program)
-  if (problem === undefined) return EXIT.ok
+  if (problem === undefined) return [undefined, EXIT.ok]
   const help = `see "${[...askedFor(program, commandWords(args)), '--help'].join(' ')}"`
-  process.stderr.write(`${errorLine(new Error(`${problem}; ${help}`))}\n`)
-  return EXIT.usage
+  return [usage(problem, help), EXIT.usage]
 }

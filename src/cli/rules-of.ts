@@ -1,7 +1,7 @@
 import type { Rule } from '../policy/rule.js'
 import { parseSelector, type Selector } from '../policy/selector.js'
 import { failed } from './fail.js'
-import type { RuleInfo } from './rest.js'
+import type { RuleInfo } from './rest-policy.js'
 
 /**
  * The daemon's rules as the policy engine has them.

@@ -2,7 +2,7 @@ import { comparisonLines } from './comparison-text.js'
 import { EXIT, Failure } from './fail.js'
 import { printData, printLine, type Format } from './output.js'
 import { printable } from './printable.js'
-import type { Comparison } from './rest.js'
+import type { Comparison } from './rest-policy.js'
 
 /** The daemon's refusal of a change that was made for another revision than the one in force. */
 export interface StaleBody {
@@ -16,7 +16,7 @@ export class Stale extends Failure {
   readonly body: StaleBody
 
   constructor(body: StaleBody) {
-    super(EXIT.refused, `${body.message} (${body.code})`)
+    super(EXIT.refused, `${body.message} (${body.code})`, { answer: body })
     this.body = body
   }
 }

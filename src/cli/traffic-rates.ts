@@ -1,4 +1,10 @@
-import type { Counters, RingInfo, RuleInfo, Stats } from './rest.js'
+import { DOMID_MAX } from '../abi/addr.js'
+import { CounterMemory } from './counter-memory.js'
+import type { Counters, RingInfo, Stats } from './rest.js'
+import type { RuleInfo } from './rest-policy.js'
+
+/** More than there can be domains at a time, so that most who are forgotten are gone. */
+const NAMES_MAX = 2 * DOMID_MAX
 
 /** What is asked of a daemon each time. */
 export interface TrafficSample {
@@ -22,19 +28,16 @@ export interface Rate {
   readonly bytes: number
 }
 
+/** What is said as it was when the sample was taken. */
+type State = Pick<
+  Stats,
+  'at' | 'revision' | 'rules' | 'sessions' | 'rings' | 'ringBytes' | 'ringBytesUsed' | 'waiters'
+>
+
 /** What went through a daemon between two samples, each figure for a second. */
-export interface Traffic {
-  /** Milliseconds since the Unix epoch. */
-  readonly at: number
+export interface Traffic extends State {
   /** Between the two samples. */
   readonly seconds: number
-  readonly revision: number
-  readonly rules: number
-  readonly sessions: number
-  readonly rings: number
-  readonly ringBytes: number
-  readonly ringBytesUsed: number
-  readonly waiters: number
   readonly delivered: Rate
   readonly verdicts: Readonly<Record<keyof Stats['verdicts'], Rate>>
   /** By the code that the sender was told. */
@@ -65,8 +68,8 @@ export interface RuleTraffic extends Rate {
 /** Compares samples, one after the other. */
 export class TrafficRates {
   readonly #top: number
-  readonly #domains = new Map<string, Counters>()
-  readonly #rules = new Map<string, CountedRule>()
+  readonly #domains = new CounterMemory<Counters>(NAMES_MAX)
+  readonly #rules = new CounterMemory<CountedRule>(NAMES_MAX)
   #stats: Stats
 
   /** @param top how many domains, rules and rings are told of. */
@@ -90,17 +93,10 @@ export class TrafficRates {
       this.#keep(sample)
       return undefined
     }
-    const each = (now: number, then: number): number => Math.max(0, now - then) / seconds
+    const each: Each = (now, then = 0) => Math.max(0, now - then) / seconds
     const traffic = {
-      at: stats.at,
+      ...stateOf(stats),
       seconds,
-      revision: stats.revision,
-      rules: stats.rules,
-      sessions: stats.sessions,
-      rings: stats.rings,
-      ringBytes: stats.ringBytes,
-      ringBytesUsed: stats.ringBytesUsed,
-      waiters: stats.waiters,
       delivered: receivedOf(stats.totals, before.totals, each),
       verdicts: verdictsOf(stats, before, each),
       undelivered: undeliveredOf(stats, before, each),
@@ -115,16 +111,16 @@ export class TrafficRates {
   #topDomains({ domains }: Stats, each: Each): DomainTraffic[] {
     return domains
       .map(({ name, sessions, counters }) => {
-        const then = this.#domains.get(name) ?? NO_COUNTERS
+        const then = this.#domains.before(name, counters)
         return {
           name,
           sessions,
           sent: {
-            datagrams: each(counters.datagramsSent, then.datagramsSent),
-            bytes: each(counters.bytesSent, then.bytesSent),
+            datagrams: each(counters.datagramsSent, then?.datagramsSent),
+            bytes: each(counters.bytesSent, then?.bytesSent),
           },
           received: receivedOf(counters, then, each),
-          refused: each(counters.datagramsRefused, then.datagramsRefused),
+          refused: each(counters.datagramsRefused, then?.datagramsRefused),
         }
       })
       .filter(domain => weightOf(domain) > 0)
@@ -136,17 +132,17 @@ export class TrafficRates {
     return rules
       .map(rule => {
         const { id, action, source, destination, hits, bytes, limited } = rule
-        const known = this.#rules.get(id)
+        const known = this.#rules.before(id, rule)
         // Counters that were zeroed, or are of another rule of that name, have begun at zero.
-        const then = known === undefined || known.hits > hits ? NOTHING : known
+        const then = known !== undefined && known.hits > hits ? undefined : known
         return {
           id,
           action,
           source,
           destination,
-          datagrams: each(hits, then.hits),
-          bytes: each(bytes, then.bytes),
-          limited: each(limited, then.limited),
+          datagrams: each(hits, then?.hits),
+          bytes: each(bytes, then?.bytes),
+          limited: each(limited, then?.limited),
         }
       })
       .filter(({ datagrams, limited }) => datagrams > 0 || limited > 0)
@@ -156,27 +152,22 @@ export class TrafficRates {
 
   #keep({ stats, rules }: TrafficSample): void {
     this.#stats = stats
-    for (const { name, counters } of stats.domains) this.#domains.set(name, counters)
-    for (const rule of rules) this.#rules.set(rule.id, rule)
+    for (const { name, counters } of stats.domains) this.#domains.keep(name, counters)
+    for (const rule of rules) this.#rules.keep(rule.id, rule)
   }
 }
 
-type Each = (now: number, then: number) => number
+type Each = (now: number, then?: number) => number
 
-const NOTHING = { hits: 0, bytes: 0, limited: 0 }
-const NO_COUNTERS: Counters = {
-  datagramsSent: 0,
-  bytesSent: 0,
-  datagramsReceived: 0,
-  bytesReceived: 0,
-  datagramsRefused: 0,
-  datagramsDropped: 0,
+function stateOf(stats: Stats): State {
+  const { at, revision, rules, sessions, rings, ringBytes, ringBytesUsed, waiters } = stats
+  return { at, revision, rules, sessions, rings, ringBytes, ringBytesUsed, waiters }
 }
 
-function receivedOf(now: Counters, then: Counters, each: Each): Rate {
+function receivedOf(now: Counters, then: Counters | undefined, each: Each): Rate {
   return {
-    datagrams: each(now.datagramsReceived, then.datagramsReceived),
-    bytes: each(now.bytesReceived, then.bytesReceived),
+    datagrams: each(now.datagramsReceived, then?.datagramsReceived),
+    bytes: each(now.bytesReceived, then?.bytesReceived),
   }
 }
 
@@ -196,7 +187,7 @@ function verdictsOf({ verdicts }: Stats, before: Stats, each: Each): Traffic['ve
 
 function undeliveredOf({ undelivered }: Stats, before: Stats, each: Each): Record<string, number> {
   const rates = Object.entries(undelivered)
-    .map(([reason, count]) => [reason, each(count, before.undelivered[reason] ?? 0)] as const)
+    .map(([reason, count]) => [reason, each(count, before.undelivered[reason])] as const)
     .filter(([, rate]) => rate > 0)
     .toSorted(([, a], [, b]) => b - a)
   return Object.fromEntries(rates)

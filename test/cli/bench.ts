@@ -107,17 +107,27 @@ await t.test('tokens can be given instead of the rights of an admin', async t =>
 })
 
 await t.test('a daemon that goes ends a measurement, which says what is left', async t => {
-  const child = place.start(['bench', '--seconds', '3600', '--rate', '100'])
-  const exit = once(child, 'close')
-  const lines: string[] = []
-  for await (const line of createInterface({ input: child.stderr! })) {
-    if (lines.push(line) === 1) place.child.kill('SIGKILL')
+  // One sleeps between its datagrams, the other one waits for room.
+  const ways = [['--rate', '100'], []]
+  const children = ways.map(way => place.start(['bench', '--seconds', '3600', ...way]))
+  const exits = children.map(child => once(child, 'close'))
+  const readers = children.map(child => createInterface({ input: child.stderr! }))
+  const said = readers.map(async reader => {
+    const lines: string[] = []
+    for await (const line of reader) lines.push(line)
+    return lines
+  })
+  await Promise.all(readers.map(reader => once(reader, 'line')))
+  place.child.kill('SIGKILL')
+  t.same(await Promise.all(exits), [
+    [1, null],
+    [1, null],
+  ])
+  for (const lines of await Promise.all(said)) {
+    t.match(
+      lines.at(-2),
+      /^v4v: to be removed by hand: rule r\d+, domain bench-\S+-to, domain bench-\S+-from/,
+    )
+    t.match(lines.at(-1), /^v4v: (the receiver: )?ECONNRESET: the session ended/)
   }
-  t.same(await exit, [1, null])
-  const left = lines.at(-2)!
-  t.match(
-    left,
-    /^v4v: to be removed by hand: rule r\d+, domain bench-\S+-to, domain bench-\S+-from/,
-  )
-  t.match(lines.at(-1), /^v4v: (the receiver: )?ECONNRESET: the session ended/)
 })

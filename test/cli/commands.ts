@@ -138,6 +138,28 @@ await t.test('the token of commands on this machine can be rotated, and they go 
   t.match(await json(place, 'token', 'whoami'), { token: { role: 'root', expiresAt: Number } })
 })
 
+await t.test('whatever is changed, the audit log has the reason', async t => {
+  const why = ['--reason', 'wegen Übung 7']
+  await access.addDomains('web')
+  const { stdout } = await place.v4v(['token', 'issue', 'web', '-o', 'json', ...why])
+  const { token } = JSON.parse(stdout) as { token: { id: number } }
+  for (const args of [
+    ['token', 'revoke', String(token.id)],
+    ['domain', 'kick', 'web'],
+    ['domain', 'rm', 'web'],
+    ['domain', 'add', 'web'],
+    ['audit-mode', 'on', '--domain', 'web'],
+    ['rule', 'add', 'accept', 'web:*', 'db:1', '--confirm', '1h'],
+    ['policy', 'confirm'],
+  ]) {
+    const { code, stderr } = await place.v4v([...args, ...why])
+    t.equal(code, 0, `${args.join(' ')}: ${stderr}`)
+    const [record] = (await json(place, 'audit', '--limit', '1')) as { reason: string }[]
+    t.equal(record!.reason, 'wegen Übung 7', args.join(' '))
+  }
+  await place.v4v(['audit-mode', 'off', '--domain', 'web'])
+})
+
 await t.test('check says how the daemon is', async t => {
   const { code, stdout } = await place.v4v(['check'])
   t.equal(code, 0)

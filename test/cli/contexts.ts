@@ -291,7 +291,9 @@ await t.test('the token of a context goes to its daemon only, and is never shown
   t.notMatch(readFileSync(new Contexts(env).pathOf('prod'), 'utf8'), 'secret')
 
   const others = await withFile(0o604, 'v4vadmin_1_secret')
-  t.match(others, { code: 1, stdout: '', stderr: /^v4v: others can read [^\n]+\n$/ })
+  t.match(others, { code: 1, stderr: /^v4v: others can read [^\n]+\n$/ })
+  t.match(JSON.parse(others.stdout), { message: /^others can read / })
+  t.notMatch(others.stdout, 'secret')
   for (const text of ['two words', '']) {
     t.match(await withFile(0o600, text), { code: 1, stderr: /^v4v: [^\n]+ holds no token; / })
   }

@@ -146,43 +146,45 @@ await t.test('what can not be known or reached has a code of its own', async t =
   })
 })
 
-await t.test('the tokens of all that are due take one request', async t => {
-  const hour = 3_600_000
-  const now = Date.now()
-  const token = { createdAt: now - 23 * hour, expiresAt: now + hour, revokedAt: null }
-  const answers: Record<string, unknown> = {
-    '/livez': { status: 'ok' },
-    '/readyz': { status: 'ready', checks: [] },
-    '/v1/policy/revisions': { revision: 1, unconfirmed: null, revisions: [] },
-    '/v1/rings': { rings: [] },
-    '/v1/tokens': {
-      tokens: [
-        { ...token, id: 4, domain: 'web' },
-        { ...token, id: 5, domain: null },
-        { ...token, id: 6, domain: 'db', createdAt: now },
-      ],
-    },
-  }
-  const asked: string[] = []
-  const server = createServer((request, response) => {
-    asked.push(request.url!)
-    response.end(JSON.stringify(answers[request.url!.split('?')[0]!]))
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => server.close())
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const env = { V4V_ADMIN_TOKEN: 'x' }
-  const { code, stdout } = await run(['check', '--format', 'json', '--url', url], { env })
-  t.equal(code, 1)
-  t.match((JSON.parse(stdout) as Health).checks.at(-1), {
-    name: 'tokens',
-    status: 'warning',
-    message: /^token 4 of web ends \S+Z, and 1 more end soon$/,
-    measured: { value: 2 },
-  })
-  t.same(
-    asked.filter(path => path.includes('token')),
-    ['/v1/tokens?ending=604800000ms'],
-  )
-  t.equal(asked.length, 5)
-})
+await t.test(
+  'the fullest ring, and the tokens of all that are due, take a request each',
+  async t => {
+    const hour = 3_600_000
+    const now = Date.now()
+    const token = { createdAt: now - 23 * hour, expiresAt: now + hour, revokedAt: null }
+    const answers: Record<string, unknown> = {
+      '/livez': { status: 'ok' },
+      '/readyz': { status: 'ready', checks: [] },
+      '/v1/policy/revisions': { revision: 1, unconfirmed: null, revisions: [] },
+      '/v1/rings': { rings: [{ domain: 'db', port: 5432, usedBytes: 95, length: 100 }] },
+      '/v1/tokens': {
+        tokens: [
+          { ...token, id: 4, domain: 'web' },
+          { ...token, id: 5, domain: null },
+          { ...token, id: 6, domain: 'db', createdAt: now },
+        ],
+      },
+    }
+    const asked: string[] = []
+    const server = createServer((request, response) => {
+      asked.push(request.url!)
+      response.end(JSON.stringify(answers[request.url!.split('?')[0]!]))
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => server.close())
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const env = { V4V_ADMIN_TOKEN: 'x' }
+    const { code, stdout } = await run(['check', '--format', 'json', '--url', url], { env })
+    t.equal(code, 1)
+    const [rings, tokens] = (JSON.parse(stdout) as Health).checks.slice(-2)
+    t.match(rings, { status: 'warning', message: 'the fullest, db:5432, is 95% full' })
+    t.match(tokens, {
+      name: 'tokens',
+      status: 'warning',
+      message: /^token 4 of web ends \S+Z, and 1 more end soon$/,
+      measured: { value: 2 },
+    })
+    t.same(asked.slice(-2), ['/v1/rings?fullest=1', '/v1/tokens?ending=604800000ms'])
+    t.equal(asked.length, 5)
+  },
+)

@@ -47,6 +47,9 @@ await t.test('a wrong command line is one line on stderr and exit code 2', async
     [['latency', '--url', 'unix:/tmp/x', '--transport', 'ws'], /is the way of one domain/],
     [['latency', '--seconds', 'soon'], /a number of seconds such as 5/],
     [['serve', '--listen', 'nowhere'], /HOST:PORT/],
+    [['policy', 'who-can', 'db', '--domains', 'd.json'], /--domains goes with files/],
+    [['policy', 'graph', 'a.yaml', '--revision', '7'], /--revision is of a daemon/],
+    [['policy', 'diff', '6', '7', '--domains', 'd.json'], /--domains goes with files/],
   ]
   const rans = await runMany(cases.map(([args]) => ({ args })))
   for (const [i, [args, expected]] of cases.entries()) {

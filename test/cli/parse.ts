@@ -24,7 +24,11 @@ await t.test('a duration has a unit', async t => {
   t.equal(parseDuration('500ms'), 500)
   t.equal(parseDuration('1.5s'), 1500)
   t.equal(parseDuration('2m'), 120_000)
-  for (const text of ['5', 's', '-1s', '1h']) t.throws(() => parseDuration(text))
+  t.equal(parseDuration('1440m'), 86_400_000)
+  // Timers take what is too long for them for a millisecond.
+  for (const text of ['5', 's', '-1s', '1h', '0ms', '0.001ms', '1441m', '999999999m']) {
+    t.throws(() => parseDuration(text), { message: /up to a day/ }, text)
+  }
 })
 
 await t.test('a port and an address are checked before a daemon is asked', async t => {

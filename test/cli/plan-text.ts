@@ -1,6 +1,6 @@
 import t from 'tap'
 import { diffLines } from '../../src/cli/plan-text.js'
-import type { PolicyDiff } from '../../src/cli/rest.js'
+import type { PolicyDiff } from '../../src/cli/rest-policy.js'
 import type { ListedChange } from '../../src/policy/decision-summary.js'
 import { ALL_PORTS } from '../../src/policy/selector.js'
 

@@ -4,7 +4,7 @@ import { decodeUtf8, printable, printableBytes, printableJson } from '../../src/
 await t.test('what a terminal obeys is shown as an escape', async t => {
   t.equal(printable('a\nb\rc\td'), 'a\\nb\\rc\\td')
   t.equal(printable('\u001b[31mred\u009b0m\u0007'), '\\x1b[31mred\\x9b0m\\x07')
-  t.equal(printable('abc\u202edef\u2028'), 'abc\\u202edef\\u2028')
+  t.equal(printable('abc\u202edef\u2028\u061c'), 'abc\\u202edef\\u2028\\u061c')
 })
 
 await t.test('text that is only text stays as it is', async t => {

@@ -2,8 +2,7 @@ import type { Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
 import { changeHeaders, withReason } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
-import { serverEvents } from '../event-source.js'
-import { failed } from '../fail.js'
+import { follow } from '../follow.js'
 import { column, printData, printDone, printRecord, printRows, time } from '../output.js'
 import { parseCount } from '../parse.js'
 import type { AskInfo, AskList, GrantInfo } from '../rest.js'
@@ -32,38 +31,29 @@ function list(): Command {
         print(await client.get<AskList>('/v1/asks'), options)
         return
       }
-      const response = await client.request('GET', '/v1/asks?follow', undefined, {
-        accept: 'text/event-stream',
+      await follow(client, '/v1/asks?follow', 'the list', ({ event, data }) => {
+        if (event === 'asks') print(JSON.parse(data) as AskList, options, true)
       })
-      try {
-        for await (const { event, data } of serverEvents(response.body!)) {
-          if (event === 'asks') print(JSON.parse(data) as AskList, options, true)
-        }
-      } catch (error) {
-        throw failed('the daemon went away', 'see its log', error)
-      }
-      throw failed('the daemon ended the list', 'see its log, and whether your token still holds')
     })
 }
 
 function grant(): Command {
-  return adminCommand('grant', 'admit a flow that waits, for some time', [
-    'v4v ask grant 3 --for 10m',
-    'v4v ask grant 3 --for 2h --any-port --reason "maintenance"',
-  ])
+  return withReason(
+    adminCommand('grant', 'admit a flow that waits, for some time', [
+      'v4v ask grant 3 --for 10m',
+      'v4v ask grant 3 --for 2h --any-port --reason "maintenance"',
+    ]),
+  )
     .argument('<id>', 'as "v4v ask ls" shows it', parseCount)
     .requiredOption('--for <time>', 'how long it holds, such as 10m')
     .option('--any-port', 'from whatever port of the domain that waits')
-    .option('--reason <text>', 'why, for the audit log')
     .action(
       async (id: number, options: Options & { for: string; anyPort?: true; reason?: string }) => {
         const client = await AdminClient.open(options)
-        const { anyPort, reason } = options
-        const answer = await client.call<{ grant: GrantInfo }>('POST', `/v1/asks/${id}/grant`, {
-          for: options.for,
-          ...(anyPort && { anyPort }),
-          ...(reason !== undefined && { reason }),
-        })
+        const path = `/v1/asks/${id}/grant`
+        const body = { for: options.for, ...(options.anyPort && { anyPort: true }) }
+        const headers = changeHeaders(options)
+        const answer = await client.call<{ grant: GrantInfo }>('POST', path, body, headers)
         const { source, destination, expires } = answer.grant
         const done = `${source} may send to ${destination} until ${time(expires)}`
         printDone(options.output, answer, done)
@@ -72,14 +62,13 @@ function grant(): Command {
 }
 
 function deny(): Command {
-  return adminCommand('deny', 'refuse a flow that waits', ['v4v ask deny 4'])
+  return withReason(adminCommand('deny', 'refuse a flow that waits', ['v4v ask deny 4']))
     .argument('<id>', 'as "v4v ask ls" shows it', parseCount)
-    .option('--reason <text>', 'why, for the audit log')
     .action(async (id: number, options: Options & { reason?: string }) => {
       const client = await AdminClient.open(options)
-      const { reason } = options
-      const body = reason === undefined ? {} : { reason }
-      const answer = await client.call<{ ask: AskInfo }>('POST', `/v1/asks/${id}/deny`, body)
+      const path = `/v1/asks/${id}/deny`
+      const headers = changeHeaders(options)
+      const answer = await client.call<{ ask: AskInfo }>('POST', path, {}, headers)
       const { source, destination } = answer.ask
       printDone(options.output, answer, `${source} may not send to ${destination}`)
     })

@@ -10,11 +10,11 @@ import type { Received } from '../measure/receiver-messages.js'
 import { Sending } from '../measure/sending.js'
 import { withSession, type Session } from '../measure/session.js'
 import { nowNs, STAMP_BYTES, StampedPayload } from '../measure/time-stamp.js'
+import { NS_PER_SECOND } from '../measure/units.js'
 import { note } from '../output.js'
 
 const SIZE_BYTES = 1024
 const SECONDS = 5
-const NS_PER_SECOND = 1e9
 const PROGRESS_MS = 1_000
 const POLL_MS = 20
 /** How long the last datagrams may stay away before they are taken for lost. */

@@ -4,7 +4,7 @@ import { colour } from '../colour.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
 import { EXIT } from '../fail.js'
 import { healthExitCode, healthFormats } from '../health-text.js'
-import { healthOf } from '../health.js'
+import { ANSWER_MS_MAX, healthOf } from '../health.js'
 import { printData, printLine } from '../output.js'
 import { printable } from '../printable.js'
 import type { Ready } from '../rest.js'
@@ -65,7 +65,7 @@ async function checkReady(options: Options): Promise<void> {
 }
 
 async function probe(name: string, url: URL): Promise<Probe> {
-  const response = await reach(url)
+  const response = await reach(url, { signal: AbortSignal.timeout(ANSWER_MS_MAX) })
   const text = await response.text()
   return { name, ok: response.ok, status: response.status, answer: parsed(text) }
 }

@@ -4,7 +4,7 @@ import { completionLines } from '../completion/candidates.js'
 import { positionIn } from '../completion/position.js'
 import { completionScript, SHELLS, type Shell } from '../completion/scripts.js'
 import { EXIT } from '../fail.js'
-import { printLine } from '../output.js'
+import { printLine, printText } from '../output.js'
 
 /** Makes `v4v` with the command that is asked for, or with all. */
 type ProgramFor = (args: readonly string[]) => Promise<Command>
@@ -25,7 +25,7 @@ export function completionCommand(): Command {
     .addArgument(new Argument('<shell>', 'for which').choices(SHELLS))
     .addHelpText('after', HELP)
     .action((shell: Shell) => {
-      process.stdout.write(completionScript(shell, [process.execPath, process.argv[1] ?? '']))
+      printText(completionScript(shell, [process.execPath, process.argv[1] ?? '']))
     })
 }
 

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -17,6 +18,13 @@ export function demoCommand(): Command {
       process.exitCode = EXIT.failed
       void demo.interrupt()
     }
+    // As when nobody reads what is shown any more: then this process has no turn to wait in.
+    const leave = (): void => {
+      demo.kill()
+      // What is killed may be about to write a file yet.
+      rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 10 })
+    }
+    process.once('exit', leave)
     process.once('SIGINT', interrupt)
     process.once('SIGTERM', interrupt)
     try {
@@ -26,6 +34,7 @@ export function demoCommand(): Command {
       process.off('SIGTERM', interrupt)
       await demo.end()
       await rm(dir, { recursive: true, force: true })
+      process.off('exit', leave)
     }
   })
 }

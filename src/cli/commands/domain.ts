@@ -21,11 +21,13 @@ import type {
   DomainList,
   Undelivered,
 } from '../rest.js'
+import { restPath } from '../rest-path.js'
 import { watched, withWatch } from '../watch.js'
 import { ringColumns } from './ring.js'
 import { sessionColumns } from './session.js'
 
 type Options = DaemonOptions & OutputOptions
+type ReasonOptions = Options & { readonly reason?: string }
 
 /** `v4v domain`: who may attach. */
 export function domainCommand(): Command {
@@ -38,12 +40,15 @@ export function domainCommand(): Command {
 }
 
 function add(): Command {
-  return adminCommand('add', 'make a domain known', ['v4v domain add db --tag storage --tag prod'])
+  return withReason(
+    adminCommand('add', 'make a domain known', ['v4v domain add db --tag storage --tag prod']),
+  )
     .argument('<name>', 'a-z 0-9 . _ - , such as web')
     .option('--tag <tag>', 'a tag that rules can speak of; may be repeated', append, [])
-    .action(async (name: string, options: Options & { tag: string[] }) => {
+    .action(async (name: string, options: ReasonOptions & { tag: string[] }) => {
       const client = await AdminClient.open(options)
-      const answer = await client.call('POST', '/v1/domains', { name, tags: options.tag })
+      const body = { name, tags: options.tag }
+      const answer = await client.call('POST', '/v1/domains', body, changeHeaders(options))
       printDone(options.output, answer, `added domain ${name}`)
     })
 }
@@ -79,7 +84,7 @@ function show(): Command {
     .argument('<name>')
     .action(async (name: string, options: Options) => {
       const client = await AdminClient.open(options)
-      const domain = await client.get<DomainDetail>(domainPath(name))
+      const domain = await client.get<DomainDetail>(restPath('domains', name))
       if (options.output !== 'table') {
         printData(options.output, domain)
         return
@@ -117,25 +122,33 @@ function show(): Command {
 }
 
 function remove(): Command {
-  return adminCommand('rm', 'remove a domain, its tokens, sessions and rings', [
-    'v4v domain rm web',
-  ])
+  return withReason(
+    adminCommand('rm', 'remove a domain, its tokens, sessions and rings', [
+      'v4v domain rm web',
+      'v4v domain rm web --reason "ticket 123"',
+    ]),
+  )
     .argument('<name>')
-    .action(async (name: string, options: Options) => {
+    .action(async (name: string, options: ReasonOptions) => {
       const client = await AdminClient.open(options)
-      const answer = await client.call('DELETE', domainPath(name))
+      const headers = changeHeaders(options)
+      const answer = await client.call('DELETE', restPath('domains', name), undefined, headers)
       printDone(options.output, answer, `removed domain ${name}`)
     })
 }
 
 function kick(): Command {
-  return adminCommand('kick', 'end all sessions of a domain; it may attach again', [
-    'v4v domain kick web',
-  ])
+  return withReason(
+    adminCommand('kick', 'end all sessions of a domain; it may attach again', [
+      'v4v domain kick web',
+    ]),
+  )
     .argument('<name>')
-    .action(async (name: string, options: Options) => {
+    .action(async (name: string, options: ReasonOptions) => {
       const client = await AdminClient.open(options)
-      const answer = await client.call<DomainKicked>('POST', `${domainPath(name)}/kick`)
+      const path = restPath('domains', name, 'kick')
+      const headers = changeHeaders(options)
+      const answer = await client.call<DomainKicked>('POST', path, undefined, headers)
       const sessions = `${answer.sessions} session${answer.sessions === 1 ? '' : 's'}`
       printDone(options.output, answer, `ended ${sessions} of domain ${name}`)
     })
@@ -152,10 +165,10 @@ function release(): Command {
 function enabling(name: string, description: string, enabled: boolean): Command {
   return withReason(adminCommand(name, description, [`v4v domain ${name} web`]))
     .argument('<name>')
-    .action(async (domain: string, options: Options & { reason?: string }) => {
+    .action(async (domain: string, options: ReasonOptions) => {
       const client = await AdminClient.open(options)
       const headers = changeHeaders(options)
-      const answer = await client.call('PATCH', domainPath(domain), { enabled }, headers)
+      const answer = await client.call('PATCH', restPath('domains', domain), { enabled }, headers)
       const done = enabled ? 'may attach again' : 'is in quarantine: it can not attach'
       printDone(options.output, answer, `domain ${domain} ${done}`)
     })
@@ -170,17 +183,12 @@ function tag(): Command {
   )
     .argument('<name>')
     .argument('[tag...]')
-    .action(async (name: string, tags: string[], options: Options & { reason?: string }) => {
+    .action(async (name: string, tags: string[], options: ReasonOptions) => {
       const client = await AdminClient.open(options)
       const headers = changeHeaders(options)
-      const answer = await client.call('PATCH', domainPath(name), { tags }, headers)
+      const answer = await client.call('PATCH', restPath('domains', name), { tags }, headers)
       printDone(options.output, answer, `domain ${name} has the tags: ${tags.join(', ') || 'none'}`)
     })
-}
-
-/** The REST path of a domain. */
-export function domainPath(name: string): string {
-  return `/v1/domains/${encodeURIComponent(name)}`
 }
 
 function stateOf({ enabled, sessions }: DomainInfo): string {

@@ -2,12 +2,13 @@ import { Option, type Command } from 'commander'
 import { FLOW_VERDICTS } from '../../policy/flow-verdict.js'
 import { AdminClient } from '../admin-client.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
-import { serverEvents } from '../event-source.js'
-import { failed } from '../fail.js'
+import { usage } from '../fail.js'
 import { flowLine } from '../flow-line.js'
+import { follow } from '../follow.js'
 import { column, note, printData, printLine, printRecord, printRows, time } from '../output.js'
 import { parseCount } from '../parse.js'
 import { printable } from '../printable.js'
+import { restPath } from '../rest-path.js'
 import type { Flow, FlowList, HistoryList } from '../rest.js'
 
 interface Options extends DaemonOptions, OutputOptions {
@@ -45,12 +46,24 @@ export function flowsCommand(): Command {
     .option('--since <time>', 'with --history: how far to look back, such as 24h')
     .option('--limit <n>', 'how many of the recent ones', parseCount)
     .action(async (decision: string | undefined, options: Options) => {
+      checkUsage(decision, options)
       const client = await AdminClient.open(options)
       if (decision !== undefined) await one(client, decision, options)
       else if (options.history) await past(client, options)
-      else if (options.follow) await follow(client, options)
+      else if (options.follow) await present(client, options)
       else await list(client, options)
     })
+}
+
+/** What would be passed over in silence is not what was asked for. */
+function checkUsage(decision: string | undefined, options: Options): void {
+  const { follow: isFollowed, history, since, verdict, src, dst, rule, limit } = options
+  const filters = [isFollowed, history, since, verdict, src, dst, rule, limit]
+  if (decision !== undefined && filters.some(filter => filter !== undefined)) {
+    throw usage('a decision is one alone', 'leave out the options that choose among many')
+  }
+  if (history && isFollowed) throw usage('--history and --follow exclude each other')
+  if (since !== undefined && !history) throw usage('--since goes with --history')
 }
 
 async function list(client: AdminClient, options: Options): Promise<void> {
@@ -61,7 +74,7 @@ async function list(client: AdminClient, options: Options): Promise<void> {
 }
 
 async function one(client: AdminClient, decision: string, options: Options): Promise<void> {
-  const flow = await client.get<Flow>(`/v1/decisions/${encodeURIComponent(decision)}`)
+  const flow = await client.get<Flow>(restPath('decisions', decision))
   if (options.output !== 'table') printData(options.output, flow)
   else printLine(flowLine(flow))
 }
@@ -93,23 +106,15 @@ async function past(client: AdminClient, options: Options): Promise<void> {
   if (answer.lost > 0) note(`${answer.lost} datagrams are in no flow: there were too many flows`)
 }
 
-async function follow(client: AdminClient, options: Options): Promise<void> {
+async function present(client: AdminClient, options: Options): Promise<void> {
   const query = queryOf({ ...options, limit: options.limit ?? FOLLOW_RECENT }, 'events')
-  const response = await client.request('GET', `/v1/flows?${query}`, undefined, {
-    accept: 'text/event-stream',
+  await follow(client, `/v1/flows?${query}`, 'the flow log', ({ event, data }) => {
+    if (event === 'lost') note(printable(`... ${data.replace('lost=', '')} were missed`))
+    if (event !== 'flow') return
+    const flow = JSON.parse(data) as Flow
+    if (options.output === 'table') printLine(flowLine(flow))
+    else printRecord(options.output, flow)
   })
-  try {
-    for await (const { event, data } of serverEvents(response.body!)) {
-      if (event === 'lost') note(printable(`... ${data.replace('lost=', '')} were missed`))
-      if (event !== 'flow') continue
-      const flow = JSON.parse(data) as Flow
-      if (options.output === 'table') printLine(flowLine(flow))
-      else printRecord(options.output, flow)
-    }
-  } catch (error) {
-    throw failed('the daemon went away', 'see its log', error)
-  }
-  throw failed('the daemon ended the flow log', 'see its log, and whether your token still holds')
 }
 
 function queryOf(options: Options, format: 'json' | 'events'): string {

@@ -15,7 +15,9 @@ export function openapiCommand(): Command {
     const url = new URL('/openapi.json', await adminUrl(options))
     const response = await reach(url)
     if (!response.ok) throw failed(`${url.href} answers ${response.status}`)
-    const api = (await response.json()) as ApiDescription
+    const api = (await response.json().catch((error: unknown) => {
+      throw failed(`${url.href} answers with no JSON`, 'is it a v4v daemon?', error)
+    })) as ApiDescription
     if (options.output !== 'table') printData(options.output, api)
     else printRows('table', operationsOf(api), columns, 'nothing')
   })

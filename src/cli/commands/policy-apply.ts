@@ -6,7 +6,7 @@ import { usage } from '../fail.js'
 import { note, printDone, time } from '../output.js'
 import { baseOf, onlyFolder, readBase, revisionFor, writeBase } from '../policy-base.js'
 import { readDocuments, writeDocuments } from '../policy-files.js'
-import type { Comparison, PolicyApplied, PolicyDocuments } from '../rest.js'
+import type { Comparison, PolicyApplied, PolicyDocuments } from '../rest-policy.js'
 import { changed } from '../stale.js'
 
 interface ApplyOptions extends ChangeOptions {

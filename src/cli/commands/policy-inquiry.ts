@@ -27,7 +27,7 @@ import {
   withDomains,
   type OfflineOptions,
 } from '../offline.js'
-import { column, note, printData, printRows, printThing } from '../output.js'
+import { column, note, printData, printRows, printText, printThing } from '../output.js'
 import { endpointOf, parseBytes, parseCount } from '../parse.js'
 import type { DomainList } from '../rest.js'
 
@@ -75,6 +75,7 @@ function explain(): Command {
     .option('--size <bytes>', 'of so much payload, for rules with max_bytes or a quota', parseBytes)
     .option('--file <file...>', 'ask these files or folders instead of a daemon')
     .action(async (from: string, to: string, options: ExplainOptions) => {
+      checkSource(options.file, options)
       const [source, destination] = [endpointOf(from), endpointOf(to)]
       const { size } = options
       if (size !== undefined && size > MESSAGE_BYTES_MAX) {
@@ -165,6 +166,7 @@ function reachCommand(name: string, description: string, examples: readonly stri
     .argument('<domain>', 'NAME, NAME:PORT or NAME:PORTS; or tag:TAG, of which no more is known')
     .argument('[file...]', 'ask these files or folders instead of a daemon')
     .action(async (domain: string, files: string[], options: Options) => {
+      checkSource(files, options)
       if (files.length > 0) {
         const policy = await readPolicy(files)
         const domains = (await readDomains(options)) ?? []
@@ -193,8 +195,9 @@ function graph(): Command {
     .addOption(new Option('--format <format>', 'draw it').choices(GRAPH_FORMATS))
     .action(async (files: string[], options: Options & { format?: GraphFormat }) => {
       const { format } = options
+      checkSource(files, options)
       if (files.length === 0 && format !== undefined && format !== 'json') {
-        process.stdout.write(await pictureOfDaemon(format, options))
+        printText(await pictureOfDaemon(format, options))
         return
       }
       const answer =
@@ -203,7 +206,7 @@ function graph(): Command {
         note('not all is shown: it is too much; ask who-can and what-can about single domains')
       }
       if (format === undefined) printReach(options, answer)
-      else process.stdout.write(await graphText(answer.reach, format))
+      else printText(await graphText(answer.reach, format))
     })
 }
 
@@ -246,6 +249,7 @@ function lint(): Command {
     .option('--comments', 'ask for a comment on every rule')
     .option('--unused <time>', 'of a daemon: also rules that were not hit for so long, such as 30d')
     .action(async (files: string[], options: LintAsked) => {
+      checkSource(files, options)
       const answer =
         files.length > 0 ? await lintOfFiles(files, options) : await lintOfDaemon(options)
       printLint(options, answer)
@@ -308,6 +312,16 @@ function printReach(options: Options, answer: ReachAnswer): void {
     ],
     'nobody',
   )
+}
+
+/** What would be passed over in silence is not what was asked for. */
+function checkSource(files: readonly string[] = [], { revision, domains }: Options): void {
+  if (files.length > 0 && revision !== undefined) {
+    throw usage('--revision is of a daemon', 'leave it out, or the files')
+  }
+  if (files.length === 0 && domains !== undefined) {
+    throw usage('--domains goes with files', 'a daemon knows its domains itself')
+  }
 }
 
 function atRevision(command: Command): Command {

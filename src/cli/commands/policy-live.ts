@@ -1,10 +1,16 @@
 import type { Command } from 'commander'
 import { formatPolicyDocument, mergeDocuments } from '../../policy/document.js'
 import { AdminClient } from '../admin-client.js'
-import { changeHeaders, changeQuery, withChange, type ChangeOptions } from '../change.js'
+import {
+  changeHeaders,
+  changeQuery,
+  withChange,
+  withReason,
+  type ChangeOptions,
+} from '../change.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
 import { EXIT, failed, usage } from '../fail.js'
-import { column, note, printDone, printData, printRows, time } from '../output.js'
+import { column, note, printData, printDocument, printDone, printRows, time } from '../output.js'
 import { parseCount } from '../parse.js'
 import { diffLines, planLines, printPlanLines } from '../plan-text.js'
 import { baseOf, onlyFolder, readBase, writeBase } from '../policy-base.js'
@@ -12,14 +18,14 @@ import { filesOf, readDocuments, writeDocuments } from '../policy-files.js'
 import { printable } from '../printable.js'
 import { appliedText, policyApplyCommand } from './policy-apply.js'
 import { policySuggestCommand } from './policy-suggest.js'
+import type { Changed } from '../rest.js'
 import type {
-  Changed,
   PolicyApplied,
   PolicyDiff,
   PolicyDocuments,
   PolicyPlan,
   RevisionList,
-} from '../rest.js'
+} from '../rest-policy.js'
 import { changed, sayAgain } from '../stale.js'
 import { watched, withWatch } from '../watch.js'
 
@@ -55,11 +61,11 @@ function show(): Command {
       const client = await AdminClient.open(options)
       const { dir } = options
       const policy = await client.get<PolicyDocuments>(documentsPath(options))
-      if (dir !== undefined) await writeFiles(client, dir, policy)
+      if (dir !== undefined) await writeFiles(client, dir, policy, options)
       else if (options.output !== 'table') {
         printData(options.output, policy)
       } else {
-        process.stdout.write(oneDocument(policy))
+        printDocument(oneDocument(policy))
       }
     })
 }
@@ -74,7 +80,8 @@ function exportFiles(): Command {
     .option('--revision <n>', 'of this revision', parseCount)
     .action(async (dir: string, options: Options & { revision?: number }) => {
       const client = await AdminClient.open(options)
-      await writeFiles(client, dir, await client.get<PolicyDocuments>(documentsPath(options)))
+      const policy = await client.get<PolicyDocuments>(documentsPath(options))
+      await writeFiles(client, dir, policy, options)
     })
 }
 
@@ -87,16 +94,18 @@ async function writeFiles(
   client: AdminClient,
   dir: string,
   { revision, documents }: PolicyDocuments,
+  { output }: Options,
 ): Promise<void> {
   await writeDocuments(dir, documents)
   const base = await baseOf(client, revision)
   if (base !== undefined) await writeBase(dir, base)
-  note(`revision ${revision}: ${documents.map(({ name }) => name).join(', ')}`)
-  const written = new Set(documents.map(({ name }) => name))
-  const others = (await filesOf([dir])).filter(({ document }) => !written.has(document))
+  const files = documents.map(({ name }) => name)
+  const inDir = (await filesOf([dir])).map(({ document }) => document)
+  const others = inDir.filter(name => !files.includes(name))
+  if (output !== 'table') printData(output, { revision, files, others })
+  else note(`revision ${revision}: ${files.join(', ')}`)
   if (others.length === 0) return
-  const names = others.map(({ document }) => document).join(', ')
-  note(printable(`also in ${dir}, and not of that revision: ${names}`))
+  note(printable(`also in ${dir}, and not of that revision: ${others.join(', ')}`))
 }
 
 function plan(): Command {
@@ -132,11 +141,14 @@ async function noteBase(files: readonly string[], revision: number): Promise<voi
 }
 
 function confirm(): Command {
-  return adminCommand('confirm', 'keep the revision that would be rolled back otherwise', [
-    'v4v policy confirm',
-  ]).action(async (options: Options) => {
+  return withReason(
+    adminCommand('confirm', 'keep the revision that would be rolled back otherwise', [
+      'v4v policy confirm',
+    ]),
+  ).action(async (options: Options & { reason?: string }) => {
     const client = await AdminClient.open(options)
-    const answer = await client.call<Changed>('POST', '/v1/policy/confirm', {})
+    const headers = changeHeaders(options)
+    const answer = await client.call<Changed>('POST', '/v1/policy/confirm', {}, headers)
     printDone(options.output, answer, `revision ${answer.revision} stays`)
   })
 }

@@ -11,10 +11,10 @@ import { command, withOutput, type OutputOptions } from '../command.js'
 import { EXIT } from '../fail.js'
 import { readDomains, readPolicy, withDomains, type OfflineOptions } from '../offline.js'
 import { filesOf } from '../policy-files.js'
-import { note, printData, printLine } from '../output.js'
+import { note, printData, printLine, printText } from '../output.js'
 import { diffLines, printPlanLines } from '../plan-text.js'
 import { printable } from '../printable.js'
-import type { PolicyDiff } from '../rest.js'
+import type { PolicyDiff } from '../rest-policy.js'
 
 /** The commands of `v4v policy` that are about files alone. */
 export function offlineCommands(): Command[] {
@@ -109,6 +109,6 @@ function schema(): Command {
   ]).action(async () => {
     // With what it takes, most of the time that a command takes to start; so only here.
     const { formatSchema } = await import('../../policy/schema.js')
-    process.stdout.write(formatSchema())
+    printText(formatSchema())
   })
 }

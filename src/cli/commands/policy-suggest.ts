@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
-import { note, printData } from '../output.js'
-import type { Suggestion } from '../rest.js'
+import { note, printData, printDocument } from '../output.js'
+import type { Suggestion } from '../rest-policy.js'
 
 /** `v4v policy suggest`: a draft of a policy that lets through what was let through. */
 export function policySuggestCommand(): Command {
@@ -21,7 +21,7 @@ export function policySuggestCommand(): Command {
         printData(options.output, answer)
         return
       }
-      process.stdout.write(answer.document)
+      printDocument(answer.document)
       note(`${answer.rules} rules and ${answer.tests} tests, of ${answer.flows} flows`)
     })
 }

@@ -9,7 +9,7 @@ import {
   type DaemonOptions,
   type OutputOptions,
 } from '../command.js'
-import { EXIT } from '../fail.js'
+import { EXIT, usage } from '../fail.js'
 import { withDomains, type OfflineOptions } from '../offline.js'
 import { note, printData, printLine } from '../output.js'
 import { readPolicyFiles } from '../policy-files.js'
@@ -42,8 +42,12 @@ function diff(): Command {
     .argument('<b>', 'a later one, or another file or folder')
     .action(async (a: string, b: string, options: DiffOptions) => {
       const isRevision = /^[0-9]+$/
-      if (isRevision.test(a) && isRevision.test(b)) await printRevisionDiff(a, b, options)
-      else await printFileDiff(a, b, options)
+      if (!isRevision.test(a) || !isRevision.test(b)) {
+        await printFileDiff(a, b, options)
+        return
+      }
+      if (options.domains !== undefined) throw usage('--domains goes with files')
+      await printRevisionDiff(a, b, options)
     })
 }
 

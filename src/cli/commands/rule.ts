@@ -14,7 +14,9 @@ import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../
 import { usage } from '../fail.js'
 import { column, note, printDone, printData, printRows, time, type Column } from '../output.js'
 import { parseCount } from '../parse.js'
-import type { Changed, RuleChanged, RuleInfo, RuleList, RulesZeroed } from '../rest.js'
+import type { Changed } from '../rest.js'
+import type { RuleChanged, RuleInfo, RuleList, RulesZeroed } from '../rest-policy.js'
+import { restPath } from '../rest-path.js'
 import { changed, sayAgain } from '../stale.js'
 import { watched, withWatch } from '../watch.js'
 
@@ -149,7 +151,7 @@ function remove(): Command {
     .argument('<id>')
     .action(async (id: string, options: ChangeOptions) => {
       const client = await AdminClient.open(options)
-      const path = `${rulePath(id)}${changeQuery(options)}`
+      const path = `${restPath('rules', id)}${changeQuery(options)}`
       const change = client.call<Changed>('DELETE', path, undefined, changeHeaders(options))
       const answer = await changed(options.output, change, sayAgain)
       printDone(options.output, answer, `removed rule ${id} ${now(answer)}`)
@@ -162,7 +164,7 @@ function move(): Command {
     .argument('<n>', 'position, counted from 1', parseCount)
     .action(async (id: string, position: number, options: ChangeOptions) => {
       const client = await AdminClient.open(options)
-      const path = `${rulePath(id)}${changeQuery(options)}`
+      const path = `${restPath('rules', id)}${changeQuery(options)}`
       const change = client.call<Changed>('PATCH', path, { position }, changeHeaders(options))
       const answer = await changed(options.output, change, sayAgain)
       printDone(options.output, answer, `moved rule ${id} to ${position} ${now(answer)}`)
@@ -180,7 +182,7 @@ function zero(): Command {
     .argument('[id]', 'a rule, or default; all when left out')
     .action(async (id: string | undefined, options: Options & { reason?: string }) => {
       const client = await AdminClient.open(options)
-      const path = `${id === undefined ? '/v1/rules' : rulePath(id)}/zero`
+      const path = id === undefined ? '/v1/rules/zero' : restPath('rules', id, 'zero')
       const answer = await client.call<RulesZeroed>('POST', path, {}, changeHeaders(options))
       const counted = `${answer.hits} datagrams, ${answer.bytes} bytes were counted`
       printDone(options.output, answer, `zeroed ${id ?? 'all counters'}: ${counted}`)
@@ -210,11 +212,6 @@ function limits({
     value === undefined ? [] : `${name} ${value}`,
   )
   return said.join(' ') || '-'
-}
-
-/** The REST path of a rule. */
-export function rulePath(id: string): string {
-  return `/v1/rules/${encodeURIComponent(id)}`
 }
 
 function now(answer: Changed): string {

@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks'
-import { buffer } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import { formatEndpoint, type Port } from '../../abi/addr.js'
 import { attach, withDomain, type DomainOptions } from '../as-domain.js'
 import { command } from '../command.js'
-import { errorCode, usage } from '../fail.js'
+import { readDatagram } from '../datagram-input.js'
+import { usage } from '../fail.js'
 import { LineSender } from '../line-sender.js'
 import { note } from '../output.js'
 import { endpointOf, parsePortArgument } from '../parse.js'
@@ -56,7 +56,7 @@ async function send(to: string, data: string | undefined, options: SendOptions):
     try {
       if (data !== undefined) await sender.send(Buffer.from(data))
       else if (options.lines) await sender.sendLines(process.stdin, options.keepNewline ?? false)
-      else await sender.send(await buffer(process.stdin))
+      else await sender.send(await readDatagram(process.stdin))
     } catch (error) {
       throw sendFailure(error, sender.accepted)
     }
@@ -66,9 +66,7 @@ async function send(to: string, data: string | undefined, options: SendOptions):
     if (options.stdin || process.stderr.isTTY) note(`${what}, ${bytes} bytes, ${seconds} s`)
   } finally {
     // What is left undone after a failure is not worth waiting for.
-    await domain.close({ timeoutMs: 1_000 }).catch((error: unknown) => {
-      if (errorCode(error) === undefined) throw error
-    })
+    await domain.close({ timeoutMs: 1_000 })
   }
 }
 

@@ -3,8 +3,7 @@ import { endReasons, type EndedBy, type EndReason } from '../../abi/end-reason.j
 import { AdminClient } from '../admin-client.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { disconnectLine, disconnectText, livedText, remoteText } from '../disconnect-text.js'
-import { serverEvents } from '../event-source.js'
-import { failed } from '../fail.js'
+import { follow } from '../follow.js'
 import { column, note, printLine, printRecord, printRows, time, type Column } from '../output.js'
 import { parseCount } from '../parse.js'
 import type { Disconnect, DisconnectList, SessionInfo, SessionList } from '../rest.js'
@@ -73,7 +72,7 @@ function ended(): Command {
     .option('--limit <n>', 'how many of the recent ones', parseCount)
     .action(async (options: EndedOptions) => {
       const client = await AdminClient.open(options)
-      if (options.follow) await follow(client, options)
+      if (options.follow) await present(client, options)
       else await past(client, options)
     })
 }
@@ -101,23 +100,16 @@ async function past(client: AdminClient, options: EndedOptions): Promise<void> {
   )
 }
 
-async function follow(client: AdminClient, options: EndedOptions): Promise<void> {
+async function present(client: AdminClient, options: EndedOptions): Promise<void> {
   const query = queryOf({ ...options, limit: options.limit ?? FOLLOW_RECENT })
-  const response = await client.request('GET', `/v1/disconnects?follow=true&${query}`, undefined, {
-    accept: 'text/event-stream',
+  const path = `/v1/disconnects?follow=true&${query}`
+  await follow(client, path, 'the list', ({ event, data }) => {
+    if (event === 'lost') note('... some were missed')
+    if (event !== 'disconnect') return
+    const entry = JSON.parse(data) as Disconnect
+    if (options.output === 'table') printLine(disconnectLine(entry))
+    else printRecord(options.output, entry)
   })
-  try {
-    for await (const { event, data } of serverEvents(response.body!)) {
-      if (event === 'lost') note('... some were missed')
-      if (event !== 'disconnect') continue
-      const entry = JSON.parse(data) as Disconnect
-      if (options.output === 'table') printLine(disconnectLine(entry))
-      else printRecord(options.output, entry)
-    }
-  } catch (error) {
-    throw failed('the daemon went away', 'see its log', error)
-  }
-  throw failed('the daemon ended the list', 'see its log, and whether your token still holds')
 }
 
 function queryOf({ domain, reason, by, limit }: EndedOptions): string {

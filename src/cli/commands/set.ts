@@ -3,7 +3,8 @@ import { AdminClient } from '../admin-client.js'
 import { changeHeaders, withReason } from '../change.js'
 import { adminCommand, group, type DaemonOptions, type OutputOptions } from '../command.js'
 import { column, printDone, printData, printRows, time } from '../output.js'
-import type { ElementChanged, SetList } from '../rest.js'
+import type { ElementChanged, SetList } from '../rest-policy.js'
+import { restPath } from '../rest-path.js'
 import { watched, withWatch } from '../watch.js'
 
 type Options = DaemonOptions & OutputOptions
@@ -55,14 +56,15 @@ function list(): Command {
 }
 
 function add(): Command {
-  return adminCommand('add', 'put a domain or a tag into a set, for some time or for good', [
-    'v4v set add admins alice --timeout 10m',
-    'v4v set add guests tag:lab:80',
-  ])
+  return withReason(
+    adminCommand('add', 'put a domain or a tag into a set, for some time or for good', [
+      'v4v set add admins alice --timeout 10m',
+      'v4v set add guests tag:lab:80',
+    ]),
+  )
     .argument('<name>', 'a set of the policy')
     .argument('<element>', 'NAME, tag:TAG, NAME:PORTS or tag:TAG:PORTS')
     .option('--timeout <time>', 'how long it stays, such as 10m')
-    .option('--reason <text>', 'why, for the audit log')
     .action(
       async (
         name: string,
@@ -70,12 +72,11 @@ function add(): Command {
         options: Options & { timeout?: string; reason?: string },
       ) => {
         const client = await AdminClient.open(options)
-        const { timeout, reason } = options
-        const answer = await client.call<ElementChanged>('POST', `${setPath(name)}/elements`, {
-          element,
-          ...(timeout !== undefined && { timeout }),
-          ...(reason !== undefined && { reason }),
-        })
+        const { timeout } = options
+        const path = restPath('sets', name, 'elements')
+        const body = { element, ...(timeout !== undefined && { timeout }) }
+        const headers = changeHeaders(options)
+        const answer = await client.call<ElementChanged>('POST', path, body, headers)
         const until = answer.expiresAt === null ? '' : ` until ${time(answer.expiresAt)}`
         printDone(options.output, answer, `${answer.element} is in ${name}${until}`)
       },
@@ -92,13 +93,9 @@ function remove(): Command {
     .argument('<element>', 'as "v4v set ls" shows it')
     .action(async (name: string, element: string, options: Options & { reason?: string }) => {
       const client = await AdminClient.open(options)
-      const path = `${setPath(name)}/elements/${encodeURIComponent(element)}`
+      const path = restPath('sets', name, 'elements', element)
       const headers = changeHeaders(options)
       const answer = await client.call<ElementChanged>('DELETE', path, undefined, headers)
       printDone(options.output, answer, `${answer.element} is no longer in ${name}`)
     })
-}
-
-function setPath(name: string): string {
-  return `/v1/sets/${encodeURIComponent(name)}`
 }

@@ -1,5 +1,4 @@
 import type { Command } from 'commander'
-import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type * as StateTools from '../../state-tools.js'
 import { AdminClient } from '../admin-client.js'
@@ -19,6 +18,7 @@ import {
 } from '../output.js'
 import { colour } from '../colour.js'
 import { parseCount } from '../parse.js'
+import { writeDocuments } from '../policy-files.js'
 import { printable } from '../printable.js'
 
 interface Options extends OutputOptions, Pick<DaemonOptions, 'state'> {}
@@ -205,8 +205,7 @@ function exportFiles(): Command {
       )
       if (!read.ok) throw refused(read.message)
       const names = read.documents.map(({ name }) => name)
-      await mkdir(dir, { recursive: true })
-      for (const { name, text } of read.documents) await writeFile(join(dir, name), text)
+      await writeDocuments(dir, read.documents)
       printDone(options.output, { revision, files: names }, `wrote ${names.join(', ')} to ${dir}`)
     })
 }

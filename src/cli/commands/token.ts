@@ -16,7 +16,7 @@ import {
 import { parseLifetime } from '../parse.js'
 import { printable } from '../printable.js'
 import type { TokenInfo, TokenIssued, TokenList, TokenRotated } from '../rest.js'
-import { domainPath } from './domain.js'
+import { restPath } from '../rest-path.js'
 import { watched, withWatch } from '../watch.js'
 
 type Options = DaemonOptions & OutputOptions
@@ -25,6 +25,7 @@ interface IssueOptions extends Options {
   readonly admin?: string
   readonly label?: string
   readonly expires?: number
+  readonly reason?: string
 }
 
 interface RotateOptions extends Options {
@@ -51,10 +52,12 @@ export function tokenCommand(): Command {
 }
 
 function issue(): Command {
-  return adminCommand('issue', 'print a new token of a domain or an admin; it is shown this once', [
-    'v4v token issue web --label laptop',
-    'v4v token issue --admin operator --expires 30d',
-  ])
+  return withReason(
+    adminCommand('issue', 'print a new token of a domain or an admin; it is shown this once', [
+      'v4v token issue web --label laptop',
+      'v4v token issue --admin operator --expires 30d',
+    ]),
+  )
     .argument('[name]', 'the domain')
     .addOption(new Option('--admin <role>', 'a token of an admin instead').choices(ROLES))
     .option('--label <text>', 'what the token is for')
@@ -70,13 +73,13 @@ function issue(): Command {
         ...(label !== undefined && { label }),
         ...(expires !== undefined && { expiresAt: Date.now() + expires }),
       }
-      const path = name === undefined ? '/v1/tokens' : `${domainPath(name)}/tokens`
-      const answer = await client.call<TokenIssued>('POST', path, body)
+      const path = name === undefined ? '/v1/tokens' : restPath('domains', name, 'tokens')
+      const answer = await client.call<TokenIssued>('POST', path, body, changeHeaders(options))
       if (options.output !== 'table') {
         printData(options.output, answer)
         return
       }
-      printText(answer)
+      printToken(answer)
     })
 }
 
@@ -107,12 +110,12 @@ function rotate(): Command {
         printData(options.output, answer)
         return
       }
-      printText(answer)
+      printToken(answer)
       if (answer.isInFile) note('admin.token in the state folder holds the new one now')
     })
 }
 
-function printText({ text }: TokenIssued): void {
+function printToken({ text }: TokenIssued): void {
   printLine(printable(text))
   if (process.stdout.isTTY) note('keep it now: only its hash is stored')
 }
@@ -140,7 +143,7 @@ function list(): Command {
         }
         const client = await AdminClient.open(options)
         const query = ending === undefined ? '' : `?ending=${encodeURIComponent(ending)}`
-        const path = name === undefined ? `/v1/tokens${query}` : `${domainPath(name)}/tokens`
+        const path = name === undefined ? `/v1/tokens${query}` : restPath('domains', name, 'tokens')
         const { tokens } = await client.get<TokenList>(path)
         const owners =
           ending === undefined ? [] : [column<TokenInfo>('DOMAIN', t => t.domain ?? '-')]
@@ -166,7 +169,7 @@ function list(): Command {
 
 function noTokens(name: string | undefined, ending: string | undefined): string {
   if (ending !== undefined) return 'no token ends so soon'
-  return name === undefined ? 'no admin has a token' : `domain ${printable(name)} has no tokens`
+  return name === undefined ? 'no admin has a token' : `domain ${name} has no tokens`
 }
 
 function whoami(): Command {
@@ -189,14 +192,17 @@ export async function showAdmin(options: Options): Promise<void> {
 }
 
 function revoke(): Command {
-  return adminCommand('revoke', 'make a token worthless; sessions that used it end', [
-    'v4v token revoke 7',
-  ])
+  return withReason(
+    adminCommand('revoke', 'make a token worthless; sessions that used it end', [
+      'v4v token revoke 7',
+      'v4v token revoke 7 --reason "the laptop is lost"',
+    ]),
+  )
     .argument('<id>', 'the number that "v4v token ls" shows')
-    .action(async (id: string, options: Options) => {
+    .action(async (id: string, options: Options & { reason?: string }) => {
       const path = tokenPath(id)
       const client = await AdminClient.open(options)
-      const answer = await client.call('DELETE', path)
+      const answer = await client.call('DELETE', path, undefined, changeHeaders(options))
       printDone(options.output, answer, `revoked token ${id}`)
     })
 }

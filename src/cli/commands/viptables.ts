@@ -6,9 +6,10 @@ import { adminCommand, type DaemonOptions, type OutputOptions } from '../command
 import { refused, usage } from '../fail.js'
 import { printData, printLine } from '../output.js'
 import { printable } from '../printable.js'
-import type { Changed, DomainList, RuleList } from '../rest.js'
+import type { Changed, DomainList } from '../rest.js'
+import type { RuleList } from '../rest-policy.js'
+import { restPath } from '../rest-path.js'
 import { rulesOf } from '../rules-of.js'
-import { rulePath } from './rule.js'
 
 const HELP = `
 What to do, one of:
@@ -68,7 +69,8 @@ export function viptablesCommand(): Command {
         }
         case 'remove': {
           const answers: Changed[] = []
-          for (const id of change.ids) answers.push(await client.call('DELETE', rulePath(id)))
+          for (const id of change.ids)
+            answers.push(await client.call('DELETE', restPath('rules', id)))
           if (options.output !== 'table') printData(options.output, answers)
         }
       }

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { attach, withDomain, type DomainOptions } from '../as-domain.js'
 import { command, withOutput, type OutputOptions } from '../command.js'
 import { byteCount, printThing } from '../output.js'
+import { tokenInVariable } from '../token-text.js'
 import { showAdmin } from './token.js'
 
 type Options = DomainOptions & OutputOptions
@@ -24,7 +25,7 @@ by sending only; an admin sees that with "v4v policy what-can NAME".`,
 }
 
 async function whoami(options: Options): Promise<void> {
-  if (options.as === undefined && !process.env['V4V_TOKEN']) {
+  if (options.as === undefined && tokenInVariable('V4V_TOKEN') === undefined) {
     await showAdmin(options)
     return
   }

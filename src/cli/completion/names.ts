@@ -1,14 +1,7 @@
 import { AdminClient } from '../admin-client.js'
 import { Contexts } from '../contexts.js'
-import type {
-  AskList,
-  DomainList,
-  RevisionList,
-  RingList,
-  RuleList,
-  SetList,
-  TokenList,
-} from '../rest.js'
+import type { AskList, DomainList, RingList, TokenList } from '../rest.js'
+import type { RevisionList, RuleList, SetList } from '../rest-policy.js'
 import type { Position } from './position.js'
 
 /** One way to finish a word, and what it means. */

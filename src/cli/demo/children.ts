@@ -47,6 +47,11 @@ export class Children {
     for (const child of [...this.#running].reverse()) await this.end(child)
   }
 
+  /** Kills all of them, when there is no time to wait for their ends. */
+  killAll(): void {
+    for (const child of this.#running) child.kill('SIGKILL')
+  }
+
   #keep(child: ChildProcess): ChildProcess {
     this.#running.add(child)
     child.once('close', () => this.#running.delete(child))

@@ -4,7 +4,8 @@ import { failed } from '../fail.js'
 import { bold, colour } from '../colour.js'
 import { column, printLine, printRows } from '../output.js'
 import { printable } from '../printable.js'
-import type { RingList, RuleChanged, RuleInfo, RuleList } from '../rest.js'
+import type { RingList } from '../rest.js'
+import type { RuleChanged, RuleInfo, RuleList } from '../rest-policy.js'
 import { Children } from './children.js'
 import { Collector } from './collector.js'
 import { Pause } from './pause.js'
@@ -73,6 +74,11 @@ export class Demo {
   interrupt(): Promise<void> {
     this.#pause.abort(failed('the demo was interrupted'))
     return this.end()
+  }
+
+  /** Ends all processes at once. */
+  kill(): void {
+    this.#children.killAll()
   }
 
   /** Ends all processes. */

@@ -1,6 +1,6 @@
 import type { Histogram } from 'node:perf_hooks'
+import { NS_PER_US } from './units.js'
 
-const NS_PER_US = 1e3
 /** Rows for each half of what is left to 100 %, as HdrHistogram has it unless told. */
 const ROWS_PER_HALF = 5
 

@@ -1,7 +1,7 @@
 import { createHistogram } from 'node:perf_hooks'
 import { distributionOf, type Distribution } from './distribution.js'
+import { NS_PER_US } from './units.js'
 
-const NS_PER_US = 1e3
 /** Longer than anything may take here. */
 const HIGHEST_NS = 600e9
 

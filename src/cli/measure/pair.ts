@@ -4,11 +4,14 @@ import { domainNameProblem, parseEndpoint } from '../../abi/addr.js'
 import { AdminClient } from '../admin-client.js'
 import { attachPlace, attachUrl, type AttachPlace } from '../as-domain.js'
 import { withDaemon, type DaemonOptions } from '../command.js'
-import { domainPath } from '../commands/domain.js'
 import { placeOf, runningDaemon } from '../daemon-place.js'
 import { errorText, failed, usage } from '../fail.js'
 import { note } from '../output.js'
-import type { RuleChanged, TokenIssued } from '../rest.js'
+import { printable } from '../printable.js'
+import { restPath } from '../rest-path.js'
+import { tokenInVariable } from '../token-text.js'
+import type { TokenIssued } from '../rest.js'
+import type { RuleChanged } from '../rest-policy.js'
 
 /** Ways to attach, and whether memory is shared with a daemon on this machine. */
 const SHARES = { auto: 'auto', unix: 'off', 'shared-memory': 'require', ws: 'off' } as const
@@ -131,7 +134,7 @@ class Making {
     const [from, to] = [`bench-${id}-from`, `bench-${id}-to`]
     for (const name of [from, to]) {
       await client.call('POST', '/v1/domains', { name })
-      this.#later(`domain ${name}`, () => client.call('DELETE', domainPath(name)))
+      this.#later(`domain ${name}`, () => client.call('DELETE', restPath('domains', name)))
     }
     const answer = await client.call<RuleChanged>('POST', '/v1/rules', {
       action: 'accept',
@@ -141,7 +144,7 @@ class Making {
       position: 1,
       comment: COMMENT,
     })
-    const path = `/v1/rules/${encodeURIComponent(answer.rule.id)}`
+    const path = restPath('rules', answer.rule.id)
     this.#later(`rule ${answer.rule.id}`, () => client.call('DELETE', path))
     return this.named({ name: from, port: 0 }, { name: to, port: PORT })
   }
@@ -169,7 +172,9 @@ class Making {
         why = errorText(error)
       })
     }
-    if (left.length > 0) note(`v4v: to be removed by hand: ${left.join(', ')} (${why})`)
+    if (left.length > 0) {
+      note(printable(`v4v: to be removed by hand: ${left.join(', ')} (${why})`))
+    }
   }
 
   async #placeOf(name: string, tokenVariable: string): Promise<SeatPlace> {
@@ -182,7 +187,7 @@ class Making {
     const { url: asked } = await placeOf(this.#options)
     const daemonUrl = asked ?? new URL((await runningDaemon(this.#options)).url)
     const token =
-      process.env[tokenVariable] || (await this.#issueToken(name, tokenVariable, asked?.origin))
+      tokenInVariable(tokenVariable) ?? (await this.#issueToken(name, tokenVariable, asked?.origin))
     return { url: attachUrl(daemonUrl), token }
   }
 
@@ -198,7 +203,7 @@ class Making {
         error,
       )
     }
-    const issued = await client.call<TokenIssued>('POST', `${domainPath(name)}/tokens`, {
+    const issued = await client.call<TokenIssued>('POST', restPath('domains', name, 'tokens'), {
       label: COMMENT,
     })
     const { id } = issued.token

@@ -31,7 +31,11 @@ export class ReceiverProcess {
       if (message.kind === 'failed') this.#fail(message.reason)
     })
     this.#child.on('error', error => this.#fail(error.message))
-    this.#child.on('exit', code => this.#fail(`its process ended with exit code ${code}`))
+    this.#child.on('exit', (code, signal) => {
+      this.#fail(
+        signal === null ? `its process ended with exit code ${code}` : `${signal} ended it`,
+      )
+    })
   }
 
   /** Attaches and binds. @returns the port. */

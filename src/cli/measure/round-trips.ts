@@ -1,11 +1,11 @@
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ring } from '../../sdk/index.js'
 import { failed } from '../fail.js'
+import { drained } from './drained.js'
 import { LatencyGauge } from './latency.js'
 import type { Extent } from './sending.js'
+import { NS_PER_MS } from './units.js'
 
-const NS_PER_MS = 1e6
 /** Longer waits are left to a timer, which is up to a millisecond late. */
 const TIMER_MS_MIN = 2
 /** How long an answer may stay away. */
@@ -83,7 +83,7 @@ export class RoundTrips {
     })
     let leftMs = performance.now()
     while (!ring.trySend(this.#to, this.#payload)) {
-      await once(ring, 'drain')
+      await drained(ring)
       leftMs = performance.now()
     }
     await arrived

@@ -1,6 +1,6 @@
-import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Ring } from '../../sdk/index.js'
+import { drained } from './drained.js'
 import type { StampedPayload } from './time-stamp.js'
 
 /** When to stop: whichever comes first. */
@@ -44,7 +44,7 @@ export class Sending {
     const { seconds, messages } = this.#extent
     const endsMs = performance.now() + seconds * 1000
     while (this.#datagrams < messages && performance.now() < endsMs) {
-      if (!this.#send(Math.min(messages, this.#datagrams + RUN))) await once(this.#ring, 'drain')
+      if (!this.#send(Math.min(messages, this.#datagrams + RUN))) await drained(this.#ring)
     }
   }
 
@@ -56,7 +56,7 @@ export class Sending {
     while (this.#datagrams < all) {
       const due = Math.ceil(((performance.now() - startedMs) / 1000) * perSecond)
       if (this.#sendStamped(Math.min(all, due))) await sleep(TICK_MS)
-      else await once(this.#ring, 'drain')
+      else await drained(this.#ring)
     }
   }
 

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
+import { NS_PER_MS } from './units.js'
 
-const NS_PER_MS = 1e6
 /** A time and nothing else. */
 export const STAMP_BYTES = 8
 
