@@ -38,6 +38,10 @@ await t.test('domains are added, listed, shown, kicked and removed', async t => 
   t.match(await json(place, 'domain', 'show', 'web'), { name: 'web', enabled: true })
   t.match((await place.v4v(['domain', 'show', 'web'])).stdout, /^tags +a, b$/m)
   t.equal((await place.v4v(['domain', 'kick', 'web'])).stdout, 'ended 0 sessions of domain web\n')
+  await place.v4v(['domain', 'kick', 'web', '--reason', 'ticket 9'])
+  t.match(await json(place, 'audit', '--limit', '1'), [
+    { action: 'domain.kick', target: 'web', reason: 'ticket 9' },
+  ])
 
   const again = await place.v4v(['domain', 'add', 'web'])
   t.equal(again.code, 3)
@@ -161,7 +165,7 @@ await t.test('the viewer shows a refusal with its reason as it happens', async t
   )!
   const [shown] = await line
   t.match(shown, `${decision}: no rule of revision 1 matches, which means reject`)
-  t.match(shown, /reject agent:\d+ -> collector:514 1 datagram, 1 bytes EPERM/)
+  t.match(shown, /reject agent:\d+ -> collector:514 1 datagram, 1 byte EPERM/)
   viewer.kill()
   await place.v4v(['send', 'collector:514', 'x', '--as', 'web'])
   const all = (await json(place, 'flows')) as { verdict: string; code: string }[]
@@ -179,7 +183,8 @@ await t.test('how sessions ended is listed, and shown as it happens', async t =>
   const viewer = place.start(['session', 'ended', '-f', '--domain', 'fleeting', '--by', 'daemon'])
   const line = once(createInterface({ input: viewer.stdout! }), 'line') as Promise<[string]>
   await place.v4v(['domain', 'quarantine', 'fleeting'])
-  await place.v4v(['send', 'collector:514', 'x', '--as', 'fleeting'])
+  const kept = await place.v4v(['send', 'collector:514', 'x', '--as', 'fleeting'])
+  t.match(kept.stderr, /is not enabled; an admin lets it in again with "v4v domain release"\n$/)
   t.match(
     (await line)[0],
     /^[^ ]+Z quarantine fleeting \(unix[^)]*\): the domain "fleeting" is not enabled/,

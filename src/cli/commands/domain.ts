@@ -117,25 +117,30 @@ function show(): Command {
 }
 
 function remove(): Command {
-  return adminCommand('rm', 'remove a domain, its tokens, sessions and rings', [
-    'v4v domain rm web',
-  ])
+  return withReason(
+    adminCommand('rm', 'remove a domain, its tokens, sessions and rings', ['v4v domain rm web']),
+  )
     .argument('<name>')
-    .action(async (name: string, options: Options) => {
+    .action(async (name: string, options: Options & { reason?: string }) => {
       const client = await AdminClient.open(options)
-      const answer = await client.call('DELETE', domainPath(name))
+      const headers = changeHeaders(options)
+      const answer = await client.call('DELETE', domainPath(name), undefined, headers)
       printDone(options.output, answer, `removed domain ${name}`)
     })
 }
 
 function kick(): Command {
-  return adminCommand('kick', 'end all sessions of a domain; it may attach again', [
-    'v4v domain kick web',
-  ])
+  return withReason(
+    adminCommand('kick', 'end all sessions of a domain; it may attach again', [
+      'v4v domain kick web',
+    ]),
+  )
     .argument('<name>')
-    .action(async (name: string, options: Options) => {
+    .action(async (name: string, options: Options & { reason?: string }) => {
       const client = await AdminClient.open(options)
-      const answer = await client.call<DomainKicked>('POST', `${domainPath(name)}/kick`)
+      const path = `${domainPath(name)}/kick`
+      const headers = changeHeaders(options)
+      const answer = await client.call<DomainKicked>('POST', path, undefined, headers)
       const sessions = `${answer.sessions} session${answer.sessions === 1 ? '' : 's'}`
       printDone(options.output, answer, `ended ${sessions} of domain ${name}`)
     })
