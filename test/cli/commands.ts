@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { connect } from '../../src/sdk/index.js'
 import { accessTo } from './fixtures/access.js'
 import { daemon, run, stateDir, until, type TestDaemon } from './fixtures/v4v.js'
 
@@ -213,6 +214,15 @@ await t.test('how sessions ended is listed, and shown as it happens', async t =>
   const { stdout } = await place.v4v(['domain', 'show', 'fleeting'])
   t.match(stdout, /^last end +quarantine, [^ ]+Z: the domain "fleeting" is not enabled$/m)
   t.match(stdout, /^what to do +.*v4v domain release/m)
+})
+
+await t.test('a port that another session listens on is named, and where to see which', async t => {
+  await accessTo(place).addDomains('busy')
+  await using busy = await connect(accessTo(place).as('busy', 'own-socket'))
+  await busy.bind(9)
+  const second = await place.v4v(['listen', '9', '--as', 'busy'])
+  t.equal(second.code, 1)
+  t.match(second.stderr, /^v4v: busy:9: EADDRINUSE: another session [^\n]*"v4v ring ls"[^\n]*\n$/)
 })
 
 await t.test('serve ends well on SIGTERM and refuses a second daemon in one line', async t => {
