@@ -112,6 +112,9 @@ function isAbsent(error: unknown): boolean {
 }
 
 function hintOf(error: unknown): string | undefined {
+  if (errorText(error).endsWith(' is not enabled')) {
+    return 'an admin lets it in again with "v4v domain release"'
+  }
   const isToken = ['EACCES', 'EKEYEXPIRED', 'EKEYREVOKED'].includes(errorCode(error) ?? '')
   return isToken ? 'get a new token with "v4v token issue NAME" and set V4V_TOKEN to it' : undefined
 }

@@ -20,7 +20,7 @@ export function flowLine(flow: Flow): string {
   const word = flow.verdict.padEnd(6)
   const verdict = colour(COLOURS[flow.verdict], word)
   const at = flow.file === undefined ? '' : ` (${flow.file}:${flow.line})`
-  const amount = `${datagrams} datagram${datagrams === 1 ? '' : 's'}, ${bytes} bytes`
+  const amount = `${datagrams} datagram${datagrams === 1 ? '' : 's'}, ${bytes} byte${bytes === 1 ? '' : 's'}`
   const outcome = code === null ? '' : ` ${code}`
   const who = printable(`${source} -> ${destination}`)
   return `${time(flow.at)} ${verdict} ${who} ${amount}${outcome} ${decisionId}: ${printable(reason + at)}`

@@ -101,5 +101,7 @@ async function readAll(
 }
 
 function unreadable(path: string, error: unknown): Failure {
-  return failed(`${path} can't be read: ${errorCode(error) ?? 'unknown error'}`)
+  const code = errorCode(error)
+  if (code === 'ENOENT') return failed(`there is no file or folder ${path}`)
+  return failed(`${path} can't be read: ${code ?? 'unknown error'}`)
 }

@@ -17,7 +17,7 @@ const CLEAR = '\u001b[H\u001b[2J'
 /** Adds `--watch` to a command that lists; its action must be `watched`. */
 export function withWatch(target: Command): Command {
   return target.addOption(
-    new Option('--watch [seconds]', `print it again every so often; ${SECONDS} if left out`)
+    new Option('--watch [seconds]', `print it again after so many seconds; ${SECONDS} if left out`)
       .preset(SECONDS)
       .argParser(parseSeconds),
   )

@@ -161,7 +161,9 @@ export class YamlSource {
     for (const { code, pos, message } of [...document.errors, ...document.warnings]) {
       // Both are reported in better words already: `*:* -> db:80` is an alias with rubbish behind.
       if (code === 'TAG_RESOLVE_FAILED' || aliasLines.has(this.line(pos[0]))) continue
-      this.report(pos[0], `this is not sound YAML: ${printable(message)}`)
+      const advice = code === 'BAD_SCALAR_START' ? ': put the text in quotes' : ''
+      this.report(pos[0], `this is not sound YAML: ${printable(message)}${advice}`)
+      break // the others mostly follow from this one
     }
   }
 }

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
+import { connect } from '../../src/sdk/index.js'
 import { accessTo } from './fixtures/access.js'
 import { daemon, run, stateDir, until, type TestDaemon } from './fixtures/v4v.js'
 
@@ -38,6 +39,10 @@ await t.test('domains are added, listed, shown, kicked and removed', async t => 
   t.match(await json(place, 'domain', 'show', 'web'), { name: 'web', enabled: true })
   t.match((await place.v4v(['domain', 'show', 'web'])).stdout, /^tags +a, b$/m)
   t.equal((await place.v4v(['domain', 'kick', 'web'])).stdout, 'ended 0 sessions of domain web\n')
+  await place.v4v(['domain', 'kick', 'web', '--reason', 'ticket 9'])
+  t.match(await json(place, 'audit', '--limit', '1'), [
+    { action: 'domain.kick', target: 'web', reason: 'ticket 9' },
+  ])
 
   const again = await place.v4v(['domain', 'add', 'web'])
   t.equal(again.code, 3)
@@ -183,7 +188,7 @@ await t.test('the viewer shows a refusal with its reason as it happens', async t
   )!
   const [shown] = await line
   t.match(shown, `${decision}: no rule of revision 1 matches, which means reject`)
-  t.match(shown, /reject agent:\d+ -> collector:514 1 datagram, 1 bytes EPERM/)
+  t.match(shown, /reject agent:\d+ -> collector:514 1 datagram, 1 byte EPERM/)
   viewer.kill()
   await place.v4v(['send', 'collector:514', 'x', '--as', 'web'])
   const all = (await json(place, 'flows')) as { verdict: string; code: string }[]
@@ -201,7 +206,8 @@ await t.test('how sessions ended is listed, and shown as it happens', async t =>
   const viewer = place.start(['session', 'ended', '-f', '--domain', 'fleeting', '--by', 'daemon'])
   const line = once(createInterface({ input: viewer.stdout! }), 'line') as Promise<[string]>
   await place.v4v(['domain', 'quarantine', 'fleeting'])
-  await place.v4v(['send', 'collector:514', 'x', '--as', 'fleeting'])
+  const kept = await place.v4v(['send', 'collector:514', 'x', '--as', 'fleeting'])
+  t.match(kept.stderr, /is not enabled; an admin lets it in again with "v4v domain release"\n$/)
   t.match(
     (await line)[0],
     /^[^ ]+Z quarantine fleeting \(unix[^)]*\): the domain "fleeting" is not enabled/,
@@ -230,6 +236,15 @@ await t.test('how sessions ended is listed, and shown as it happens', async t =>
   const { stdout } = await place.v4v(['domain', 'show', 'fleeting'])
   t.match(stdout, /^last end +quarantine, [^ ]+Z: the domain "fleeting" is not enabled$/m)
   t.match(stdout, /^what to do +.*v4v domain release/m)
+})
+
+await t.test('a port that another session listens on is named, and where to see which', async t => {
+  await accessTo(place).addDomains('busy')
+  await using busy = await connect(accessTo(place).as('busy', 'own-socket'))
+  await busy.bind(9)
+  const second = await place.v4v(['listen', '9', '--as', 'busy'])
+  t.equal(second.code, 1)
+  t.match(second.stderr, /^v4v: busy:9: EADDRINUSE: another session [^\n]*"v4v ring ls"[^\n]*\n$/)
 })
 
 await t.test('serve ends well on SIGTERM and refuses a second daemon in one line', async t => {

@@ -140,7 +140,7 @@ await t.test(
     })
     const missing = await run(['policy', 'check', `${dir}/none.yaml`])
     t.equal(missing.code, 1)
-    t.match(missing.stderr, /none\.yaml can't be read: ENOENT/)
+    t.match(missing.stderr, /there is no file or folder .*none\.yaml/)
   },
 )
 

@@ -31,8 +31,31 @@ await t.test('tests in files are run, and one that fails is named with its place
   t.equal(failed.code, 3)
   t.equal(failed.stdout, '2 run, 1 failed\n')
   t.match(failed.stderr, /10-tiers\.yaml:11: web1:1 -> db:22: expected reject by rule no-ssh, but/)
+  t.notMatch(failed.stderr, /no tags/)
   const { stdout } = await policy('test', dir, '-o', 'json')
   t.match(JSON.parse(stdout), { run: 2, failed: 1, results: [{ ok: true }, { ok: false }] })
+})
+
+await t.test('a failing test says which domains have no tags here', async t => {
+  const text = [
+    'rules: [{ accept: tag:web:* -> tag:db:22 }]',
+    'tests:',
+    '  - { from: web7:1, to: db7:22, expect: accept }',
+    '  - { from: web7:1, to: db8:22, expect: accept }',
+  ]
+  const dir = t.testdir({
+    'a.yaml': text.join('\n'),
+    'b.yaml': 'tags: { db: [db8] }',
+    'domains.json': '[{ "name": "web7", "tags": ["web"] }, { "name": "db7", "tags": ["db"] }]',
+  })
+  const failed = await policy('test', dir)
+  t.match(failed, { code: 3, stdout: '2 run, 2 failed\n' })
+  t.match(
+    failed.stderr,
+    /^no tags are known here of web7, db7: name them under "tags" in the files,/m,
+  )
+  const known = await policy('test', dir, '--domains', join(dir, 'domains.json'))
+  t.match(known, { code: 0, stdout: '2 run, 0 failed\n', stderr: '' })
 })
 
 await t.test('files are written in the one form, and only those that are not', async t => {
@@ -109,7 +132,7 @@ await t.test('lint and diff of files say by their exit code what they found', as
   })
   const wrong = await policy('lint', at('wrong.yaml'))
   t.match(wrong, { code: 3, stderr: /wrong\.yaml:1:20: "a" has no port[^]*1 thing is wrong/ })
-  t.match(await policy('lint', at('none.yaml')), { code: 1, stderr: /can't be read: ENOENT/ })
+  t.match(await policy('lint', at('none.yaml')), { code: 1, stderr: /there is no .*none\.yaml/ })
   const domains = ['--domains', at('domains.json')]
   t.match(await policy('lint', at('a.yaml'), ...domains), {
     code: 2,

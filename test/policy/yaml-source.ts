@@ -65,6 +65,9 @@ await t.test('a character inside a scalar has its place where quoting lets it be
 await t.test('what YAML finds wrong is reported where it is', async t => {
   t.match(problems('a: [1'), [/^1:6 this is not sound YAML: Flow sequence/])
   t.match(problems('a:\n\t- b'), [/^2:1 this is not sound YAML: Tabs are not allowed/])
+  const tabs = 'a: 1\nb:\n\t- c: 2\n\t- d: 3\ne: 4\n\tf: 5'
+  t.equal(problems(tabs).length, 1, 'what follows from the first is not reported')
+  t.match(problems('a: @s:1'), [/^1:4 this is not sound YAML: .* @: put the text in quotes$/])
   t.match(problems('%FOO\n---\na: b'), [/^1:1 this is not sound YAML: Unknown directive %FOO/])
 })
 

@@ -6,7 +6,7 @@ import { ByteOutput } from '../byte-output.js'
 import { command, withOutput, type OutputOptions } from '../command.js'
 import { datagramFormats, StreamSink, type DatagramSink } from '../datagram-sink.js'
 import { CommandInput, CommandPerDatagram } from '../exec.js'
-import { errorCode, failed, usage } from '../fail.js'
+import { errorCode, errorText, failed, usage } from '../fail.js'
 import { Listener } from '../listener.js'
 import { note } from '../output.js'
 import { parseBytes, parseCount, parsePortArgument } from '../parse.js'
@@ -64,7 +64,11 @@ async function listen(port: Port, options: ListenOptions): Promise<void> {
 
   const domain = await attach(options)
   try {
-    const ring = await domain.bind(port, { size, partner })
+    const ring = await domain.bind(port, { size, partner }).catch((error: unknown) => {
+      if (errorCode(error) !== 'EADDRINUSE') throw error
+      const what = `${domain.name}:${port}: ${errorText(error)}`
+      throw failed(what, 'an admin sees which with "v4v ring ls"; or use another port', error)
+    })
     if (process.stderr.isTTY) note(`${domain.name} listens on port ${ring.port}; Ctrl-C ends`)
     const listener = new Listener(ring, { count, echo })
     await listener.run(sinkOf(options)).catch((error: unknown) => {

@@ -6,7 +6,11 @@ import { formatPolicyDocument } from '../../policy/document.js'
 import { formatSource } from '../../policy/fmt.js'
 import { formatProblem } from '../../policy/policy-problem.js'
 import { diffRules, type RuleChange } from '../../policy/rule-diff.js'
-import { runTests } from '../../policy/test-run.js'
+import type { Policy } from '../../policy/policy.js'
+import { DEFAULT_ID } from '../../policy/rule.js'
+import type { Selector } from '../../policy/selector.js'
+import type { Subject } from '../../policy/subject.js'
+import { runTests, type TestResult } from '../../policy/test-run.js'
 import { command, withOutput, type OutputOptions } from '../command.js'
 import { EXIT } from '../fail.js'
 import { readDomains, readPolicy, withDomains, type OfflineOptions } from '../offline.js'
@@ -15,6 +19,8 @@ import { note, printData, printLine, printText } from '../output.js'
 import { diffLines, printPlanLines } from '../plan-text.js'
 import { printable } from '../printable.js'
 import type { PolicyDiff } from '../rest-policy.js'
+
+const SHOWN_NAMES = 5
 
 /** The commands of `v4v policy` that are about files alone. */
 export function offlineCommands(): Command[] {
@@ -74,10 +80,36 @@ function test(): Command {
           const at = each.place === undefined ? '' : `${each.place.file}:${each.place.line}: `
           note(printable(`${at}${message}`))
         }
+        const untagged = withoutTags(failed, policy, domains)
+        if (untagged.length > 0) note(printable(tagHint(untagged)))
         printLine(`${results.length} run, ${failed.length} failed`)
       }
       if (failed.length > 0) process.exitCode = EXIT.refused
     })
+}
+
+/** The domains without known tags in tests that failed since no rule matched, for want of tags. */
+function withoutTags(
+  failed: readonly TestResult[],
+  { rules, tags }: Policy,
+  domains: readonly Subject[],
+): string[] {
+  const isTag = ({ kind }: Selector): boolean => kind === 'tag'
+  if (!rules.some(({ source, destination }) => isTag(source) || isTag(destination))) return []
+  const tagged = new Set([
+    ...tags.flatMap(tag => tag.domains),
+    ...domains.filter(domain => domain.tags.length > 0).map(domain => domain.name),
+  ])
+  const unmatched = failed.filter(({ rule }) => rule === DEFAULT_ID)
+  const ends = unmatched.flatMap(({ test: { from, to } }) => [from, to])
+  const names = ends.flatMap(end => (end.kind === 'name' ? [end.name] : []))
+  return [...new Set(names)].filter(name => !tagged.has(name))
+}
+
+function tagHint(names: readonly string[]): string {
+  const shown = names.slice(0, SHOWN_NAMES).join(', ')
+  const more = names.length > SHOWN_NAMES ? ` and ${names.length - SHOWN_NAMES} more` : ''
+  return `no tags are known here of ${shown}${more}: name them under "tags" in the files, give --domains FILE (from "v4v domain ls -o json"), or ask a daemon with "v4v policy plan"`
 }
 
 function fmt(): Command {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { AdminClient } from '../admin-client.js'
 import { adminCommand, type DaemonOptions, type OutputOptions } from '../command.js'
 import { note, printRecord } from '../output.js'
@@ -22,12 +22,16 @@ const OTHER_LINES = 18
 
 /** `v4v traffic`: what goes through a daemon, again and again. */
 export function trafficCommand(): Command {
-  return adminCommand('traffic', 'watch what goes through the daemon, and what does not', [
-    'v4v traffic',
-    'v4v traffic --interval 5s --top 3',
-    'v4v traffic --count 1 -o json',
-  ])
-    .option('--interval <time>', 'between two looks, such as 500ms', parseDuration, 1000)
+  return adminCommand(
+    'traffic',
+    'watch what goes through the daemon, and what does not, until Ctrl-C',
+    ['v4v traffic', 'v4v traffic --interval 5s --top 3', 'v4v traffic --count 1 -o json'],
+  )
+    .addOption(
+      new Option('--interval <time>', 'between two looks, such as 500ms')
+        .argParser(parseDuration)
+        .default(1000, '1s'),
+    )
     .option(
       '--top <n>',
       `how many domains, rules and rings: ${TOP}, or as many as a terminal has room for`,

@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander'
 import { domainNameProblem, parseEndpoint } from '../../abi/addr.js'
 import { AdminClient } from '../admin-client.js'
 import { attachPlace, attachUrl, type AttachPlace } from '../as-domain.js'
+import { changeHeaders } from '../change.js'
 import { withDaemon, type DaemonOptions } from '../command.js'
 import { placeOf, runningDaemon } from '../daemon-place.js'
 import { errorText, failed, usage } from '../fail.js'
@@ -21,6 +22,7 @@ const WAYS = Object.keys(SHARES) as Way[]
 /** The port of the domain that receives, unless told (RFC 862: echo). */
 const PORT: number = 7
 const COMMENT = 'temporary, of v4v bench or latency'
+const REASON = 'a measurement by v4v bench or latency'
 
 /** Options of the commands that measure between two domains. */
 export interface PairOptions extends DaemonOptions {
@@ -143,9 +145,11 @@ class Making {
       replies: true,
       position: 1,
       comment: COMMENT,
+      reason: REASON,
     })
     const path = restPath('rules', answer.rule.id)
-    this.#later(`rule ${answer.rule.id}`, () => client.call('DELETE', path))
+    const headers = changeHeaders({ reason: REASON })
+    this.#later(`rule ${answer.rule.id}`, () => client.call('DELETE', path, undefined, headers))
     return this.named({ name: from, port: 0 }, { name: to, port: PORT })
   }
 

@@ -50,7 +50,7 @@ export function requireAdmin(app: ControlApp, services: Services): void {
 export function requireRole(request: Pick<FastifyRequest, 'adminRole'>, role: AdminRole): void {
   const { adminRole } = request
   if (ADMIN_ROLES.indexOf(adminRole) >= ADMIN_ROLES.indexOf(role)) return
-  throw new Refused('EPERM', `this needs the role ${role}, and the token is of a ${adminRole}`)
+  throw new Refused('EPERM', `this needs the role ${role}, and that of the token is ${adminRole}`)
 }
 
 /** True while the token of a request is still valid: for answers that go on for long. */

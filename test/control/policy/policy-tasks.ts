@@ -74,6 +74,23 @@ void t.test('edits are refused as values', t => {
   t.end()
 })
 
+void t.test('a rule that a test forbids is told with the line where the test stands now', t => {
+  const work = tasks()
+  const text = [
+    'rules:',
+    '  - accept: x:1 -> y:1',
+    'tests: [{ from: web:1, to: db:1, expect: reject }, { from: web:1, to: db:2, expect: reject }]',
+  ].join('\n')
+  const bytes = Buffer.from(JSON.stringify({ documents: [{ name: 'a.yaml', text }] }))
+  t.equal(work.prepare({ kind: 'request', bytes }, options).ok, true)
+  work.adopt(5)
+  t.match(work.prepare({ kind: 'insert', rule, position: 1 }, options), {
+    ok: false,
+    message: /^1 of the 2 tests of the policy fails: a\.yaml:3: web:1 -> db:1: /,
+  })
+  t.end()
+})
+
 void t.test('it starts with nothing, and not with what can not be read', t => {
   const setting = { revision: 0, lastRuleNumber: 0, rulesMax: 1 }
   const work = new PolicyTasks({ ...setting, inForce: undefined })
