@@ -66,6 +66,15 @@ void t.test('what is wrong with rows, revisions, the audit log and tokens is sai
   t.end()
 })
 
+void t.test('an audit log that was put back is told before the start that writes it down', t => {
+  const path = writtenPath(t)
+  const head = `9:${'0'.repeat(64)}\n`
+  writeFileSync(join(dirname(path), 'audit.head'), head)
+  const message = /ends with record 3, and there was a record 9: at least records 4 to 9 are lost/
+  t.match(finding(checkState(dirname(path)), 'audit'), { status: 'degraded', message })
+  t.end()
+})
+
 void t.test('a database with which none can start is broken', t => {
   const path = writtenPath(t)
   writeFileSync(path, readFileSync(path).subarray(0, 5_000))
