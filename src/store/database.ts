@@ -276,20 +276,29 @@ export function checkDatabase(
 
 /**
  * Writes a copy of a database as it is now, without a log beside it, while another connection may
- * write.
- * @param to must not exist; nobody but its owner can read it.
- * @throws StoreError
+ * write: all of it, or none.
+ * @param to nobody but its owner can read it.
+ * @throws StoreError also when there is something of that name.
  */
 export function copyDatabase(path: string, to: string): void {
+  if (existsSync(to)) throw new StoreError('not-writable', `${to} is there already: name another`)
   createPrivateFile(to)
-  translated(to, () => {
+  let isWhole = false
+  try {
     const sqlite = new Sqlite(path, { readonly: true, timeout: BUSY_TIMEOUT_MS })
     try {
       sqlite.prepare('VACUUM INTO ?').run(to)
+      isWhole = true
     } finally {
       sqlite.close()
     }
-  })
+  } catch (error) {
+    const problem = storeErrorFrom(error, to)
+    const isSource = problem instanceof StoreError && problem.failure === 'corrupt'
+    throw isSource ? storeErrorFrom(error, path) : problem
+  } finally {
+    if (!isWhole) rmSync(to, { force: true })
+  }
 }
 
 /**

@@ -10,7 +10,7 @@ import {
 import { dirname, join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { moveLog, openDatabase, type Database } from '../../src/store/database.js'
+import { copyDatabase, moveLog, openDatabase, type Database } from '../../src/store/database.js'
 import { migrations } from '../../src/store/migrations.js'
 import { DATABASE_FILE } from '../../src/store/store.js'
 import { openTestDatabase } from './fixtures/open-test-store.js'
@@ -340,6 +340,20 @@ await t.test('another connection moves the log into the file while this one is o
   }
   t.ok(statSync(db.path).size > length + 60_000)
   t.throws(() => moveLog(`${db.path}.none`, true), { name: 'StoreError' })
+})
+
+await t.test('a copy is whole or not there, and takes the place of nothing', async t => {
+  const path = usedPath(t)
+  const to = `${path}.copy`
+  const bytes = readFileSync(path)
+  writeFileSync(path, Buffer.from(bytes).fill(0xa5, bytes.length / 2))
+  t.throws(() => copyDatabase(path, to), { failure: 'corrupt', message: new RegExp(`^${path} is`) })
+  t.notOk(existsSync(to))
+  writeFileSync(path, bytes)
+  copyDatabase(path, to)
+  t.equal(statSync(to).mode & 0o777, 0o600)
+  t.throws(() => copyDatabase(path, to), { message: /copy is there already: name another/ })
+  openDatabase(to).close()
 })
 
 await t.test('a checkpoint empties the write-ahead log', async t => {
