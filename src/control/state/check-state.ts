@@ -180,12 +180,13 @@ function flows(path: string): StateFinding {
   const name = 'flows'
   if (!existsSync(path)) return { name, status: 'ok', message: 'there is no history yet' }
   try {
-    checkFlows(path)
-    return { name, status: 'ok', message: 'the history can be read' }
+    const problem = checkFlows(path)
+    if (problem === undefined) return { name, status: 'ok', message: 'the history can be read' }
+    const message = `${problem}; the next start puts it aside and begins a new one`
+    return { name, status: 'degraded', message }
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
-    const message = `${error.message}; the next start puts it aside and begins a new one`
-    return { name, status: 'degraded', message }
+    return { name, status: 'broken', message: error.message }
   }
 }
 

@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
@@ -100,5 +100,9 @@ void t.test('an older version is well; rows may refer to what is gone; flows are
   const check = checkState(dirname(other))
   t.match(finding(check, 'rows'), { status: 'degraded', message: /^2 refer to others/ })
   t.match(finding(check, 'flows'), { status: 'degraded', message: /puts it aside/ })
+  rmSync(flows)
+  mkdirSync(flows)
+  t.throws(() => openFlowStore(flows, { bytesMax: 1_000_000, ageMsMax: 1_000 }))
+  t.match(finding(checkState(dirname(other)), 'flows'), { status: 'broken' })
   t.end()
 })
