@@ -127,6 +127,21 @@ await t.test('a row that is not what was written is left out, and told', async t
   t.match(store.domains.add('new'), { domain: { id: 2 } })
 })
 
+await t.test('the id of a token that is gone is not given to another', async t => {
+  for (const [seq, next] of [
+    [9, 10],
+    [2 ** 40, 5],
+  ] as const) {
+    const path = writtenPath(t)
+    const sqlite = new Sqlite(path)
+    sqlite.exec(`UPDATE sqlite_sequence SET seq = ${seq} WHERE name = 'tokens'`)
+    sqlite.close()
+    salvaged(t, path, () => undefined)
+    t.match(opened(t, path).tokens.issueAdmin('viewer'), { token: { id: next } })
+    rmSync(`${path}.new-one`)
+  }
+})
+
 await t.test('what stands before and after a page that is lost is taken over', async t => {
   const path = writtenPath(t, 500)
   const pages = pagesOf(path, 'audit')
