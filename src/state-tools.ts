@@ -1,6 +1,6 @@
 import { checkState, type StateCheck } from './control/state/check-state.js'
 import { databaseIn } from './control/state/state-author.js'
-import { copyDatabase } from './store/database.js'
+import { copyDatabase } from './store/database-file.js'
 import { lockState } from './store/state-lock.js'
 import { StoreError } from './store/store-error.js'
 

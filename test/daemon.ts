@@ -17,7 +17,7 @@ import type { AuditHead } from '../src/cli/rest.js'
 import { startDaemon as start } from '../src/daemon.js'
 import { loadNative } from '../src/native/native.js'
 import { connect, memoryPair } from '../src/sdk/index.js'
-import { copyDatabase } from '../src/store/database.js'
+import { copyDatabase } from '../src/store/database-file.js'
 import { failToServe, spawnDaemon, startDaemon, until } from './fixtures/daemon.js'
 import { stateDir } from './fixtures/state-dir.js'
 

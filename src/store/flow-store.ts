@@ -2,14 +2,8 @@ import { existsSync, renameSync, rmSync } from 'node:fs'
 import type { FlowVerdict } from '../policy/flow-verdict.js'
 import type { SeenFlow } from '../policy/seen-flow.js'
 import type { Checkpointed } from './checkpointer.js'
-import {
-  checkDatabase,
-  LOG_ENDINGS,
-  openDatabase,
-  readDatabase,
-  type Database,
-  type Statement,
-} from './database.js'
+import type { Database, Statement } from './database.js'
+import { checkDatabase, LOG_ENDINGS, openDatabase, readDatabase } from './database-file.js'
 import type { Migration } from './migrations.js'
 import { StoreError } from './store-error.js'
 

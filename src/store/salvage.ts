@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
-import { LOG_ENDINGS, openDatabase, type Database, type SqlValue } from './database.js'
+import type { Database, SqlValue } from './database.js'
+import { LOG_ENDINGS, openDatabase } from './database-file.js'
 import { fallbackPage, mendHeader } from './first-page.js'
 import { decodePolicy } from './policy-body.js'
 import { hashOf } from './revision-store.js'

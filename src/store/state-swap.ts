@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { LOG_ENDINGS } from './database.js'
+import { LOG_ENDINGS } from './database-file.js'
 import { createPrivateFile } from './private-file.js'
 import { copyState } from './salvage.js'
 import { storeErrorFrom } from './store-error.js'

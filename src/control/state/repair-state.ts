@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { checkDatabase, openDatabase } from '../../store/database.js'
+import { checkDatabase, openDatabase } from '../../store/database-file.js'
 import { BODY_FORMAT, EMPTY_POLICY, encodePolicy } from '../../store/policy-body.js'
 import { createPrivateFile } from '../../store/private-file.js'
 import { hashOf } from '../../store/revision-store.js'
