@@ -100,3 +100,26 @@ await t.test('a damaged file is refused', async t => {
   writeFileSync(overwritten, bytes)
   t.throws(() => openDatabase(overwritten), { name: 'StoreError', failure: 'corrupt' })
 })
+
+await t.test('an empty table or index that can not be looked into is damage', async t => {
+  const path = newPath(t)
+  openDatabase(path).close()
+  const sqlite = new Sqlite(path, { readonly: true })
+  const pageBytes = Number(sqlite.pragma('page_size', { simple: true }))
+  const roots = sqlite
+    .prepare<[], { name: string; rootpage: number }>(
+      'SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 0',
+    )
+    .all()
+  sqlite.close()
+  t.ok(roots.length > 15)
+  const whole = readFileSync(path)
+  for (const { name, rootpage } of roots) {
+    const bytes = Buffer.from(whole)
+    // A leaf becomes a page that has others below it.
+    bytes[(rootpage - 1) * pageBytes]! ^= 8
+    writeFileSync(path, bytes)
+    t.throws(() => checkDatabase(path), { name: 'StoreError', failure: 'corrupt' }, name)
+    t.throws(() => openDatabase(path), { name: 'StoreError', failure: 'corrupt' }, name)
+  }
+})
