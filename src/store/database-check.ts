@@ -10,22 +10,25 @@ export type DatabaseCheck = 'integrity_check' | 'quick_check'
 /** Nobody else should be writing, so waiting longer would only hold up the caller. */
 export const BUSY_TIMEOUT_MS = 250
 
+/** @throws StoreError for a file of which nothing is left: SQLite would remove its log. */
+export function refuseEmpty(path: string): void {
+  if (statSync(path).size === 0) throw damaged(path, 'it is empty')
+}
+
 /**
  * Connects to a database that is there and looks it over: the one way to judge whether a daemon can
- * start with it. Nothing is changed.
+ * start with it. It writes nothing, but the connection is one that could: in one that only reads,
+ * SQLite leaves out what the tables say that values have to be.
  * @param steps the schema's history.
- * @param options of the connection.
  * @throws StoreError corrupt, foreign, newer; or what SQLite throws.
  */
 export function connectChecked(
   path: string,
   steps: readonly Migration[],
   check: DatabaseCheck,
-  options: Sqlite.Options = {},
 ): Sqlite.Database {
-  // SQLite would remove the log of an empty file, and whatever is in it.
-  if (statSync(path).size === 0) throw damaged(path, 'it is empty')
-  const sqlite = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS, ...options })
+  refuseEmpty(path)
+  const sqlite = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS })
   try {
     refuseForeign(path, sqlite)
     refuseDamaged(path, sqlite, steps, check)

@@ -1,7 +1,12 @@
 import { existsSync, renameSync, rmSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
 import { Database, translated } from './database.js'
-import { BUSY_TIMEOUT_MS, connectChecked, type DatabaseCheck } from './database-check.js'
+import {
+  BUSY_TIMEOUT_MS,
+  connectChecked,
+  refuseEmpty,
+  type DatabaseCheck,
+} from './database-check.js'
 import { APPLICATION_ID, migrate, migrations, type Migration } from './migrations.js'
 import { createPrivateFile, makePrivate } from './private-file.js'
 import { withRowSum } from './seal.js'
@@ -99,11 +104,20 @@ export function checkDatabase(
   check: DatabaseCheck = 'integrity_check',
 ): number {
   return translated(path, () => {
-    const sqlite = connectChecked(path, steps, check, { readonly: true })
+    refuseEmpty(path)
+    // The last connection that could write empties the log into the file when it is closed: this one
+    // is there until after it, and holds the file from its first read on.
+    const holder = new Sqlite(path, { readonly: true, timeout: BUSY_TIMEOUT_MS })
     try {
-      return Number(sqlite.pragma('user_version', { simple: true }))
+      holder.pragma('schema_version')
+      const sqlite = connectChecked(path, steps, check)
+      try {
+        return Number(sqlite.pragma('user_version', { simple: true }))
+      } finally {
+        sqlite.close()
+      }
     } finally {
-      sqlite.close()
+      holder.close()
     }
   })
 }

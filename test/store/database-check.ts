@@ -3,6 +3,7 @@ import Sqlite from 'better-sqlite3'
 import t from 'tap'
 import { checkDatabase, openDatabase } from '../../src/store/database-file.js'
 import { migrations } from '../../src/store/migrations.js'
+import { copyState } from '../../src/store/salvage.js'
 import { newPath, usedPath } from './fixtures/used-database.js'
 
 await t.test('a file that was cut short is no new one', async t => {
@@ -121,5 +122,39 @@ await t.test('an empty table or index that can not be looked into is damage', as
     writeFileSync(path, bytes)
     t.throws(() => checkDatabase(path), { name: 'StoreError', failure: 'corrupt' }, name)
     t.throws(() => openDatabase(path), { name: 'StoreError', failure: 'corrupt' }, name)
+  }
+})
+
+await t.test('a value that its table does not allow is damage to whoever looks', async t => {
+  const path = usedPath(t)
+  const sqlite = new Sqlite(path)
+  sqlite.exec(`PRAGMA ignore_check_constraints = ON;
+    INSERT INTO domains (id, name, tags, enabled, created_at) VALUES (1, 'web', 'S"a"]', 1, 0)`)
+  sqlite.close()
+  const refused = { failure: 'corrupt', message: /CHECK constraint failed in domains/ }
+  t.throws(() => checkDatabase(path), refused)
+  t.throws(() => openDatabase(path), refused)
+})
+
+await t.test('looking changes nothing of a file and its log, whatever is found', async t => {
+  const path = usedPath(t)
+  const writer = openDatabase(path)
+  writer.prepare<[string]>('INSERT INTO sequences VALUES (?, 1)').run('in the log')
+  const copy = `${path}.copy`
+  copyState(path, copy)
+  writer.close()
+  const log = readFileSync(`${copy}-wal`)
+  t.ok(log.length > 0)
+  for (const harm of [() => undefined, (bytes: Buffer) => bytes.fill(0xa5, bytes.length - 4_096)]) {
+    const bytes = readFileSync(copy)
+    harm(bytes)
+    writeFileSync(copy, bytes)
+    try {
+      checkDatabase(copy)
+    } catch (error) {
+      t.match(error, { failure: 'corrupt' })
+    }
+    t.ok(bytes.equals(readFileSync(copy)))
+    t.ok(log.equals(readFileSync(`${copy}-wal`)))
   }
 })
