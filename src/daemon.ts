@@ -29,6 +29,7 @@ import { peerProcess } from './native/peer.js'
 import { pollingOf } from './native/poller.js'
 import { Membership } from './policy/membership.js'
 import { PolicyTable } from './policy/policy-table.js'
+import { formatHead } from './store/audit-head.js'
 import { Checkpointer } from './store/checkpointer.js'
 import { FLOWS_FILE, openFlowStore, type FlowStore } from './store/flow-store.js'
 import { StoreError } from './store/store-error.js'
@@ -118,6 +119,8 @@ async function start(
   undo.push(() => store.close())
   const adminTokenPath = join(stateDir, 'admin.token')
   prepareStore(store, config, adminTokenPath)
+  const lost = store.followHead()
+  if (lost !== undefined) log('error', {}, lost)
 
   const flowLog = new FlowLog(limits.flowRecordsMax, clock)
   const booted = bootPolicy(store, clock)
@@ -224,7 +227,8 @@ async function start(
   renameSync(`${endpointPath}.new`, endpointPath)
   undo.push(() => rmSync(endpointPath, { force: true }))
 
-  log('info', { url: server.url, socket: socketPath, stateDir }, 'started')
+  const auditHead = formatHead(store.audit.head())
+  log('info', { url: server.url, socket: socketPath, stateDir, auditHead }, 'started')
   undo.push(() => log('info', {}, 'shutting down'))
   return {
     config,

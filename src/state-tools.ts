@@ -1,7 +1,6 @@
-import { existsSync } from 'node:fs'
 import { checkState, type StateCheck } from './control/state/check-state.js'
 import { databaseIn } from './control/state/state-author.js'
-import { copyDatabase } from './store/database.js'
+import { copyDatabase } from './store/database-file.js'
 import { lockState } from './store/state-lock.js'
 import { StoreError } from './store/store-error.js'
 
@@ -36,9 +35,8 @@ export function checkIdleState(dir: string): StateCheck | undefined {
 
 /**
  * Copies the database of a state folder as it is now; a daemon may run.
- * @throws StoreError when there is something of that name, or no room.
+ * @throws StoreError when there is something of that name, or no room, or the database is damaged.
  */
 export function backUpState(dir: string, to: string): void {
-  if (existsSync(to)) throw new StoreError('not-writable', `${to} is there already: name another`)
   copyDatabase(databaseIn(dir), to)
 }

@@ -1,4 +1,5 @@
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
@@ -12,9 +13,11 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
+import type { AuditHead } from '../src/cli/rest.js'
 import { startDaemon as start } from '../src/daemon.js'
 import { loadNative } from '../src/native/native.js'
 import { connect, memoryPair } from '../src/sdk/index.js'
+import { copyDatabase } from '../src/store/database-file.js'
 import { failToServe, spawnDaemon, startDaemon, until } from './fixtures/daemon.js'
 import { stateDir } from './fixtures/state-dir.js'
 
@@ -95,6 +98,30 @@ await t.test('what an admin made is there again after a restart', async t => {
   await sender.send('db:1', new Uint8Array(3))
   await again.close()
   await sender.close()
+})
+
+await t.test('a database that was put back is told by the audit log', async t => {
+  const dir = stateDir(t)
+  const first = await startDaemon(t, {}, { stateDir: dir })
+  const path = join(dir, 'v4vd.sqlite')
+  copyDatabase(path, join(dir, 'copy'))
+  await first.addDomains('web', 'db')
+  const head = await first.admin.ask<AuditHead>('GET', '/v1/audit/head')
+  await first.daemon.close()
+  t.equal(readFileSync(join(dir, 'audit.head'), 'utf8').trim(), `${head.seq}:${head.hash}`)
+  copyFileSync(join(dir, 'copy'), path)
+
+  const { admin } = await startDaemon(t, {}, { stateDir: dir })
+  const verify = '/v1/audit/verify'
+  const lost = `the audit log ends with record 1, and there was a record ${head.seq}: at least records 2 to ${head.seq} are lost`
+  t.same(await admin.ask('GET', verify), {
+    ok: false,
+    seq: 2,
+    message: `audit record 2 says that others were lost: ${lost}`,
+  })
+  t.match(await admin.ask('GET', `${verify}?head=${head.seq}:${head.hash}`), { ok: false, seq: 3 })
+  const now = await admin.ask<AuditHead>('GET', '/v1/audit/head')
+  t.match(await admin.ask('GET', `${verify}?head=${now.seq}:${now.hash}`), { ok: true, records: 2 })
 })
 
 await t.test('`v4v serve` ends with exit code 0 when it is told to', async t => {

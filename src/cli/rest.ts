@@ -184,6 +184,11 @@ export interface AuditRecord {
   readonly reason: string
 }
 
+export interface AuditHead {
+  readonly seq: number
+  readonly hash: string
+}
+
 export type AuditVerdict =
   | { readonly ok: true; readonly records: number; readonly hash: string }
   | { readonly ok: false; readonly seq: number; readonly message: string }

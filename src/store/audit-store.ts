@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../util/clock.js'
+import { NO_RECORD, type AuditHead } from './audit-head.js'
 import type { Database, SqlValue, Statement } from './database.js'
 import { cutText, type StoreLimits } from './limits.js'
 
@@ -72,11 +73,16 @@ interface Head {
   readonly hash: Uint8Array
 }
 
+/** What the daemon does when it finds that the log has lost its end, or was put back. */
+export const LOST_ACTION = 'audit.lost'
+
 const columns = `seq, at, actor, action, target, revision_before AS revisionBefore,
   revision_after AS revisionAfter, reason, detail, auth, origin, hash`
 const firstHash = Buffer.alloc(32)
 /** Records that are checked at a time. */
 const VERIFY_STEP = 200
+/** No log gets that long: a number beyond it is not what was written. */
+const SEQ_MAX = 2 ** 52
 
 /**
  * What admins did, append-only and hash-chained: a record that was changed, removed or slipped in
@@ -88,6 +94,7 @@ export class AuditStore {
   readonly #clock: Clock
   readonly #limits: StoreLimits
   readonly #head: Statement<[], Head>
+  readonly #last: Statement<[number], { readonly seq: number | null }>
   readonly #setHead: Statement<[number, Uint8Array], never>
   readonly #insert: Statement<SqlValue[], never>
   readonly #before: Statement<[number, number], AuditRow>
@@ -98,6 +105,7 @@ export class AuditStore {
     this.#clock = clock
     this.#limits = limits
     this.#head = db.prepare('SELECT seq, hash FROM audit_head')
+    this.#last = db.prepare('SELECT max(seq) AS seq FROM audit WHERE seq < ?')
     this.#setHead = db.prepare('UPDATE audit_head SET seq = ?, hash = ?')
     this.#insert = db.prepare(
       `INSERT INTO audit (seq, at, actor, action, target, revision_before, revision_after, reason,
@@ -110,7 +118,7 @@ export class AuditStore {
     this.#after = db.prepare(`SELECT ${columns} FROM audit WHERE seq > ? ORDER BY seq LIMIT ?`)
   }
 
-  /** Adds a record after the last one. */
+  /** Adds a record after the last one, also to a log that is damaged. */
   append(entry: AuditEntry): AuditRecord {
     return this.#db.transaction(() => {
       const { seq: last, hash: before } = this.#readHead()
@@ -160,13 +168,37 @@ export class AuditStore {
     return this.#readHead().seq
   }
 
+  /** The end of the log: kept elsewhere, it proves later that nothing was cut off. */
+  head(): AuditHead {
+    const { seq, hash } = this.#readHead()
+    return { seq, hash: hex(hash) }
+  }
+
+  /**
+   * Whether the log still has the record that was its end once.
+   * @returns what was lost, in words for a person; undefined when nothing was.
+   */
+  lostSince(head: AuditHead): string | undefined {
+    if (head.seq === 0) return undefined
+    const [row] = this.#after.all(head.seq - 1, 1)
+    if (row?.seq === head.seq) {
+      if (hex(row.hash) === head.hash) return undefined
+      return `audit record ${head.seq} is not the one it was: the log was put back to an earlier state and went on, or was written anew`
+    }
+    const seq = this.size()
+    if (seq >= head.seq) return `audit record ${head.seq} is missing`
+    return `the audit log ends with record ${seq}, and there was a record ${head.seq}: at least records ${seq + 1} to ${head.seq} are lost`
+  }
+
   /**
    * Computes the whole chain again.
-   * @returns how many records there are and the last hash, which may be kept elsewhere to prove
-   *   later that nothing was cut off; or the first record that is not what was written.
+   * @param head what the end was once: the log must still have it. Losses that the log itself notes
+   *   before it are known, and all others are told.
+   * @returns how many records there are and the last hash; or the first record that is not what was
+   *   written, or not there any more.
    */
-  verify(): AuditVerdict {
-    const steps = this.verifySteps()
+  verify(head?: AuditHead): AuditVerdict {
+    const steps = this.verifySteps(head)
     for (;;) {
       const step = steps.next()
       if (step.done === true) return step.value
@@ -174,9 +206,10 @@ export class AuditStore {
   }
 
   /** The same a few records at a time, for whoever has other things to do in between. */
-  *verifySteps(): Generator<void, AuditVerdict, undefined> {
+  *verifySteps(head: AuditHead = NO_RECORD): Generator<void, AuditVerdict, undefined> {
     let seq = 0
     let hash: Uint8Array = firstHash
+    let loss: AuditRow | undefined
     for (;;) {
       const rows = this.#after.all(seq, VERIFY_STEP)
       if (rows.length === 0) break
@@ -185,12 +218,18 @@ export class AuditStore {
         if (row.seq !== seq) return broken(seq, `audit record ${seq} is missing`)
         hash = hashOf(hash, row)
         if (!equal(hash, row.hash)) return broken(seq, `audit record ${seq} was changed`)
+        if (row.action === LOST_ACTION && seq > head.seq) loss = row
       }
       yield
     }
-    const head = this.#readHead()
-    if (head.seq !== seq || !equal(hash, head.hash)) {
+    const end = this.#head.get()
+    if (end?.seq !== seq || !equal(hash, end.hash)) {
       return broken(seq + 1, `the audit log does not end with record ${seq}`)
+    }
+    const lost = this.lostSince(head)
+    if (lost !== undefined) return broken(Math.min(seq + 1, head.seq), lost)
+    if (loss !== undefined) {
+      return broken(loss.seq, `audit record ${loss.seq} says that others were lost: ${loss.reason}`)
     }
     return { ok: true, records: seq, hash: hex(hash) }
   }
@@ -202,9 +241,13 @@ export class AuditStore {
     return JSON.stringify({ leftOut: `${text.length} characters` })
   }
 
-  // Without its row the log is as good as cut off; verify() then says so.
+  // Whatever damage made of it, the next record gets a number that is free: without a record there
+  // is no change. verify() looks at the row itself.
   #readHead(): Head {
-    return this.#head.get() ?? { seq: 0, hash: firstHash }
+    const head = this.#head.get()
+    const last = this.#last.get(SEQ_MAX)?.seq ?? 0
+    if (head !== undefined && head.seq >= last && head.seq < SEQ_MAX) return head
+    return { seq: last, hash: head?.hash ?? firstHash }
   }
 }
 

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads'
 import { stepBack } from '../native/thread-priority.js'
-import { moveLog } from './database.js'
+import { moveLog } from './database-file.js'
 
 /** A database whose write-ahead log is to be moved. */
 export interface CheckpointRequest {

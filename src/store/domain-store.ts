@@ -195,10 +195,11 @@ export class DomainStore {
 
   #nextId(): number | undefined {
     if (this.#countAll() >= Math.min(this.#limits.domainsMax, DOMID_MAX)) return undefined
-    const last = this.#ids.last()
-    if (last === DOMID_MAX) return this.#freeId.get()?.id
-    this.#ids.raise(last + 1)
-    return last + 1
+    const next = this.#ids.last() + 1
+    // Damage may have made any number of it.
+    if (!isDomainId(next) || this.byId(next) !== undefined) return this.#freeId.get()?.id
+    this.#ids.raise(next)
+    return next
   }
 }
 

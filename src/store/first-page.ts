@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { LOG_ENDINGS, openDatabase } from './database.js'
+import { LOG_ENDINGS, openDatabase } from './database-file.js'
 import { APPLICATION_ID } from './migrations.js'
 
 /** SQLite's own choice, which this program leaves as it is. */

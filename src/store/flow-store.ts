@@ -2,14 +2,8 @@ import { existsSync, renameSync, rmSync } from 'node:fs'
 import type { FlowVerdict } from '../policy/flow-verdict.js'
 import type { SeenFlow } from '../policy/seen-flow.js'
 import type { Checkpointed } from './checkpointer.js'
-import {
-  checkDatabase,
-  LOG_ENDINGS,
-  openDatabase,
-  readDatabase,
-  type Database,
-  type Statement,
-} from './database.js'
+import type { Database, Statement } from './database.js'
+import { checkDatabase, LOG_ENDINGS, openDatabase, readDatabase } from './database-file.js'
 import type { Migration } from './migrations.js'
 import { StoreError } from './store-error.js'
 
@@ -166,9 +160,7 @@ export function openFlowStore(
   try {
     return new FlowStore(openDatabase(path, steps, 'quick_check'), kept)
   } catch (error) {
-    if (!(error instanceof StoreError)) throw error
-    const isUnreadable = error.failure === 'corrupt' || error.failure === 'foreign'
-    if (!isUnreadable && error.failure !== 'newer') throw error
+    if (!isUnreadable(error)) throw error
     onDamaged(error)
     if (existsSync(path)) renameSync(path, `${path}.damaged`)
     for (const ending of LOG_ENDINGS) rmSync(path + ending, { force: true })
@@ -178,10 +170,23 @@ export function openFlowStore(
 
 /**
  * Looks at a file of flows, and changes nothing.
- * @throws StoreError when it would be put aside.
+ * @returns why it would be put aside; undefined when it would not.
+ * @throws StoreError when a daemon could not start with it.
  */
-export function checkFlows(path: string): void {
-  checkDatabase(path, steps, 'quick_check')
+export function checkFlows(path: string): string | undefined {
+  try {
+    checkDatabase(path, steps, 'quick_check')
+    return undefined
+  } catch (error) {
+    if (!isUnreadable(error)) throw error
+    return error.message
+  }
+}
+
+/** Of what is wrong with a file, what another file helps against. */
+function isUnreadable(error: unknown): error is StoreError {
+  if (!(error instanceof StoreError)) return false
+  return ['corrupt', 'foreign', 'newer'].includes(error.failure)
 }
 
 /**

@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
-import { LOG_ENDINGS, openDatabase, type Database, type SqlValue } from './database.js'
+import type { Database, SqlValue } from './database.js'
+import { LOG_ENDINGS, openDatabase } from './database-file.js'
 import { fallbackPage, mendHeader } from './first-page.js'
 import { decodePolicy } from './policy-body.js'
 import { hashOf } from './revision-store.js'
@@ -239,6 +240,7 @@ class Taking {
          ON CONFLICT (name) DO UPDATE SET last = max(last, excluded.last)`,
       )
       .run()
+    this.#raiseTokenId()
     const newest = this.#target
       .prepare<[], { format: number; body: Uint8Array }>(
         'SELECT format, body FROM policies ORDER BY revision DESC LIMIT 1',
@@ -250,6 +252,18 @@ class Taking {
     new Sequence(this.#target, 'rule').raise(
       numbers.reduce((most, each) => Math.max(most, each), 0),
     )
+  }
+
+  /** SQLite counts the ids of tokens itself; those that are gone stay in the audit log. */
+  #raiseTokenId(): void {
+    const [row] = this.#each("SELECT seq FROM sqlite_sequence WHERE name = 'tokens'", [])
+    const last = typeof row === 'object' ? row['seq'] : undefined
+    const known = this.#target
+      .prepare<[], { id: number }>('SELECT ifnull(max(id), 0) AS id FROM tokens')
+      .get()!.id
+    if (!isNumber(last) || last <= known || last > known + NUMBER_STEP_MAX) return
+    this.#target.prepare("DELETE FROM sqlite_sequence WHERE name = 'tokens'").run()
+    this.#target.prepare<[number]>("INSERT INTO sqlite_sequence VALUES ('tokens', ?)").run(last)
   }
 
   #noteRevision(value: SqlValue | undefined): void {

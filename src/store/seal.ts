@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type Sqlite from 'better-sqlite3'
 import type { Database, SqlValue, Statement } from './database.js'
 
 /**
@@ -35,6 +36,13 @@ const SUM_BYTES = 8
 export function rowSum(table: string, ...values: readonly SqlValue[]): Buffer {
   const text = JSON.stringify(values.map(value => (isBytes(value) ? hexOf(value) : value)))
   return createHash('sha256').update(table).update(text).digest().subarray(0, SUM_BYTES)
+}
+
+/** Lets the statements of a connection compute the sum of a row, as `row_sum`. */
+export function withRowSum(sqlite: Sqlite.Database): void {
+  sqlite.function('row_sum', { deterministic: true, varargs: true }, (...values: unknown[]) =>
+    rowSum(...(values as [string, ...SqlValue[]])),
+  )
 }
 
 /** The SQL for the sum that the row it is used on should have. */

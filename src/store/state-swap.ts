@@ -1,6 +1,6 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { LOG_ENDINGS } from './database.js'
+import { LOG_ENDINGS } from './database-file.js'
 import { createPrivateFile } from './private-file.js'
 import { copyState } from './salvage.js'
 import { storeErrorFrom } from './store-error.js'
@@ -13,7 +13,9 @@ import { storeErrorFrom } from './store-error.js'
  */
 export function keepBeside(path: string, why: string, now: number): string {
   const stamp = new Date(now).toISOString().replace(/[-:]|\.\d+/g, '')
-  const copy = `${path}.${why}-${stamp}`
+  const name = `${path}.${why}-${stamp}`
+  let copy = name
+  for (let nth = 2; existsSync(copy); nth++) copy = `${name}-${nth}`
   createPrivateFile(copy)
   copyState(path, copy)
   return copy

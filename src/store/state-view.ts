@@ -1,5 +1,6 @@
 import { AuditStore } from './audit-store.js'
-import { checkDatabase, readDatabase, type Database } from './database.js'
+import type { Database } from './database.js'
+import { checkDatabase, readDatabase } from './database-file.js'
 import { DomainStore } from './domain-store.js'
 import { defaultStoreLimits } from './limits.js'
 import { migrations } from './migrations.js'

@@ -73,6 +73,8 @@ function fromSqlite(error: InstanceType<typeof Sqlite.SqliteError>, path: string
     case 'SQLITE_NOTADB':
       return damaged(path, error.message, options)
     default:
+      // In the header; SQLite has no code for it.
+      if (error.message === 'unsupported file format') return damaged(path, error.message, options)
       return new StoreError(
         'failed',
         `using ${path} failed (${oneLine(error.message)}): "v4v state check" says more`,

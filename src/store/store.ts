@@ -1,10 +1,12 @@
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { Clock } from '../util/clock.js'
-import { AuditStore } from './audit-store.js'
+import { formatHead, HEAD_FILE, HeadFile } from './audit-head.js'
+import { AuditStore, LOST_ACTION } from './audit-store.js'
 import { AuditModeStore } from './audit-mode-store.js'
 import type { Checkpointed } from './checkpointer.js'
 import { CounterStore } from './counter-store.js'
-import { openDatabase, type Database } from './database.js'
+import type { Database } from './database.js'
+import { openDatabase } from './database-file.js'
 import { GrantStore } from './grant-store.js'
 import { DomainStore } from './domain-store.js'
 import { defaultStoreLimits, type StoreLimits } from './limits.js'
@@ -51,6 +53,8 @@ export class Store implements Checkpointed {
   readonly dropped: readonly string[]
   readonly #db: Database
   readonly #lock: StateLock
+  /** Where the end of the audit log is written, once it was compared. */
+  #headFile: HeadFile | undefined
 
   constructor(db: Database, lock: StateLock, options: StoreOptions) {
     const limits = { ...defaultStoreLimits, ...options.limits }
@@ -86,11 +90,39 @@ export class Store implements Checkpointed {
   }
 
   /**
-   * Waits until everything that was committed is on the disk; others get their turn meanwhile.
+   * Waits until everything that was committed is on the disk, and the file with the end of the audit
+   * log says so; others get their turn meanwhile.
    * @throws StoreError when the disk fails.
    */
-  synced(): Promise<void> {
-    return this.#db.synced()
+  async synced(): Promise<void> {
+    // Of before: that file must not say more than what is on the disk.
+    const head = this.#headFile && this.audit.head()
+    await this.#db.synced()
+    if (head !== undefined) await this.#headFile?.write(head)
+  }
+
+  /**
+   * Compares the audit log with the file beside it that says how it ended, and keeps that up to date
+   * from then on: once, after a first start has filled the store.
+   * @returns what was lost, which is written into the audit log, too; undefined when nothing was.
+   * @throws StoreError when the file can't be written.
+   */
+  followHead(): string | undefined {
+    const file = new HeadFile(join(dirname(this.path), HEAD_FILE))
+    const head = file.read()
+    const lost = head && this.audit.lostSince(head)
+    if (head !== undefined && lost !== undefined) {
+      this.audit.append({
+        actor: DAEMON,
+        auth: 'daemon',
+        action: LOST_ACTION,
+        target: formatHead(head),
+        reason: lost,
+      })
+    }
+    file.writeNow(this.audit.head())
+    this.#headFile = file
+    return lost
   }
 
   /** How many transactions were committed so far. */

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
 import type { EndReason } from '../abi/end-reason.js'
 import { assert } from '../util/assert.js'
 import type { Clock } from '../util/clock.js'
@@ -7,6 +7,13 @@ import { unknownDomain, type Domain, type DomainStore } from './domain-store.js'
 import type { StoreLimits } from './limits.js'
 import { refuse, type Refusal } from './refusal.js'
 import { sealing, sumSql } from './seal.js'
+import {
+  formatToken,
+  hashOfSecret,
+  parseToken,
+  SECRET_BYTES,
+  type TokenKind,
+} from './token-text.js'
 
 /** Where secrets come from. */
 export interface Random {
@@ -89,21 +96,13 @@ interface TokenRow {
   readonly lastUsedAt: number | null
 }
 
-const SECRET_BYTES = 32
-const prefixes = { domain: 'v4v', admin: 'v4vadmin' } as const
-// 256 bits in base64url are 43 characters.
-const tokenPattern = /^(v4v|v4vadmin)_([1-9][0-9]{0,14})_([A-Za-z0-9_-]{43})$/
-
 const select = `
   SELECT tokens.id, domain AS domainId, domains.name AS domain, role, hash, label,
     tokens.created_at AS createdAt, expires_at AS expiresAt, revoked_at AS revokedAt,
     last_used_at AS lastUsedAt
   FROM tokens LEFT JOIN domains ON domains.id = tokens.domain`
 
-/**
- * The tokens of domains and admins. A secret is 256 random bits, so a plain SHA-256 of it tells
- * nobody anything; a slow hash would only slow down whoever logs in.
- */
+/** The tokens of domains and admins: who they stand for, until when, and the hash of each secret. */
 export class TokenStore {
   readonly #db: Database
   readonly #clock: Clock
@@ -333,7 +332,7 @@ export class TokenStore {
   }
 
   #issue(
-    kind: Token['kind'],
+    kind: TokenKind,
     domainId: number | null,
     role: AdminRole | null,
     options: TokenOptions,
@@ -357,11 +356,11 @@ export class TokenStore {
     const bytes = this.#random.randomBytes(SECRET_BYTES)
     assert(bytes.length === SECRET_BYTES, 'a secret has 256 bits')
     const secret = Buffer.from(bytes).toString('base64url')
-    const { id } = this.#insert.run(domainId, role, hashOf(secret), label, now, expiresAt)
+    const { id } = this.#insert.run(domainId, role, hashOfSecret(secret), label, now, expiresAt)
     this.#seal.run(id)
     const token = this.get(id)
     assert(token !== undefined, 'a token that was just written is there')
-    return { ok: true, token, text: `${prefixes[kind]}_${id}_${secret}` }
+    return { ok: true, token, text: formatToken({ kind, id, secret }) }
   }
 
   #makeRoom(domainId: number | null, now: number): boolean {
@@ -375,12 +374,11 @@ export class TokenStore {
   }
 
   // The row whose secret this is. Ids are no secret, so only the comparison takes constant time.
-  #find(kind: Token['kind'], text: string): TokenRow | undefined {
-    const match = tokenPattern.exec(text)
-    const [, prefix, id, secret] = match ?? []
-    if (prefix !== prefixes[kind] || id === undefined || secret === undefined) return undefined
-    const row = this.#byId.get(Number(id))
-    if (row === undefined || !timingSafeEqual(hashOf(secret), row.hash)) return undefined
+  #find(kind: TokenKind, text: string): TokenRow | undefined {
+    const said = parseToken(text)
+    if (said?.kind !== kind) return undefined
+    const row = this.#byId.get(said.id)
+    if (row === undefined || !timingSafeEqual(hashOfSecret(said.secret), row.hash)) return undefined
     return (row.role === null) === (kind === 'domain') ? row : undefined
   }
 
@@ -391,10 +389,6 @@ export class TokenStore {
     }
     return undefined
   }
-}
-
-function hashOf(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest()
 }
 
 function notValid(): Refusal<'EACCES'> {

@@ -37,6 +37,9 @@ const failing = [{ name: 'a.yaml', text: policy['a.yaml'].replace('accept: w', '
 const rule = { action: 'drop', source: 'x:*', destination: 'y:1' }
 const asked = { from: 'web:1', to: 'control:1' }
 
+/** The end of an audit log without records. */
+const NO_RECORD = `0:${'0'.repeat(64)}`
+
 /** What an admin of the README's table does, in this order. */
 function rowsFor(dir: string, others: string, more: Record<string, string>): Record<string, Row> {
   const same = join(dir, 'a.yaml')
@@ -236,12 +239,15 @@ function rowsFor(dir: string, others: string, more: Record<string, string>): Rec
     'audit log': {
       commands: [
         [0, 'audit'],
-        [0, 'audit', 'verify'],
+        [0, 'audit', 'head'],
+        [0, 'audit', 'verify', '--head', NO_RECORD],
+        [1, 'audit', 'verify', '--head', `9${NO_RECORD}`],
         [0, 'audit', 'export'],
       ],
       requests: [
         [200, 'GET', '/audit'],
-        [200, 'GET', '/audit/verify'],
+        [200, 'GET', '/audit/head'],
+        [200, 'GET', `/audit/verify?head=${NO_RECORD}`],
       ],
     },
     'the state folder': {

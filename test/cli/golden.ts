@@ -76,6 +76,7 @@ const questions = (dir: string): string[][] => [
   ['audit-mode'],
   ['stats'],
   ['audit'],
+  ['audit', 'head'],
   ['audit', 'verify'],
   ['check'],
   ['viptables', '-L'],

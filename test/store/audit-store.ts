@@ -1,6 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
+import { checkState } from '../../src/control/state/check-state.js'
+import { NO_RECORD } from '../../src/store/audit-head.js'
+import { LOST_ACTION } from '../../src/store/audit-store.js'
 import { openStore, type Store } from '../../src/store/store.js'
 import { StoreError } from '../../src/store/store-error.js'
 import { openTestStore, testRandom } from './fixtures/open-test-store.js'
@@ -169,6 +173,58 @@ await t.test('whatever was changed by force is found', async t => {
     t.same(store.audit.verify(), { ok: false, seq, message }, sql)
     store.close()
   }
+})
+
+await t.test('a damaged end of the log keeps no change out, and no start', async t => {
+  const damages = [
+    ['UPDATE audit_head SET seq = 2', true],
+    ['UPDATE audit_head SET seq = 0', true],
+    ['UPDATE audit_head SET seq = -5', true],
+    ['UPDATE audit_head SET seq = 9223372036854775807', true],
+    ['UPDATE audit SET seq = 9223372036854775807 WHERE seq = 3', false],
+    ['UPDATE audit_head SET hash = zeroblob(32)', false],
+    ['DELETE FROM audit_head', false],
+  ] as const
+  for (const [sql, isWholeAgain] of damages) {
+    const path = writtenPath(t)
+    // A start writes down that it drops the row.
+    tamper(path, `${sql}; INSERT INTO audit_modes VALUES ('*', x'00')`)
+    t.equal(checkState(dirname(path)).status, 'degraded', sql)
+    const store = reopen(path)
+    t.match(store.audit.list(1), [{ action: 'state.drop' }], sql)
+    store.audit.append(entry)
+    t.equal(store.audit.verify().ok, isWholeAgain, sql)
+    store.close()
+  }
+})
+
+await t.test('a log that has not what was its end any more says so', async t => {
+  const { store } = openTestStore(t)
+  t.same(store.audit.head(), NO_RECORD)
+  t.match(store.audit.verify(NO_RECORD), { ok: true, records: 0 })
+  for (let i = 0; i < 3; i++) store.audit.append({ ...entry, target: `r${i}` })
+  const head = store.audit.head()
+  t.same(head, { seq: 3, hash: store.audit.list(1)[0]?.hash })
+  store.audit.append(entry)
+  t.match(store.audit.verify(head), { ok: true, records: 4 })
+
+  const { hash } = head
+  t.same(store.audit.verify({ seq: 9, hash }), {
+    ok: false,
+    seq: 5,
+    message:
+      'the audit log ends with record 4, and there was a record 9: at least records 5 to 9 are lost',
+  })
+  t.match(store.audit.verify({ seq: 4, hash }), {
+    ok: false,
+    seq: 4,
+    message: /^audit record 4 is not the one it was: /,
+  })
+  store.audit.append({ ...entry, action: LOST_ACTION, reason: 'it ended with 4' })
+  const message = 'audit record 5 says that others were lost: it ended with 4'
+  t.same(store.audit.verify(), { ok: false, seq: 5, message })
+  t.same(store.audit.verify(head), { ok: false, seq: 5, message })
+  t.match(store.audit.verify(store.audit.head()), { ok: true, records: 5 })
 })
 
 await t.test('a record written anew with a hash of its own does not fit the next one', async t => {

@@ -1,13 +1,16 @@
+import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { DOMID_MAX } from '../../src/abi/addr.js'
 import { TAGS_PER_DOMAIN_MAX } from '../../src/abi/limits.js'
 import { DomainStore } from '../../src/store/domain-store.js'
+import { openStore } from '../../src/store/store.js'
 import { Sequence } from '../../src/store/sequence.js'
 import {
   openTestDatabase,
   openTestStore,
   testLimits,
   TestClock,
+  testRandom,
 } from './fixtures/open-test-store.js'
 
 function ids(domains: DomainStore): Record<string, number> {
@@ -117,6 +120,21 @@ await t.test('when all ids were handed out the lowest free one is next', async t
   t.match(domains.add('e'), { domain: { id: 4 } })
   domains.remove('a')
   t.match(domains.add('f'), { domain: { id: 1 } })
+})
+
+await t.test('where the last id is not what was written the lowest free one is next', async t => {
+  for (const last of ['-7', '0', '9223372036854775807']) {
+    const { store, path } = openTestStore(t)
+    store.domains.add('a')
+    store.domains.add('b')
+    store.close()
+    const sqlite = new Sqlite(path)
+    sqlite.exec(`UPDATE sequences SET last = ${last}`)
+    sqlite.close()
+    const again = openStore(path, { now: () => 0, ...testRandom })
+    t.match(again.domains.add('c'), { ok: true, domain: { id: 3 } }, last)
+    again.close()
+  }
 })
 
 await t.test('the limit of domains holds', async t => {

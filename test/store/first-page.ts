@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t from 'tap'
-import { openDatabase } from '../../src/store/database.js'
+import { openDatabase } from '../../src/store/database-file.js'
 import { fallbackPage, mendHeader } from '../../src/store/first-page.js'
 
 function check(path: string): unknown {

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { openDatabase } from '../../src/store/database.js'
+import { openDatabase } from '../../src/store/database-file.js'
 import { migrations } from '../../src/store/migrations.js'
 import { copyState, salvage, type Salvage } from '../../src/store/salvage.js'
 import { openStore, type Store } from '../../src/store/store.js'
@@ -125,6 +125,21 @@ await t.test('a row that is not what was written is left out, and told', async t
   t.equal(store.policies.currentRevision(), 2)
   t.equal(store.policies.lastRuleNumber(), 2, 'no id is given twice')
   t.match(store.domains.add('new'), { domain: { id: 2 } })
+})
+
+await t.test('the id of a token that is gone is not given to another', async t => {
+  for (const [seq, next] of [
+    [9, 10],
+    [2 ** 40, 5],
+  ] as const) {
+    const path = writtenPath(t)
+    const sqlite = new Sqlite(path)
+    sqlite.exec(`UPDATE sqlite_sequence SET seq = ${seq} WHERE name = 'tokens'`)
+    sqlite.close()
+    salvaged(t, path, () => undefined)
+    t.match(opened(t, path).tokens.issueAdmin('viewer'), { token: { id: next } })
+    rmSync(`${path}.new-one`)
+  }
 })
 
 await t.test('what stands before and after a page that is lost is taken over', async t => {

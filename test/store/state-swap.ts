@@ -10,6 +10,11 @@ await t.test('a database is kept beside with its log, under a name that says whe
   t.equal(readFileSync(copy, 'utf8'), 'database')
   t.equal(readFileSync(`${copy}-wal`, 'utf8'), 'log')
   t.equal(statSync(copy).mode & 0o777, 0o600)
+  writeFileSync(join(dir, 'db'), 'another')
+  const second = keepBeside(join(dir, 'db'), 'before-repair', Date.UTC(2026, 10, 21, 7, 5, 9, 124))
+  t.equal(second, `${copy}-2`, 'of the same second')
+  t.equal(readFileSync(copy, 'utf8'), 'database')
+  t.equal(readFileSync(second, 'utf8'), 'another')
   t.throws(() => keepBeside(join(dir, 'none', 'db'), 'x', 0), { name: 'StoreError' })
 })
 

@@ -30,6 +30,11 @@ await t.test(
   },
 )
 
+await t.test('what SQLite has no code for is damage all the same', async t => {
+  const cause = new Sqlite.SqliteError('unsupported file format', 'SQLITE_ERROR')
+  t.match(storeErrorFrom(cause, path), { failure: 'corrupt', cause })
+})
+
 await t.test('so has every failure of the file system', async t => {
   const cases = [
     ['ENOSPC', 'full', 'ENOSPC'],

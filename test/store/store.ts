@@ -1,11 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import Sqlite from 'better-sqlite3'
 import t from 'tap'
+import { formatHead, HEAD_FILE, HeadFile } from '../../src/store/audit-head.js'
+import type { AuditRecord, AuditVerdict } from '../../src/store/audit-store.js'
+import { copyDatabase } from '../../src/store/database-file.js'
 import { lockState } from '../../src/store/state-lock.js'
 import { DATABASE_FILE, openStore } from '../../src/store/store.js'
 import { openTestStore, testRandom } from './fixtures/open-test-store.js'
@@ -121,6 +124,52 @@ await t.test('a database that lacks a table is refused and let go', async t => {
   lockState(dirname(path)).release()
 })
 
+await t.test('a log that was put back says so at the next start, and in itself', async t => {
+  const { store, path } = openTestStore(t)
+  const entry = { actor: 'token:1', action: 'rule.insert', target: 'r1' }
+  store.audit.append(entry)
+  t.equal(store.followHead(), undefined)
+  const copy = `${path}.copy`
+  copyDatabase(path, copy)
+  store.relaxed(() => store.audit.append(entry))
+  await store.synced()
+  store.audit.append(entry)
+  await store.synced()
+  const head = store.audit.head()
+  store.close()
+
+  t.equal(openedAgain(path).lost, undefined)
+  copyFileSync(copy, path)
+  const { lost, newest, verdict } = openedAgain(path)
+  t.match(lost, /ends with record 1, and there was a record 3: at least records 2 to 3 are lost/)
+  const target = formatHead(head)
+  t.match(newest, [{ seq: 2, actor: 'daemon', action: 'audit.lost', target, reason: lost }])
+  t.match(verdict, { ok: false, seq: 2, message: /^audit record 2 says that others were lost: / })
+  t.equal(openedAgain(path).lost, undefined, 'it is said once')
+
+  rmSync(path)
+  t.match(openedAgain(path).lost, /^the audit log ends with record 0, and there was a record 2/)
+  writeFileSync(join(dirname(path), HEAD_FILE), '')
+  t.equal(openedAgain(path).lost, undefined, 'half a file is none')
+})
+
+/** What a daemon finds that starts. */
+function openedAgain(path: string): {
+  readonly lost: string | undefined
+  readonly newest: readonly AuditRecord[]
+  readonly verdict: AuditVerdict
+} {
+  const store = openStore(path, options)
+  try {
+    const lost = store.followHead()
+    const { audit } = store
+    t.match(audit.verify(audit.head()), { ok: true }, 'what is known is no news')
+    return { lost, newest: audit.list(1), verdict: audit.verify() }
+  } finally {
+    store.close()
+  }
+}
+
 /** Lets a process write until it has acknowledged so many changes, then kills it. */
 async function writeAndKill(path: string, acknowledgements: number): Promise<number[]> {
   const child = spawn(process.execPath, [script, 'write', path], {
@@ -152,13 +201,16 @@ await t.test(
         acknowledged.map((_, index) => revision + 1 + index),
       )
 
+      const head = new HeadFile(join(dirname(path), HEAD_FILE)).read()
       const store = openStore(path, options)
+      t.equal(store.followHead(), undefined)
       revision = store.policies.currentRevision()
       const last = acknowledged.at(-1) ?? 0
       // One more may have been committed and killed before it was said.
       t.ok(revision === last || revision === last + 1, `${revision} of ${last}`)
       t.match(policyIn(store), { rules: [{ id: `w${revision}` }] })
-      t.match(store.audit.verify(), { ok: true, records: revision })
+      t.match(store.audit.verify(head), { ok: true, records: revision })
+      t.ok(head!.seq >= last, 'what was acknowledged can be held against it')
       t.match(store.audit.list(1), [{ target: `w${revision}`, revisionAfter: revision }])
       store.close()
     }

@@ -1,5 +1,12 @@
 import type { ControlApp } from '../app.js'
-import { AuditList, AuditQuery, AuditVerdictView } from '../schemas/audit.js'
+import { parseHead } from '../../store/audit-head.js'
+import {
+  AuditHeadView,
+  AuditList,
+  AuditQuery,
+  AuditVerdictView,
+  AuditVerifyQuery,
+} from '../schemas/audit.js'
 import { errorResponses } from '../schemas/error.js'
 import type { Services } from '../services.js'
 
@@ -23,13 +30,26 @@ export function auditRoutes(app: ControlApp, services: Services): void {
   )
 
   app.get(
+    '/audit/head',
+    {
+      schema: {
+        summary: 'The end of the audit log: kept elsewhere, it proves later that nothing is gone.',
+        response: { 200: AuditHeadView, ...errorResponses },
+      },
+    },
+    () => services.audit.head(),
+  )
+
+  app.get(
     '/audit/verify',
     {
       schema: {
-        summary: 'Computes all hashes of the audit log again, and says whether they fit.',
+        summary:
+          'Computes all hashes of the audit log again, and says whether they fit; with ?head also whether it still has what it had then.',
+        querystring: AuditVerifyQuery,
         response: { 200: AuditVerdictView, ...errorResponses },
       },
     },
-    () => services.audit.verify(),
+    ({ query: { head } }) => services.audit.verify(head === undefined ? head : parseHead(head)),
   )
 }

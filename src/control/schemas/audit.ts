@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { HEAD_PATTERN } from '../../store/audit-head.js'
 import { Milliseconds } from './common.js'
 
 export const AUDIT_PAGE_MAX = 1000
@@ -45,10 +46,29 @@ export const AuditQuery = Type.Object(
   { additionalProperties: false },
 )
 
+export const AuditHeadView = Type.Object({
+  seq: Type.Integer({ description: 'of the last record, and how many there are' }),
+  hash: Type.String({ description: 'of that record' }),
+})
+
+export const AuditVerifyQuery = Type.Object(
+  {
+    head: Type.Optional(
+      Type.String({
+        pattern: HEAD_PATTERN,
+        description: 'seq and hash of GET /audit/head from before, as SEQ:HASH',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
 export const AuditVerdictView = Type.Object({
   ok: Type.Boolean(),
   records: Type.Optional(Type.Integer({ description: 'how many there are' })),
   hash: Type.Optional(Type.String({ description: 'of the last one' })),
-  seq: Type.Optional(Type.Integer({ description: 'the first one that is not what was written' })),
+  seq: Type.Optional(
+    Type.Integer({ description: 'the first one that is not what was written, or is lost' }),
+  ),
   message: Type.Optional(Type.String()),
 })

@@ -1,3 +1,4 @@
+import type { AuditHead } from '../../store/audit-head.js'
 import type { AuditRecord, AuditStore, AuditVerdict } from '../../store/audit-store.js'
 import type { AuditView } from '../schemas/audit.js'
 import { nextTurn } from './next-turn.js'
@@ -20,9 +21,17 @@ export class AuditService {
     return this.#store.listFrom(limit, after).map(auditView)
   }
 
-  /** Computes all hashes again; others get their turn in between. */
-  async verify(): Promise<AuditVerdict> {
-    const steps = this.#store.verifySteps()
+  /** The end of the log, to be kept elsewhere. */
+  head(): AuditHead {
+    return this.#store.head()
+  }
+
+  /**
+   * Computes all hashes again; others get their turn in between.
+   * @param head what the end was once.
+   */
+  async verify(head?: AuditHead): Promise<AuditVerdict> {
+    const steps = this.#store.verifySteps(head)
     for (;;) {
       const step = steps.next()
       if (step.done === true) return step.value

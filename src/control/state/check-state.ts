@@ -1,5 +1,6 @@
 import { existsSync, statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { HEAD_FILE, HeadFile } from '../../store/audit-head.js'
 import { checkFlows, FLOWS_FILE } from '../../store/flow-store.js'
 import { LOCK_FILE } from '../../store/state-lock.js'
 import { viewState, type StateView } from '../../store/state-view.js'
@@ -53,7 +54,7 @@ export function checkState(dir: string): StateCheck {
     const message = 'there is none yet: the first start makes it'
     findings.push({ name: 'database', status: 'ok', message })
   } else {
-    const checked = database(path)
+    const checked = database(dir)
     findings.push(...checked.findings)
     ;({ revision } = checked)
   }
@@ -81,10 +82,10 @@ function worst(findings: readonly StateFinding[]): StateStatus {
   return STATE_STATUSES[Math.max(...places)] ?? 'ok'
 }
 
-function database(path: string): Omit<StateCheck, 'status'> {
+function database(dir: string): Omit<StateCheck, 'status'> {
   let view: StateView | undefined
   try {
-    view = viewState(path)
+    view = viewState(join(dir, DATABASE_FILE))
     if (view === undefined) {
       const message = 'its tables are of an older version, which the next start changes'
       return { revision: null, findings: [{ name: 'database', status: 'ok', message }] }
@@ -100,7 +101,7 @@ function database(path: string): Omit<StateCheck, 'status'> {
       status: problem === undefined ? 'ok' : 'degraded',
       message: problem ?? `revision ${revision} is the one to start with`,
     }
-    const rest = [policy, revisions(view), rows(view), audit(view), admin(view)]
+    const rest = [policy, revisions(view), rows(view), audit(view, dir), admin(view)]
     return { revision, findings: [intact, ...rest] }
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
@@ -158,8 +159,8 @@ function rows(view: StateView): StateFinding {
   return { name, status: 'ok', message: 'they are what was written' }
 }
 
-function audit(view: StateView): StateFinding {
-  const verdict = view.audit.verify()
+function audit(view: StateView, dir: string): StateFinding {
+  const verdict = view.audit.verify(new HeadFile(join(dir, HEAD_FILE)).read())
   const name = 'audit'
   if (!verdict.ok) return { name, status: 'degraded', message: verdict.message }
   const message = `${verdict.records} records, the last with hash ${verdict.hash}`
@@ -179,12 +180,13 @@ function flows(path: string): StateFinding {
   const name = 'flows'
   if (!existsSync(path)) return { name, status: 'ok', message: 'there is no history yet' }
   try {
-    checkFlows(path)
-    return { name, status: 'ok', message: 'the history can be read' }
+    const problem = checkFlows(path)
+    if (problem === undefined) return { name, status: 'ok', message: 'the history can be read' }
+    const message = `${problem}; the next start puts it aside and begins a new one`
+    return { name, status: 'degraded', message }
   } catch (error) {
     if (!(error instanceof StoreError)) throw error
-    const message = `${error.message}; the next start puts it aside and begins a new one`
-    return { name, status: 'degraded', message }
+    return { name, status: 'broken', message: error.message }
   }
 }
 

@@ -1,10 +1,10 @@
-import { chmodSync, copyFileSync, existsSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { checkDatabase, openDatabase } from '../../store/database.js'
+import { checkDatabase, openDatabase } from '../../store/database-file.js'
 import { BODY_FORMAT, EMPTY_POLICY, encodePolicy } from '../../store/policy-body.js'
-import { createPrivateFile, makePrivate } from '../../store/private-file.js'
+import { createPrivateFile } from '../../store/private-file.js'
 import { hashOf } from '../../store/revision-store.js'
-import { salvage, type Loss, type Salvage } from '../../store/salvage.js'
+import { copyState, salvage, type Loss, type Salvage } from '../../store/salvage.js'
 import { lockState } from '../../store/state-lock.js'
 import { discard, keepBeside, putInPlace } from '../../store/state-swap.js'
 import { DATABASE_FILE, Store } from '../../store/store.js'
@@ -78,7 +78,8 @@ export function repairState(dir: string, reason: string, isDry: boolean): Repair
 }
 
 /**
- * Puts a copy that `copyDatabase` made in the place of the database, which is kept beside it.
+ * Puts a copy in the place of the database, which is kept beside it.
+ * @param from what `copyDatabase` or `keepBeside` made.
  * @returns where it is kept, or undefined when there was none.
  * @throws StoreError when a daemon runs, or the copy is not whole.
  */
@@ -90,8 +91,8 @@ export function restoreState(dir: string, from: string, reason: string): string 
     checkDatabase(from)
     discard(fresh)
     createPrivateFile(fresh)
-    copyFileSync(from, fresh)
-    makePrivate(fresh)
+    // With its log: it may be one that was kept beside.
+    copyState(from, fresh)
     const store = new Store(openDatabase(fresh), { release: () => undefined }, offlineOptions)
     const revision = store.policies.currentRevision()
     const target = `revision ${revision}`
@@ -171,14 +172,17 @@ const LOSSES_MAX = 50
 /**
  * Makes a token with the role root, in a transaction, and writes it down where the first start does.
  * @param dir the state folder; nothing is written without.
+ * @returns the token's id.
  * @throws StoreError when there are too many tokens.
  */
-export function issueRoot(store: Store, dir: string | undefined): void {
+export function issueRoot(store: Store, dir: string | undefined): number {
   const issued = store.tokens.issueAdmin('root', { label: 'made by v4v state' })
   if (!issued.ok) throw new StoreError('full', issued.message)
-  if (dir === undefined) return
-  const path = join(dir, ADMIN_TOKEN_FILE)
-  createPrivateFile(path)
-  chmodSync(path, 0o600)
-  writeFileSync(path, `${issued.text}\n`)
+  if (dir !== undefined) {
+    const path = join(dir, ADMIN_TOKEN_FILE)
+    createPrivateFile(path)
+    chmodSync(path, 0o600)
+    writeFileSync(path, `${issued.text}\n`)
+  }
+  return issued.token.id
 }

@@ -79,9 +79,7 @@ export function useRevision(
  */
 export function makeRootToken(dir: string, reason: string): void {
   withStore(dir, store => {
-    const { length } = store.tokens.listAdmin()
-    issueRoot(store, dir)
-    const target = String(store.tokens.listAdmin()[length]?.id ?? '')
+    const target = String(issueRoot(store, dir))
     store.audit.append({ ...fileAuthor(), action: 'token.issue', target, reason })
   })
 }

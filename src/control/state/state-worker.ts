@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { copyDatabase } from '../../store/database.js'
+import { copyDatabase } from '../../store/database-file.js'
 import { databaseIn } from './state-author.js'
 import { checkState, type StateCheck } from './check-state.js'
 

@@ -44,4 +44,18 @@ void t.test('every change leaves one record, and the chain of them holds', async
   t.equal((await call('GET', '/v1/audit')).body.records?.length, 12)
   t.equal((await call('GET', '/v1/audit?limit=0')).status, 400)
   t.equal((await call('GET', '/v1/audit?limit=9999')).status, 400)
+
+  const { body: head } = await call('GET', '/v1/audit/head')
+  t.same(head, { seq: 12, hash: records[11]?.hash })
+  const verify = '/v1/audit/verify?head='
+  t.match((await call('GET', `${verify}12:${String(head['hash'])}`)).body, {
+    ok: true,
+    records: 12,
+  })
+  t.match((await call('GET', `${verify}13:${String(head['hash'])}`)).body, {
+    ok: false,
+    seq: 13,
+    message: /at least records 13 to 13 are lost/,
+  })
+  t.match((await call('GET', `${verify}12`)).status, 400)
 })

@@ -1,9 +1,9 @@
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { checkState, type StateCheck } from '../../../src/control/state/check-state.js'
-import { openDatabase } from '../../../src/store/database.js'
+import { openDatabase } from '../../../src/store/database-file.js'
 import { openFlowStore } from '../../../src/store/flow-store.js'
 import { migrations } from '../../../src/store/migrations.js'
 import { fillStore } from '../../store/fixtures/fill-store.js'
@@ -66,6 +66,15 @@ void t.test('what is wrong with rows, revisions, the audit log and tokens is sai
   t.end()
 })
 
+void t.test('an audit log that was put back is told before the start that writes it down', t => {
+  const path = writtenPath(t)
+  const head = `9:${'0'.repeat(64)}\n`
+  writeFileSync(join(dirname(path), 'audit.head'), head)
+  const message = /ends with record 3, and there was a record 9: at least records 4 to 9 are lost/
+  t.match(finding(checkState(dirname(path)), 'audit'), { status: 'degraded', message })
+  t.end()
+})
+
 void t.test('a database with which none can start is broken', t => {
   const path = writtenPath(t)
   writeFileSync(path, readFileSync(path).subarray(0, 5_000))
@@ -91,5 +100,9 @@ void t.test('an older version is well; rows may refer to what is gone; flows are
   const check = checkState(dirname(other))
   t.match(finding(check, 'rows'), { status: 'degraded', message: /^2 refer to others/ })
   t.match(finding(check, 'flows'), { status: 'degraded', message: /puts it aside/ })
+  rmSync(flows)
+  mkdirSync(flows)
+  t.throws(() => openFlowStore(flows, { bytesMax: 1_000_000, ageMsMax: 1_000 }))
+  t.match(finding(checkState(dirname(other)), 'flows'), { status: 'broken' })
   t.end()
 })

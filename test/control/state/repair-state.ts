@@ -5,7 +5,8 @@ import t, { type Test } from 'tap'
 import { bootPolicy } from '../../../src/control/policy/boot-policy.js'
 import { checkState } from '../../../src/control/state/check-state.js'
 import { repairState, restoreState } from '../../../src/control/state/repair-state.js'
-import { copyDatabase } from '../../../src/store/database.js'
+import { copyDatabase } from '../../../src/store/database-file.js'
+import { copyState } from '../../../src/store/salvage.js'
 import { lockState } from '../../../src/store/state-lock.js'
 import { openStore, type Store } from '../../../src/store/store.js'
 import { stateDir } from '../../fixtures/state-dir.js'
@@ -114,6 +115,18 @@ void t.test('it leaves alone what a daemon holds, or what is not ours', t => {
   const other = join(stateDir(t), 'v4vd.sqlite')
   changed(other, 'CREATE TABLE theirs (x)')
   t.throws(() => repairState(dirname(other), '', false), { message: /of another program/ })
+  t.end()
+})
+
+void t.test('what was kept beside is put back with its log', t => {
+  const { store, path } = openTestStore(t)
+  fillStore(store)
+  const kept = join(stateDir(t), 'kept')
+  copyState(path, kept)
+  t.ok(existsSync(`${kept}-wal`))
+  store.close()
+  restoreState(dirname(path), kept, '')
+  t.equal(opened(t, path).policies.currentRevision(), 3)
   t.end()
 })
 

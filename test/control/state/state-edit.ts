@@ -8,7 +8,7 @@ import {
   stateRevisions,
   useRevision,
 } from '../../../src/control/state/state-edit.js'
-import { openDatabase } from '../../../src/store/database.js'
+import { openDatabase } from '../../../src/store/database-file.js'
 import { migrations } from '../../../src/store/migrations.js'
 import { openStore } from '../../../src/store/store.js'
 import { fillStore } from '../../store/fixtures/fill-store.js'
