@@ -1,4 +1,3 @@
-import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyRequest, FastifySchemaCompiler } from 'fastify'
 import Type, { type TSchema } from 'typebox'
 import { formatSchema } from '../../policy/schema.js'
@@ -28,6 +27,7 @@ import {
 import type { Services } from '../services.js'
 import type { Applied, ApplyOptions } from '../services/applied.js'
 import { CONFIRM_MS_MAX } from '../services/rollback-watch.js'
+import { validatorOf } from '../validator.js'
 
 const HISTORY_DEFAULT = 50
 
@@ -213,7 +213,7 @@ function confirmMs(text: string): number {
 
 /** The schema of the body is there to be read by people; the thread holds the body against it. */
 export const bodyUnseen: FastifySchemaCompiler<TSchema> = route =>
-  route.httpPart === 'body' ? () => true : TypeBoxValidatorCompiler(route)
+  route.httpPart === 'body' ? () => true : validatorOf(route)
 
 /** The bytes of a request's body. @throws Refused EINVAL when there is none. */
 export function bytesOf(request: { readonly body: unknown }): Uint8Array {

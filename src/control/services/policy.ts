@@ -324,6 +324,8 @@ export class PolicyService {
       mergedFrom: prepared.mergedFrom,
     }
     this.#store.relaxed(() => {
+      // Nobody has confirmed what waits, so that is no way back.
+      const backTo = policies.unconfirmed()?.backTo ?? revisionBefore
       const stored = policies.append({
         author: actor,
         reason,
@@ -335,7 +337,7 @@ export class PolicyService {
       })
       assert(stored === revision, 'the table compiled is the one that is stored')
       if (deadline !== undefined) {
-        policies.expectConfirmation({ revision, backTo: revisionBefore, deadline, author: actor })
+        policies.expectConfirmation({ revision, backTo, deadline, author: actor })
       }
       const { action, target, detail } = deed(applied)
       audit.append({

@@ -237,6 +237,16 @@ void t.test('what is not confirmed goes, whatever the tests of what comes back s
   t.strictSame([hypervisor.policy.revision, hypervisor.policy.rules.length], [3, 2])
 })
 
+void t.test('the way back from what is not confirmed leads to what somebody has', async t => {
+  const { call, store, hypervisor } = buildTestApp(t)
+  await call('PUT', '/v1/policy', { rules })
+  await call('PUT', '/v1/policy?confirm=10m', { rules: [] })
+  await call('POST', '/v1/policy/rollback?confirm=50ms', { revision: 0 })
+  t.match(store.policies.unconfirmed(), { revision: 3, backTo: 1 })
+  while (hypervisor.policy.revision === 3) await sleep(1)
+  t.strictSame([hypervisor.policy.revision, hypervisor.policy.rules.length], [4, rules.length])
+})
+
 void t.test('what is confirmed stays, and until then nothing else is changed', async t => {
   const { call, services, hypervisor } = buildTestApp(t)
   await call('PUT', '/v1/policy', { rules })
