@@ -23,7 +23,7 @@ import { nextTurn } from './next-turn.js'
 import { RollbackWatch } from './rollback-watch.js'
 import { ruleCounts } from './rule-counts.js'
 import type { SetService } from './sets.js'
-import type { Tally } from './tally.js'
+import type { Tally, Turning } from './tally.js'
 import { Turns } from './turns.js'
 
 /** A policy as JSON. */
@@ -251,9 +251,17 @@ export class PolicyService {
     }
     try {
       const table = await this.#tableOf(prepared)
+      const turning = await this.#tally.turning(this.#hypervisor.policy.list, prepared.change)
       await nextTurn()
       const given = prepared.reason ?? cause.reason
-      const applied = this.#enforce(prepared, table, { ...cause, reason: given }, options, deed)
+      const applied = this.#enforce(
+        prepared,
+        table,
+        turning,
+        { ...cause, reason: given },
+        options,
+        deed,
+      )
       await this.#adopt(applied.revision)
       // Waiting for the disk holds up whoever asked, and no datagram.
       await this.#store.synced()
@@ -296,6 +304,7 @@ export class PolicyService {
   #enforce(
     prepared: Prepared,
     table: PolicyTable,
+    turning: readonly Turning[],
     cause: Cause,
     { confirmMs, skipTests }: ApplyOptions,
     deed: (applied: Applied) => Deed,
@@ -354,7 +363,7 @@ export class PolicyService {
     })
     this.#sets.enforce(prepared.sets, prepared.tags)
     table.expire(now)
-    this.#tally.change(this.#hypervisor.policy.list, change)
+    this.#tally.change(this.#hypervisor.policy.list, change, turning)
     this.#hypervisor.setPolicy(table)
     if (deadline === undefined) this.#sets.dropGone()
     this.#sets.watchExpiry()

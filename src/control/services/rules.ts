@@ -9,10 +9,13 @@ import type { RuleAdd, RuleListQuery, RulePatch, RuleView } from '../schemas/rul
 import type { Applied, ApplyOptions, PolicyRefusal } from './applied.js'
 import type { Cause } from './cause.js'
 import type { Changes } from './changes.js'
+import { nextTurn } from './next-turn.js'
 import type { PolicyService } from './policy.js'
 import { countsOf, ruleCounts } from './rule-counts.js'
 import type { Tally } from './tally.js'
 
+/** Counters that start again from zero before others get their turn. */
+const ZEROED_PER_STEP = 100
 /** Rules that are written at once: to ask another thread takes longer. */
 const FEW = 50
 
@@ -135,16 +138,30 @@ export class RuleService {
   }
 
   /**
-   * Starts the counters of a rule again from zero, or all of them; it makes no revision. What they
-   * stood at is retired.
+   * Starts the counters of a rule again from zero, or all of them, some at a time; it makes no
+   * revision. What they stood at is retired. Where the store fails on the way, those that have
+   * started again stay so.
    * @param id of a rule, or DEFAULT_ID; all when left out. ENOENT for an unknown one.
    */
-  zero(id: string | undefined, cause: Cause): Zeroed | Refusal<'ENOENT'> {
+  async zero(id: string | undefined, cause: Cause): Promise<Zeroed | Refusal<'ENOENT'>> {
     const { policy } = this.#hypervisor
     if (id !== undefined && id !== DEFAULT_ID && policy.list.indexOf(id) < 0) return unknownRule(id)
+    await this.#tally.settle()
+    const ids = id === undefined ? this.#tally.ids() : [id]
+    const sum = { hits: 0, bytes: 0 }
+    while (ids.length > ZEROED_PER_STEP) {
+      const { hits, bytes, apply } = this.#tally.zero(ids.splice(-ZEROED_PER_STEP))
+      apply()
+      sum.hits += hits
+      sum.bytes += bytes
+      await nextTurn()
+    }
     return this.#changes.make(
       cause,
-      () => ({ ok: true, ...this.#tally.zero(id) }),
+      () => {
+        const { hits, bytes, apply } = this.#tally.zero(ids)
+        return { ok: true, hits: sum.hits + hits, bytes: sum.bytes + bytes, apply }
+      },
       ({ hits, bytes }) => ({ action: 'rule.zero', target: id ?? '*', detail: { hits, bytes } }),
       ({ apply }) => apply(),
     )
