@@ -41,7 +41,7 @@ const schemaResponses: Readonly<Record<string, unknown>> = {
 }
 
 export function policyRoutes(app: ControlApp, services: Services): void {
-  const { policy, limits, revision } = services
+  const { policy, revisions, limits, revision } = services
 
   app.get(
     '/policy',
@@ -53,7 +53,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
       },
     },
     async (request, reply) => {
-      const view = await policy.view(request.query.form === 'documents')
+      const view = await revisions.view(request.query.form === 'documents')
       return sendJson(reply.header('etag', `"${view.revision}"`), view.json)
     },
   )
@@ -71,8 +71,8 @@ export function policyRoutes(app: ControlApp, services: Services): void {
       const { limit = HISTORY_DEFAULT, before } = request.query
       return {
         revision: revision(),
-        unconfirmed: policy.unconfirmed() ?? null,
-        revisions: policy.history(limit, before),
+        unconfirmed: revisions.unconfirmed() ?? null,
+        revisions: revisions.history(limit, before),
       }
     },
   )
@@ -89,7 +89,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
     },
     async (request, reply) => {
       const asDocuments = request.query.form === 'documents'
-      const view = accepted(await policy.viewOf(request.params.revision, asDocuments))
+      const view = accepted(await revisions.viewOf(request.params.revision, asDocuments))
       return sendJson(reply, view.json)
     },
   )

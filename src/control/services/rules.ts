@@ -11,6 +11,7 @@ import type { Cause } from './cause.js'
 import type { Changes } from './changes.js'
 import { nextTurn } from './next-turn.js'
 import type { PolicyService } from './policy.js'
+import type { RevisionService } from './revisions.js'
 import { countsOf, ruleCounts } from './rule-counts.js'
 import type { Tally } from './tally.js'
 
@@ -37,6 +38,7 @@ export interface Zeroed {
 export class RuleService {
   readonly #hypervisor: Hypervisor
   readonly #policy: PolicyService
+  readonly #revisions: RevisionService
   readonly #tally: Tally
   readonly #changes: Changes
   readonly #clock: Clock
@@ -44,12 +46,14 @@ export class RuleService {
   constructor(
     hypervisor: Hypervisor,
     policy: PolicyService,
+    revisions: RevisionService,
     tally: Tally,
     changes: Changes,
     clock: Clock,
   ) {
     this.#hypervisor = hypervisor
     this.#policy = policy
+    this.#revisions = revisions
     this.#tally = tally
     this.#changes = changes
     this.#clock = clock
@@ -64,7 +68,7 @@ export class RuleService {
     const shown = { now: this.#clock.now(), hitSince, limit }
     const left = this.#hypervisor.policy.list.length - first
     const count = hitSince > 0 ? left : Math.min(left, limit)
-    if (count > FEW) return this.#policy.list(first, count, shown)
+    if (count > FEW) return this.#revisions.list(first, count, shown)
     const { policy, numbers } = await ruleCounts(this.#hypervisor, first, count)
     const { revision, list } = policy
     const length = numbers.length / COUNTS - 1
