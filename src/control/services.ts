@@ -15,6 +15,7 @@ import { AuditService } from './services/audit.js'
 import { AskService } from './services/asks.js'
 import { AuditModeService } from './services/audit-mode.js'
 import { Changes } from './services/changes.js'
+import { DisconnectHistory } from './services/disconnect-history.js'
 import { DomainService, type DomainHook } from './services/domains.js'
 import type { FlowHistory } from './services/flow-history.js'
 import { healthChecks, type Check } from './services/health.js'
@@ -77,6 +78,7 @@ export interface Services {
   readonly presence: Presence
   readonly flows: FlowLog
   readonly disconnects: DisconnectLog
+  readonly disconnectHistory: DisconnectHistory
   readonly history: FlowHistory | undefined
   readonly asks: AskService
   readonly askFeed: AskFeed
@@ -101,6 +103,7 @@ export function createServices(options: ServicesOptions): Services {
   const { store, hypervisor, booted, clock, limits, flowLog, history, hub, log } = options
   const tally = new Tally(store, hypervisor, log)
   const changes = new Changes(store)
+  const disconnects = options.disconnects ?? new DisconnectLog(defaultLimits, clock)
   const presence = new Presence(store, hypervisor, clock, log)
   const sets = new SetService(store, hypervisor, clock, changes, booted.policy, log)
   const domains = (): Iterable<KnownDomain> => knownDomains(hypervisor)
@@ -160,7 +163,8 @@ export function createServices(options: ServicesOptions): Services {
     presence,
     live: new LiveService(hypervisor, store, tally, clock, () => hub?.sessions() ?? []),
     flows: flowLog,
-    disconnects: options.disconnects ?? new DisconnectLog(defaultLimits, clock),
+    disconnects,
+    disconnectHistory: new DisconnectHistory(disconnects, store.disconnects, clock, log),
     history,
     asks: new AskService(store, hypervisor, changes),
     askFeed: options.askFeed ?? new AskFeed(),

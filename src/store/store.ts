@@ -6,6 +6,7 @@ import type { Checkpointed } from './checkpointer.js'
 import { CounterStore } from './counter-store.js'
 import { openDatabase, type Database } from './database.js'
 import { GrantStore } from './grant-store.js'
+import { DisconnectStore } from './disconnect-store.js'
 import { DomainStore } from './domain-store.js'
 import { defaultStoreLimits, type StoreLimits } from './limits.js'
 import { RevisionStore } from './revision-store.js'
@@ -47,6 +48,7 @@ export class Store implements Checkpointed {
   readonly audit: AuditStore
   readonly auditModes: AuditModeStore
   readonly grants: GrantStore
+  readonly disconnects: DisconnectStore
   /** Rows that were not what was written when it was opened, and are gone now; for a person. */
   readonly dropped: readonly string[]
   readonly #db: Database
@@ -65,6 +67,7 @@ export class Store implements Checkpointed {
     this.audit = new AuditStore(db, options, limits)
     this.auditModes = new AuditModeStore(db)
     this.grants = new GrantStore(db, options, limits)
+    this.disconnects = new DisconnectStore(db)
     this.dropped = this.transaction(() => this.#dropUnsound())
   }
 
