@@ -179,6 +179,7 @@ async function start(
   })
   services.tally.restore()
   services.presence.restore()
+  services.disconnectHistory.restore()
   const logged = history === undefined ? [store] : [store, history.store]
   const checkpointer = new Checkpointer(logged, message =>
     log('warn', {}, `a write-ahead log could not be moved into its database: ${message}`),
@@ -187,6 +188,7 @@ async function start(
   const saving = setInterval(() => {
     void services.tally.save()
     void services.presence.save()
+    void services.disconnectHistory.save()
     void services.history?.save()
     checkpointer.tick()
   }, SAVE_INTERVAL_MS)
@@ -195,6 +197,7 @@ async function start(
     await services.close()
     services.tally.saveNow()
     services.presence.saveNow()
+    services.disconnectHistory.saveNow()
   })
 
   for (const domain of hypervisor.domains()) await sockets.open(domain.name)

@@ -80,12 +80,20 @@ await t.test('counters and when who was seen outlast a change, a stop and a kill
     () => stored.get(),
     row => row?.at === left.lastSeenAt,
   )
+  const kept = database.prepare<[], { body: string }>('SELECT body FROM disconnects ORDER BY seq')
+  await until(
+    () => kept.all(),
+    rows => rows.some(({ body }) => body.includes('"reason":"left"')),
+  )
   database.close()
   await endProcess(second.child, 'SIGKILL')
 
   const third = await spawnDaemon(t, dir)
   t.same(await counters(third), before)
   t.equal((await show(third, 'web')).lastSeenAt, left.lastSeenAt)
+  const path = '/v1/disconnects?domain=web&reason=left'
+  const ends = await third.admin.ask<{ disconnects: object[] }>('GET', path)
+  t.ok(ends.disconnects.length > 0, 'how its sessions ended is known, too')
 })
 
 await t.test(

@@ -8,11 +8,12 @@ import fastify, {
   type RawRequestDefaultExpression,
   type RawServerDefault,
 } from 'fastify'
-import { TypeBoxValidatorCompiler, type TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { ROLE_FIELD } from './docs-page.js'
 import { hostProblem } from './host-guard.js'
 import { requireAdmin } from './plugins/auth.js'
 import { answer, answerClientError, answerErrors } from './plugins/errors.js'
+import { answerUnknown, onlyReads } from './plugins/methods.js'
 import { describeApi } from './plugins/openapi.js'
 import { Refused } from './refused.js'
 import { askRoutes } from './routes/asks.js'
@@ -32,6 +33,7 @@ import { setRoutes } from './routes/sets.js'
 import { stateRoutes } from './routes/state.js'
 import { tokenRoutes } from './routes/tokens.js'
 import type { Services } from './services.js'
+import { validatorOf } from './validator.js'
 
 /** A fastify instance whose routes take their types from their schemas. */
 export type ControlApp = FastifyInstance<
@@ -65,13 +67,14 @@ export function buildApp(services: Services, options: AppOptions = {}): ControlA
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { headersTimeout: HEADERS_TIMEOUT_MS, maxHeaderSize: HEADER_BYTES_MAX },
     routerOptions: { maxParamLength: PARAM_CHARS_MAX },
-    exposeHeadRoutes: false,
+    exposeHeadRoutes: true,
     forceCloseConnections: 'idle',
     clientErrorHandler: answerClientError,
     frameworkErrors: answer,
   }).withTypeProvider<TypeBoxTypeProvider>()
-  app.setValidatorCompiler(TypeBoxValidatorCompiler)
+  app.setValidatorCompiler(validatorOf)
   answerErrors(app)
+  answerUnknown(app)
   takeEmptyBodies(app)
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' })
@@ -124,7 +127,7 @@ export function buildApp(services: Services, options: AppOptions = {}): ControlA
 function answerWhenSynced(app: ControlApp, { synced }: Services): void {
   const failed = new WeakSet<FastifyRequest>()
   app.addHook('onSend', async (request, _reply, payload) => {
-    if (request.method === 'GET' || failed.has(request)) return payload
+    if (onlyReads(request.method) || failed.has(request)) return payload
     try {
       await synced()
     } catch (error) {

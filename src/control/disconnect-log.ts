@@ -94,22 +94,36 @@ export class DisconnectLog {
   add(end: EndRecord): void {
     this.#totals.set(end.reason, this.#totals.get(end.reason)! + 1)
     const now = this.#clock.now()
-    const owner = ownerOf(end.domain)
-    // Whoever has not proved who it is could make up all that it says.
-    const cause = `${owner} ${end.reason} ${end.domain === undefined ? end.transport : ''}`
-    const known = this.#byCause.get(cause)
+    const known = this.#byCause.get(causeOf(end))
     const isSame = known !== undefined && now - known.lastAt <= this.#limits.disconnectWindowMs
     const count = isSame ? known.count + 1 : 1
     const firstAt = isSame ? known.firstAt : now
     if (isSame) this.#remove(known)
-    else this.#makeRoom(owner)
-    const entry = { seq: ++this.#lastSeq, count, firstAt, lastAt: now, end, cause, owner }
-    this.#entries.set(entry.seq, entry)
-    this.#byCause.set(cause, entry)
-    const own = this.#ofOwner.get(owner) ?? new Map<number, Entry>()
-    this.#ofOwner.set(owner, own.set(entry.seq, entry))
+    const entry = { seq: this.#lastSeq + 1, count, firstAt, lastAt: now, end }
+    this.#put(entry)
     if (isLogged(entry)) this.#write(entry)
     this.#tell()
+  }
+
+  /**
+   * Takes over what was known before a restart: once, before anything ends.
+   * @param known by rising seq; the newest are kept.
+   */
+  restore(known: readonly Disconnect[]): void {
+    for (const entry of known) this.#put(entry)
+  }
+
+  /** Forgets what had its last end before a time, in milliseconds since the Unix epoch. */
+  forget(before: number): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.lastAt >= before) return
+      this.#remove(entry)
+    }
+  }
+
+  /** Whether the entry with this seq is kept. */
+  has(seq: number): boolean {
+    return this.#entries.has(seq)
   }
 
   /** The last entries that the filter wants, oldest first. */
@@ -135,6 +149,18 @@ export class DisconnectLog {
     if (this.#viewers.size >= DISCONNECT_VIEWERS_MAX) return undefined
     this.#viewers.add(onMore)
     return () => this.#viewers.delete(onMore)
+  }
+
+  #put(disconnect: Disconnect): void {
+    const cause = causeOf(disconnect.end)
+    const owner = ownerOf(disconnect.end.domain)
+    this.#makeRoom(owner)
+    const entry = { ...disconnect, cause, owner }
+    this.#lastSeq = entry.seq
+    this.#entries.set(entry.seq, entry)
+    this.#byCause.set(cause, entry)
+    const own = this.#ofOwner.get(owner) ?? new Map<number, Entry>()
+    this.#ofOwner.set(owner, own.set(entry.seq, entry))
   }
 
   #makeRoom(owner: string): void {
@@ -226,6 +252,11 @@ export function disconnectView({ seq, count, firstAt, lastAt, end }: Disconnect)
 /** No name of a domain is empty: that stands for all of whom nothing is known. */
 function ownerOf(domain: Party | undefined): string {
   return domain === undefined ? '' : `${domain.name}#${domain.id}`
+}
+
+/** Whoever has not proved who it is could make up all that it says. */
+function causeOf({ domain, reason, transport }: EndRecord): string {
+  return `${ownerOf(domain)} ${reason} ${domain === undefined ? transport : ''}`
 }
 
 function isWanted({ end }: Disconnect, { domain, reason, by }: DisconnectFilter): boolean {

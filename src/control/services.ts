@@ -7,12 +7,15 @@ import { AskFeed } from './ask-feed.js'
 import { DisconnectLog } from './disconnect-log.js'
 import type { FlowLog } from './flow-log.js'
 import type { BootedPolicy } from './policy/boot-policy.js'
+import type { InquiryTasks } from './policy/inquiry-tasks.js'
 import type { KnownDomain } from './policy/policy-messages.js'
+import type { PolicyTasks } from './policy/policy-tasks.js'
 import { PolicyThread } from './policy/policy-thread.js'
 import { AuditService } from './services/audit.js'
 import { AskService } from './services/asks.js'
 import { AuditModeService } from './services/audit-mode.js'
 import { Changes } from './services/changes.js'
+import { DisconnectHistory } from './services/disconnect-history.js'
 import { DomainService, type DomainHook } from './services/domains.js'
 import type { FlowHistory } from './services/flow-history.js'
 import { healthChecks, type Check } from './services/health.js'
@@ -21,6 +24,7 @@ import { LiveService, type ClientInfo } from './services/live.js'
 import type { Log } from './services/log.js'
 import { PolicyService } from './services/policy.js'
 import { Presence } from './services/presence.js'
+import { RevisionService } from './services/revisions.js'
 import { RuleService } from './services/rules.js'
 import { SetService } from './services/sets.js'
 import { StateService } from './services/state.js'
@@ -66,6 +70,7 @@ export interface Services {
   readonly tokens: TokenService
   readonly rules: RuleService
   readonly policy: PolicyService
+  readonly revisions: RevisionService
   readonly inquiries: InquiryService
   readonly sets: SetService
   readonly tally: Tally
@@ -73,6 +78,7 @@ export interface Services {
   readonly presence: Presence
   readonly flows: FlowLog
   readonly disconnects: DisconnectLog
+  readonly disconnectHistory: DisconnectHistory
   readonly history: FlowHistory | undefined
   readonly asks: AskService
   readonly askFeed: AskFeed
@@ -97,11 +103,13 @@ export function createServices(options: ServicesOptions): Services {
   const { store, hypervisor, booted, clock, limits, flowLog, history, hub, log } = options
   const tally = new Tally(store, hypervisor, log)
   const changes = new Changes(store)
+  const disconnects = options.disconnects ?? new DisconnectLog(defaultLimits, clock)
   const presence = new Presence(store, hypervisor, clock, log)
   const sets = new SetService(store, hypervisor, clock, changes, booted.policy, log)
   const domains = (): Iterable<KnownDomain> => knownDomains(hypervisor)
-  const thread = new PolicyThread(
+  const thread = new PolicyThread<PolicyTasks>(
     () => ({
+      kind: 'changes',
       inForce: store.policies.get(hypervisor.policy.revision),
       revision: hypervisor.policy.revision,
       lastRuleNumber: store.policies.lastRuleNumber(),
@@ -109,11 +117,12 @@ export function createServices(options: ServicesOptions): Services {
     }),
     domains,
   )
-  const asking = new PolicyThread(
-    () => ({ inForce: undefined, revision: 0, lastRuleNumber: 0, rulesMax: limits.rulesMax }),
+  const asking = new PolicyThread<InquiryTasks>(
+    () => ({ kind: 'inquiries', rulesMax: limits.rulesMax }),
     domains,
   )
-  const policy = new PolicyService(store, hypervisor, clock, thread, tally, sets, log)
+  const revisions = new RevisionService(store.policies, hypervisor, thread)
+  const policy = new PolicyService(store, hypervisor, clock, thread, revisions, tally, sets, log)
   const state = new StateService(store, changes)
   const endSessions: EndSessions = (...token) => hub?.endToken(...token)
   const expireSessions: ExpireSessions = (...token) => hub?.expireToken(...token)
@@ -136,24 +145,26 @@ export function createServices(options: ServicesOptions): Services {
       log,
     ),
     policy,
+    revisions,
     inquiries: new InquiryService(
       {
         hypervisor,
         clock,
         flowLog,
         history,
-        bodyOf: revision => policy.bodyOf(revision),
+        bodyOf: revision => revisions.bodyOf(revision),
         live: () => sets.live(),
       },
       asking,
     ),
-    rules: new RuleService(hypervisor, policy, tally, changes, clock),
+    rules: new RuleService(hypervisor, policy, revisions, tally, changes, clock),
     sets,
     tally,
     presence,
     live: new LiveService(hypervisor, store, tally, clock, () => hub?.sessions() ?? []),
     flows: flowLog,
-    disconnects: options.disconnects ?? new DisconnectLog(defaultLimits, clock),
+    disconnects,
+    disconnectHistory: new DisconnectHistory(disconnects, store.disconnects, clock, log),
     history,
     asks: new AskService(store, hypervisor, changes),
     askFeed: options.askFeed ?? new AskFeed(),

@@ -50,7 +50,6 @@ export class CounterStore {
   >
   readonly #all: Statement<[], Omit<RuleCounters, 'lastHit'> & { readonly lastHit: number | null }>
   readonly #drop: Statement<[string], never>
-  readonly #dropAll: Statement<[], never>
   readonly #retire: Statement<[action: string, hits: number, bytes: number], never>
   readonly #retired: Statement<[], { readonly action: string } & Decided>
 
@@ -75,7 +74,6 @@ export class CounterStore {
        FROM counters ORDER BY rule`,
     )
     this.#drop = db.prepare('DELETE FROM counters WHERE rule = ?')
-    this.#dropAll = db.prepare('DELETE FROM counters')
     this.#retire = db.prepare(
       `INSERT INTO retired (action, hits, bytes) VALUES (?, ?, ?)
        ON CONFLICT (action) DO UPDATE SET hits = excluded.hits, bytes = excluded.bytes`,
@@ -109,19 +107,6 @@ export class CounterStore {
         )
       }
       if (retired !== undefined) this.#saveRetired(retired)
-    })
-  }
-
-  /**
-   * Lets a counter start again, or all of them.
-   * @param id undefined for all.
-   * @param retired what is retired then, what those counters stood at included.
-   */
-  zero(id: string | undefined, retired: Retired): void {
-    this.#db.transaction(() => {
-      if (id === undefined) this.#dropAll.run()
-      else this.#drop.run(id)
-      this.#saveRetired(retired)
     })
   }
 

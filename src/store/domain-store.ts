@@ -60,6 +60,7 @@ export class DomainStore {
   readonly #byName: Statement<[string], DomainRow>
   readonly #byId: Statement<[number], DomainRow>
   readonly #list: Statement<[], DomainRow>
+  readonly #page: Statement<[after: string, limit: number], DomainRow>
   readonly #update: Statement<[string, number, number], never>
   readonly #seal: Statement<[number], never>
   readonly #delete: Statement<[number], never>
@@ -82,6 +83,7 @@ export class DomainStore {
     this.#byName = db.prepare(`SELECT ${columns} FROM domains WHERE name = ?`)
     this.#byId = db.prepare(`SELECT ${columns} FROM domains WHERE id = ?`)
     this.#list = db.prepare(`SELECT ${columns} FROM domains ORDER BY name`)
+    this.#page = db.prepare(`SELECT ${columns} FROM domains WHERE name > ? ORDER BY name LIMIT ?`)
     this.#update = db.prepare('UPDATE domains SET tags = ?, enabled = ? WHERE id = ?')
     this.#seal = sealing(db, 'domains', 'id = ?')
     this.#delete = db.prepare('DELETE FROM domains WHERE id = ?')
@@ -134,6 +136,14 @@ export class DomainStore {
   /** All domains in the order of their names. */
   list(): Domain[] {
     return this.#list.all().map(domainOf)
+  }
+
+  /**
+   * Some of them.
+   * @param after the name of the last one before; empty to begin.
+   */
+  page(after: string, limit: number): Domain[] {
+    return this.#page.all(after, limit).map(domainOf)
   }
 
   /**

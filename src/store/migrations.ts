@@ -205,6 +205,13 @@ export const migrations: readonly Migration[] = [
   UPDATE grants SET sum =
     row_sum('grants', id, source, source_port, destination, port, type, since, expires);
   `,
+  `
+  -- How sessions ended: what is known of it, as JSON. Nobody is let do anything by it.
+  CREATE TABLE disconnects (
+    seq INTEGER PRIMARY KEY,
+    body TEXT NOT NULL
+  ) STRICT;
+  `,
 ]
 
 /**

@@ -45,6 +45,7 @@ const keyed: Readonly<Record<string, readonly string[]>> = {
   set_elements: ['name', 'element'],
   audit_modes: ['name'],
 }
+/** All but how sessions ended, on which nothing hangs. */
 const TABLES = [...Object.keys(numbered), ...Object.keys(keyed)]
 /** Rows between two that can be read are tried one by one, up to so many. */
 const GAP_MAX = 100_000

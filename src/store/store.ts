@@ -8,6 +8,7 @@ import { CounterStore } from './counter-store.js'
 import type { Database } from './database.js'
 import { openDatabase } from './database-file.js'
 import { GrantStore } from './grant-store.js'
+import { DisconnectStore } from './disconnect-store.js'
 import { DomainStore } from './domain-store.js'
 import { defaultStoreLimits, type StoreLimits } from './limits.js'
 import { RevisionStore } from './revision-store.js'
@@ -49,6 +50,7 @@ export class Store implements Checkpointed {
   readonly audit: AuditStore
   readonly auditModes: AuditModeStore
   readonly grants: GrantStore
+  readonly disconnects: DisconnectStore
   /** Rows that were not what was written when it was opened, and are gone now; for a person. */
   readonly dropped: readonly string[]
   readonly #db: Database
@@ -69,6 +71,7 @@ export class Store implements Checkpointed {
     this.audit = new AuditStore(db, options, limits)
     this.auditModes = new AuditModeStore(db)
     this.grants = new GrantStore(db, options, limits)
+    this.disconnects = new DisconnectStore(db)
     this.dropped = this.transaction(() => this.#dropUnsound())
   }
 

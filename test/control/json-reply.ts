@@ -1,6 +1,6 @@
 import fastify from 'fastify'
 import t from 'tap'
-import { sendJson } from '../../src/control/json-reply.js'
+import { sendJson, sendPages } from '../../src/control/json-reply.js'
 import { jsonBytes } from '../../src/control/policy/json-bytes.js'
 
 await t.test('JSON that is written already is sent whole, be it short or long', async t => {
@@ -15,5 +15,33 @@ await t.test('JSON that is written already is sent whole, be it short or long', 
     t.equal(headers['content-type'], 'application/json; charset=utf-8')
     t.equal(Number(headers['content-length']), rawPayload.length)
     t.same(JSON.parse(payload), value)
+  }
+})
+
+await t.test('pages of a list are one list, and others get their turn between them', async t => {
+  const lists = {
+    none: [],
+    one: [[{ a: 1 }]],
+    many: Array(300).fill([{ b: 'é' }, { c: 'x'.repeat(400) }]),
+  }
+  const app = fastify()
+  app.get<{ Params: { name: keyof typeof lists } }>('/:name', ({ params }, reply) =>
+    sendPages(reply, params.name, lists[params.name] as object[][]),
+  )
+  t.teardown(() => app.close())
+  for (const [name, pages] of Object.entries(lists)) {
+    let turns = 0
+    let isDone = false
+    const turn = (): void => {
+      turns++
+      if (!isDone) setImmediate(turn)
+    }
+    turn()
+    const { headers, rawPayload, payload } = await app.inject(`/${name}`)
+    isDone = true
+    t.equal(headers['content-type'], 'application/json; charset=utf-8')
+    t.equal(Number(headers['content-length']), rawPayload.length)
+    t.same(JSON.parse(payload), { [name]: pages.flat() })
+    t.ok(turns > pages.length)
   }
 })

@@ -1,22 +1,15 @@
 import { copyFileSync, existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { defaultLimits } from '../../src/abi/limits.js'
-import { FlowLog } from '../../src/control/flow-log.js'
-import { bootPolicy } from '../../src/control/policy/boot-policy.js'
-import { createServices } from '../../src/control/services.js'
 import { checkState } from '../../src/control/state/check-state.js'
 import { repairState } from '../../src/control/state/repair-state.js'
 import { isFirstStart } from '../../src/first-start.js'
-import { Hypervisor } from '../../src/hypervisor/hypervisor.js'
 import { mergeDocuments } from '../../src/policy/document.js'
-import { Membership } from '../../src/policy/membership.js'
-import { PolicyTable } from '../../src/policy/policy-table.js'
 import { BODY_FORMAT, encodePolicy } from '../../src/store/policy-body.js'
 import { hashOf } from '../../src/store/revision-store.js'
 import { DATABASE_FILE, openStore, type Store } from '../../src/store/store.js'
 import { StoreError } from '../../src/store/store-error.js'
-import { TestClient } from '../control/fixtures/build-app.js'
+import { servicesOver, TestClient } from '../control/fixtures/build-app.js'
 import { Prng, seedOf } from '../fixtures/prng.js'
 import { stateDir } from '../fixtures/state-dir.js'
 import { testRandom } from '../store/fixtures/open-test-store.js'
@@ -155,23 +148,10 @@ async function wrongAfterStart(dir: string, tokens: Base['tokens']): Promise<str
   try {
     if (isFirstStart(store))
       return ['it begins anew, with the policy and the token of a first start']
-    const booted = bootPolicy(store, clock)
-    const { revision, policy } = booted
-    const hypervisor = new Hypervisor({
-      policy: new PolicyTable(revision, policy.rules, new Membership(policy.sets, policy.tags)),
-      clock,
-    })
-    for (const { id, name, tags } of store.domains.list()) hypervisor.createDomain(id, name, tags)
-    const flowLog = new FlowLog(8, clock)
-    const services = createServices({
-      store,
-      hypervisor,
-      booted,
-      limits: defaultLimits,
-      clock,
-      flowLog,
-    })
+    const { hypervisor, services } = servicesOver(store, { clock })
+    const { revision } = hypervisor.policy
     services.tally.restore()
+    services.disconnectHistory.restore()
     const known = names.filter(name => hypervisor.domainNamed(name) !== undefined)
     const clients = known.map(name => [name, new TestClient(hypervisor, name)] as const)
     for (const [, client] of clients) for (const port of ports) client.bind(port)

@@ -24,6 +24,17 @@ function nearlyExhausted(t: Test): DomainStore {
   return new DomainStore(db, new TestClock(), testLimits())
 }
 
+await t.test('domains are read a page at a time, in the order of their names', t => {
+  const { domains } = openTestStore(t).store
+  for (const name of ['c', 'a', 'd', 'b']) domains.add(name)
+  const namesOf = (after: string): string[] => domains.page(after, 3).map(({ name }) => name)
+  t.same(namesOf(''), ['a', 'b', 'c'])
+  t.same(namesOf('c'), ['d'])
+  t.same(namesOf('bb'), ['c', 'd'])
+  t.same(namesOf('d'), [])
+  t.end()
+})
+
 await t.test('a domain is added with its tags in order and found by name and id', async t => {
   const { store, clock } = openTestStore(t)
   const added = store.domains.add('web', ['prod', 'app', 'prod'])

@@ -7,6 +7,7 @@ import { reasonProblem } from '../reason.js'
 import { Refused } from '../refused.js'
 import type { Services } from '../services.js'
 import type { Cause } from '../services/cause.js'
+import { onlyReads } from './methods.js'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -32,13 +33,19 @@ export function requireAdmin(app: ControlApp, services: Services): void {
   app.decorateRequest('adminTokenId', 0)
   app.decorateRequest('adminRole', 'viewer')
   app.addHook('onRoute', ({ method, url, config }) => {
-    assert(method === 'GET' || config?.role !== undefined, `${String(method)} ${url} has a role`)
+    const isRead = [method].flat().every(onlyReads)
+    assert(isRead || config?.role !== undefined, `${String(method)} ${url} has a role`)
   })
   app.addHook('onRequest', (request, _reply, done) => {
     const { tokenId, role } = authenticate(request, services)
     request.adminTokenId = tokenId
     request.adminRole = role
     requireRole(request, request.routeOptions.config.role ?? 'viewer')
+    done()
+  })
+  // A body may take long to come, and the token may have been revoked meanwhile.
+  app.addHook('preHandler', (request, _reply, done) => {
+    if (!onlyReads(request.method)) authenticate(request, services)
     done()
   })
 }

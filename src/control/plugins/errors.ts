@@ -1,7 +1,6 @@
-import { STATUS_CODES } from 'node:http'
+import { STATUS_CODES, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { quote } from '../../abi/addr.js'
 import { errorInfo, type ErrorCode } from '../../abi/errno.js'
 import { StoreError } from '../../store/store-error.js'
 import { Refused } from '../refused.js'
@@ -23,14 +22,10 @@ const POLICY_TOO_LARGE =
   'say with tags and sets what many rules say of single domains, or raise limits.policyBytesMax in v4vd.yaml'
 const FAILED = 'the daemon failed to do this, and its log says why'
 
-/** Answers everything that is not a success in one shape. */
+/** Answers every refusal and failure in one shape. */
 export function answerErrors(app: ControlApp): void {
   app.setErrorHandler((error: FastifyError, request, reply) => {
     answer(error, request, reply)
-  })
-  app.setNotFoundHandler((request, reply) => {
-    const message = `there is no ${request.method} ${quote(request.url.split('?')[0] ?? '')}: /docs lists what there is`
-    void reply.code(404).send({ code: 'ENOENT', message } satisfies ErrorBody)
   })
 }
 
@@ -46,7 +41,7 @@ export function answer(error: FastifyError, request: FastifyRequest, reply: Fast
 
 /** Answers bytes that are no HTTP request, or one that took too long to arrive. */
 export function answerClientError(error: ConnectionError, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
     socket.destroy()
     return
   }
@@ -56,6 +51,15 @@ export function answerClientError(error: ConnectionError, socket: Socket): void 
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(text)}\r\nConnection: close\r\n\r\n${text}`,
     () => socket.destroy(),
   )
+}
+
+/**
+ * True in the middle of an answer to a request before: what is written then would become part of it.
+ * Node has no public name for the response that it writes, and looks at the same in its own handler.
+ */
+function isAnswering(socket: Socket): boolean {
+  const { _httpMessage: response } = socket as { _httpMessage?: ServerResponse | null }
+  return response?.headersSent === true
 }
 
 function clientErrorAnswer(code: string): Answer {

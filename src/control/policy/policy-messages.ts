@@ -1,4 +1,4 @@
-// What the daemon and the thread that works on policies tell each other.
+// What the daemon and the threads that work on policies tell each other.
 
 import type { DomainId, MessageType } from '../../abi/addr.js'
 import type { KeptPolicy } from '../../store/policy-body.js'
@@ -58,13 +58,20 @@ export interface KnownDomain {
   readonly tags: readonly string[]
 }
 
-/** What the thread has to know before it is asked anything. */
+/** What the thread of changes has to know before it is asked anything. */
 export interface Setting {
+  readonly kind: 'changes'
   /** The policy in force; none for the empty one. */
   readonly inForce: Body | undefined
   /** Its revision. */
   readonly revision: number
   readonly lastRuleNumber: number
+  readonly rulesMax: number
+}
+
+/** The same of the thread of questions. */
+export interface InquirySetting {
+  readonly kind: 'inquiries'
   readonly rulesMax: number
 }
 

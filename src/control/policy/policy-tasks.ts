@@ -1,14 +1,4 @@
-import { explain } from '../../policy/explain.js'
-import { lint } from '../../policy/lint.js'
-import { lets } from '../../policy/rule.js'
-import { allReach, REACHES_MAX, whatCan, whoCan } from '../../policy/reach.js'
-import type { SeenFlow } from '../../policy/seen-flow.js'
-import { suggest } from '../../policy/suggest.js'
-import { formatPolicyDocument } from '../../policy/document.js'
-import { findFlows, readFlows, type FlowsQuery } from '../../store/flow-store.js'
-import type { PortRange } from '../../policy/selector.js'
-import type { SetElement as KeptElement } from '../../store/set-store.js'
-import { refuse, type Refusal } from '../../store/refusal.js'
+import { refuse } from '../../store/refusal.js'
 import { hashOf } from '../../store/revision-store.js'
 import {
   BODY_FORMAT,
@@ -16,74 +6,47 @@ import {
   encodePolicy,
   type KeptPolicy,
 } from '../../store/policy-body.js'
-import { drawn, type Picture } from './graph-picture.js'
-import { comparisonOf, type Comparison } from './policy-comparison.js'
-import { KeptPolicies, policyOf, unpacked, withLive } from './kept-policies.js'
-import { KnownDomains } from './known-domains.js'
+import { DomainTasks } from './domain-tasks.js'
 import { jsonBytes, type JsonBytes } from './json-bytes.js'
+import { policyOf, unpacked } from './kept-policies.js'
+import { makePolicy, type Made } from './made-policy.js'
+import { packTable } from './packed-table.js'
+import { comparisonOf, type Comparison } from './policy-comparison.js'
+import { replacePolicy, type EditContext } from './policy-edit.js'
+import { documentsOf, policyJson } from './policy-json.js'
+import { mergeWith } from './policy-merge.js'
 import type {
-  Asked,
   KeptBody,
-  KnownDomain,
-  LintAsked,
   Meanwhile,
-  Past,
   PolicyEdit,
   Prepared,
   PrepareOptions,
   PrepareRefusal,
   Setting,
 } from './policy-messages.js'
-import { makePolicy, type Made } from './made-policy.js'
-import { replacePolicy, type EditContext } from './policy-edit.js'
-import { mergeWith } from './policy-merge.js'
-import { packTable } from './packed-table.js'
+import { refuseFailing, testReport } from './policy-plan.js'
 import type { StaleRefusal } from './policy-request.js'
-import { documentsOf, policyJson } from './policy-json.js'
-import {
-  diffOf,
-  LISTED_MAX,
-  planOf,
-  refuseFailing,
-  testReport,
-  type Surroundings,
-} from './policy-plan.js'
-import { COUNTS, countsAt, ruleListOf, type CountNumbers, type ShownRules } from './rule-view.js'
-import { seenFlowView } from './seen-flow-view.js'
+import { COUNTS, ruleListOf, type CountNumbers, type ShownRules } from './rule-view.js'
 import { changeOf, isSame } from './table-change.js'
 
-/** In front of a tag, where a domain may stand of which only its tag is known. */
-const TAG_PREFIX = 'tag:'
-
 /**
- * The work on policies that takes long, and therefore is done in a thread of its own: reading,
- * checking, testing, comparing, packing. It knows the policy in force, and one candidate to follow
- * it.
+ * The work of a change of the policy that takes long, and therefore is done in a thread of its own:
+ * reading, checking, testing, comparing, packing. It knows the policy in force, and one candidate to
+ * follow it.
  */
-export class PolicyTasks {
+export class PolicyTasks extends DomainTasks {
   readonly #rulesMax: number
-  readonly #domains = new KnownDomains()
-  readonly #kept = new KeptPolicies()
   #inForce: KeptPolicy
   #revision: number
   #lastRuleNumber: number
   #candidate: { policy: KeptPolicy; lastRuleNumber: number } | undefined
 
   constructor({ inForce, revision, lastRuleNumber, rulesMax }: Setting) {
+    super()
     this.#revision = revision
     this.#rulesMax = rulesMax
     this.#lastRuleNumber = lastRuleNumber
     this.#inForce = inForce === undefined ? EMPTY_POLICY : unpacked(inForce)
-  }
-
-  /** Notes domains that are new or have changed. */
-  setDomains(domains: readonly KnownDomain[]): void {
-    this.#domains.set(domains)
-  }
-
-  /** Forgets a domain that was removed. */
-  dropDomain(name: string): void {
-    this.#domains.drop(name)
   }
 
   /**
@@ -116,142 +79,6 @@ export class PolicyTasks {
   }
 
   /**
-   * What became of which flows, as the JSON of a HistoryList.
-   * @param lost datagrams that are in no flow.
-   */
-  history(path: string, query: FlowsQuery, limit: number, lost: number): JsonBytes {
-    return jsonBytes({ flows: findFlows(path, query, limit).map(seenFlowView), lost })
-  }
-
-  /**
-   * What would become of an edit of a policy, as JSON.
-   * @param of what is to be edited.
-   * @param live what was put into its sets by hand.
-   */
-  plan(
-    edit: PolicyEdit,
-    of: KeptBody,
-    live: readonly KeptElement[],
-    flows: readonly SeenFlow[] | Past,
-    now: number,
-  ): { readonly ok: true; readonly json: JsonBytes } | PrepareRefusal {
-    const before = this.#kept.get(of)
-    const made = this.#make(edit, before, now)
-    if (!made.ok) return made
-    const around = this.#surroundings(now)
-    const [old, young] = [withLive(before, live), withLive(made.policy, live)]
-    const seen = 'path' in flows ? readFlows(flows.path, flows.since) : flows
-    return { ok: true, json: jsonBytes(planOf(of.revision, old, young, seen, around)) }
-  }
-
-  /** A draft of a policy that lets through what was let through, as JSON. */
-  suggest({ path, since }: Past): JsonBytes {
-    let flows = 0
-    const counted = function* (): Generator<SeenFlow> {
-      for (const flow of readFlows(path, since)) {
-        flows++
-        yield flow
-      }
-    }
-    const { rules, tests } = suggest(counted())
-    const document = formatPolicyDocument({ rules, tests })
-    return jsonBytes({ flows, rules: rules.length, tests: tests.length, document })
-  }
-
-  /** What tells two revisions apart, as JSON. */
-  diff(from: KeptBody, to: KeptBody, now: number): JsonBytes {
-    const diff = diffOf(this.#kept.get(from), this.#kept.get(to), this.#surroundings(now))
-    return jsonBytes({ from: from.revision, to: to.revision, ...diff })
-  }
-
-  /** How a revision comes to its verdict about a datagram, as JSON. */
-  explain(of: KeptBody, live: readonly KeptElement[], asked: Asked, now: number): JsonBytes {
-    const { source, sourcePort, destination, destinationPort, type, size, isAudited } = asked
-    const tuple = {
-      source: this.#domains.subjectOf(source),
-      sourcePort,
-      destination: this.#domains.subjectOf(destination),
-      destinationPort,
-      type,
-    }
-    const explanation = explain(withLive(this.#kept.get(of), live), tuple, now, size)
-    const isRefused = !lets(explanation.action) || explanation.code !== undefined
-    // An operator is not asked either: who is in audit mode is not held up.
-    const audited = isAudited && (isRefused || explanation.action === 'ask')
-    return jsonBytes({ revision: of.revision, ...explanation, ...(audited && { audited }) })
-  }
-
-  /**
-   * Who can send to a domain, or whom it can send to, as JSON.
-   * @param name or `tag:x` for some domain of which that is all that is known.
-   */
-  reach(
-    way: 'who-can' | 'what-can',
-    of: KeptBody,
-    live: readonly KeptElement[],
-    name: string,
-    ports: PortRange,
-    now: number,
-  ): JsonBytes {
-    const find = way === 'who-can' ? whoCan : whatCan
-    const { domains } = this.#surroundings(now)
-    const tag = name.startsWith(TAG_PREFIX) ? name.slice(TAG_PREFIX.length) : undefined
-    const subject = tag === undefined ? this.#domains.subjectOf(name) : { name: '', tags: [tag] }
-    const end = { subject, ports }
-    const reach = find(withLive(this.#kept.get(of), live), domains, end, now)
-    return jsonBytes({ revision: of.revision, ...listed('reach', reach) })
-  }
-
-  /** Everything that a revision lets through, as JSON. */
-  graph(of: KeptBody, live: readonly KeptElement[], now: number): JsonBytes {
-    const { domains } = this.#surroundings(now)
-    const reach = allReach(withLive(this.#kept.get(of), live), domains, now, REACHES_MAX)
-    const isWhole = reach.length <= REACHES_MAX
-    return jsonBytes({ revision: of.revision, isWhole, ...listed('reach', reach) })
-  }
-
-  /** A picture of the same; E2BIG when it would be too large. */
-  picture(
-    of: KeptBody,
-    live: readonly KeptElement[],
-    picture: Picture,
-    now: number,
-  ): Promise<string | Refusal<'E2BIG'>> {
-    const { domains } = this.#surroundings(now)
-    const reaches = allReach(withLive(this.#kept.get(of), live), domains, now, REACHES_MAX)
-    return drawn(reaches, picture)
-  }
-
-  /**
-   * What is probably not meant in a revision, as JSON.
-   * @param counted what its rules have counted, for those that were never hit.
-   */
-  lint(
-    of: KeptBody,
-    live: readonly KeptElement[],
-    counted: CountNumbers | undefined,
-    { now, comments, unusedMs }: LintAsked,
-  ): JsonBytes {
-    const { domains } = this.#surroundings(now)
-    const policy = this.#kept.get(of)
-    const hits = new Map<string, number>()
-    const lastHits = new Map<string, number>()
-    for (const [i, { id }] of policy.rules.entries()) {
-      const counts = counted && countsAt(counted, i)
-      hits.set(id, counts?.hits ?? 0)
-      if (counts !== undefined && counts.lastHit !== null) lastHits.set(id, counts.lastHit)
-    }
-    const findings = lint(withLive(policy, live), {
-      domains,
-      now,
-      comments,
-      hits: counted && hits,
-      unused: counted && unusedMs !== undefined ? { forMs: unusedMs, lastHits } : undefined,
-    })
-    return jsonBytes({ revision: of.revision, ...listed('findings', findings) })
-  }
-
-  /**
    * Makes an edit of the policy in force into a candidate.
    * @param meanwhile for an edit that was made for another revision, to be merged with what others
    *   changed since.
@@ -270,7 +97,7 @@ export class PolicyTasks {
     const { policy, lastRuleNumber } = made
     if (!options.skipTests) {
       const judged = isOfOneRule(edit) ? { ...policy, tests: this.#inForce.tests } : policy
-      const refusal = refuseFailing(testReport(judged, this.#surroundings(options.now)))
+      const refusal = refuseFailing(testReport(judged, this.surroundings(options.now)))
       if (refusal !== undefined) return refusal
     }
     this.#candidate = { policy, lastRuleNumber }
@@ -368,23 +195,15 @@ export class PolicyTasks {
 
   #context(now: number): EditContext {
     return {
-      nameOf: id => this.#domains.nameOf(id),
+      nameOf: id => this.domains.nameOf(id),
       now,
       rulesMax: this.#rulesMax,
       lastRuleNumber: this.#lastRuleNumber,
     }
-  }
-
-  #surroundings(now: number): Surroundings {
-    return { domains: this.#domains.all(), now }
   }
 }
 
 /** Such an edit leaves the tests as they are; whoever makes it knows them where they stand now. */
 function isOfOneRule({ kind }: PolicyEdit): boolean {
   return kind === 'insert' || kind === 'update' || kind === 'remove'
-}
-
-function listed(name: string, all: readonly object[]): object {
-  return { total: all.length, [name]: all.slice(0, LISTED_MAX) }
 }

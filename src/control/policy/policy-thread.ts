@@ -1,18 +1,26 @@
 import { Worker } from 'node:worker_threads'
 import { refuse, type Refusal } from '../../store/refusal.js'
 import { ownBuffers } from './own-buffers.js'
-import type { KnownDomain, PolicyEdit, Setting } from './policy-messages.js'
-import type { PolicyTasks } from './policy-tasks.js'
+import type { DomainTasks } from './domain-tasks.js'
+import type { InquirySetting, KnownDomain, PolicyEdit, Setting } from './policy-messages.js'
 
-/** What the thread can be asked to do. */
-export type TaskName = Exclude<keyof PolicyTasks, 'constructor'>
-export type TaskParams<Name extends TaskName> = Parameters<PolicyTasks[Name]>
-export type TaskResult<Name extends TaskName> = Awaited<ReturnType<PolicyTasks[Name]>>
+/** What a thread can be asked to do: the methods of its tasks. */
+export type TaskName<Tasks> = keyof Tasks & string
+export type TaskParams<Tasks, Name extends TaskName<Tasks>> = Tasks[Name] extends (
+  ...params: infer Params
+) => unknown
+  ? Params
+  : never
+export type TaskResult<Tasks, Name extends TaskName<Tasks>> = Tasks[Name] extends (
+  ...params: never
+) => infer Result
+  ? Awaited<Result>
+  : never
 
 /** A request to the thread. */
 export interface ThreadRequest {
   readonly seq: number
-  readonly task: TaskName
+  readonly task: string
   readonly params: readonly unknown[]
 }
 
@@ -39,11 +47,11 @@ const HEAP_MB_MAX = 1_024
 const YOUNG_HEAP_MB_MAX = 96
 
 /**
- * The daemon's side of the thread that works on policies. The thread is started when it is first
+ * The daemon's side of a thread that works on policies. The thread is started when it is first
  * needed, and again after it ended for whatever reason.
  */
-export class PolicyThread {
-  readonly #setting: () => Setting
+export class PolicyThread<Tasks extends DomainTasks> {
+  readonly #setting: () => Setting | InquirySetting
   readonly #domains: () => Iterable<KnownDomain>
   readonly #waiting = new Map<number, Waiting>()
   #worker: Promise<Worker> | undefined
@@ -54,7 +62,7 @@ export class PolicyThread {
    * @param setting what a new thread has to know: the policy in force by then.
    * @param domains all domains by then.
    */
-  constructor(setting: () => Setting, domains: () => Iterable<KnownDomain>) {
+  constructor(setting: () => Setting | InquirySetting, domains: () => Iterable<KnownDomain>) {
     this.#setting = setting
     this.#domains = domains
   }
@@ -63,12 +71,11 @@ export class PolicyThread {
    * Has a task done.
    * @throws ThreadEnded
    */
-  async call<Name extends TaskName>(
+  async call<Name extends TaskName<Tasks>>(
     task: Name,
-    ...params: TaskParams<Name>
-  ): Promise<TaskResult<Name>> {
-    const worker = await this.#running()
-    return (await this.#ask(worker, task, params)) as TaskResult<Name>
+    ...params: TaskParams<Tasks, Name>
+  ): Promise<TaskResult<Tasks, Name>> {
+    return (await this.#call(task, params)) as TaskResult<Tasks, Name>
   }
 
   /**
@@ -77,11 +84,11 @@ export class PolicyThread {
    * @param timeMsMax from now on, so nothing else that takes long should be under way.
    * @throws ThreadEnded
    */
-  async callInTime<Name extends TaskName>(
+  async callInTime<Name extends TaskName<Tasks>>(
     timeMsMax: number,
     task: Name,
-    ...params: TaskParams<Name>
-  ): Promise<TaskResult<Name> | Refusal<'ETIMEDOUT'>> {
+    ...params: TaskParams<Tasks, Name>
+  ): Promise<TaskResult<Tasks, Name> | Refusal<'ETIMEDOUT'>> {
     let isLate = false
     const timer = setTimeout(() => {
       isLate = true
@@ -106,7 +113,7 @@ export class PolicyThread {
   noteDomain(name: string, domain: KnownDomain | undefined): void {
     if (this.#worker === undefined) return
     const told =
-      domain === undefined ? this.call('dropDomain', name) : this.call('setDomains', [domain])
+      domain === undefined ? this.#call('dropDomain', [name]) : this.#call('setDomains', [[domain]])
     // A thread that has ended knows no domains; the next one is told all of them.
     told.catch(() => undefined)
   }
@@ -159,7 +166,11 @@ export class PolicyThread {
     return worker
   }
 
-  #ask(worker: Worker, task: TaskName, params: readonly unknown[]): Promise<unknown> {
+  async #call(task: string, params: readonly unknown[]): Promise<unknown> {
+    return this.#ask(await this.#running(), task, params)
+  }
+
+  #ask(worker: Worker, task: string, params: readonly unknown[]): Promise<unknown> {
     const seq = ++this.#lastSeq
     return new Promise((resolve, reject) => {
       this.#waiting.set(seq, { resolve, reject })

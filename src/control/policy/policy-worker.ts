@@ -1,13 +1,15 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { stepBack } from '../../native/thread-priority.js'
+import { InquiryTasks } from './inquiry-tasks.js'
 import { ownBuffers } from './own-buffers.js'
-import type { Prepared, PrepareRefusal, Setting } from './policy-messages.js'
+import type { InquirySetting, Prepared, PrepareRefusal, Setting } from './policy-messages.js'
 import { PolicyTasks } from './policy-tasks.js'
 import type { ThreadAnswer, ThreadRequest } from './policy-thread.js'
 
-// The thread that works on policies: it does one task after the other, in the order it is asked.
+// A thread that works on policies: it does one task after the other, in the order it is asked.
 stepBack()
-const tasks = new PolicyTasks(workerData as Setting)
+const setting = workerData as Setting | InquirySetting
+const tasks = setting.kind === 'changes' ? new PolicyTasks(setting) : new InquiryTasks(setting)
 
 parentPort?.on('message', ({ seq, task, params }: ThreadRequest) => {
   const answered = (result: unknown): void => {
@@ -20,7 +22,7 @@ parentPort?.on('message', ({ seq, task, params }: ThreadRequest) => {
     parentPort?.postMessage({ seq, error: text } satisfies ThreadAnswer)
   }
   try {
-    const work = tasks[task] as (...params: readonly unknown[]) => unknown
+    const work = tasks[task as keyof typeof tasks] as (...params: readonly unknown[]) => unknown
     const result = work.apply(tasks, params as unknown[])
     if (result instanceof Promise) result.then(answered, failed)
     else answered(result)

@@ -41,6 +41,7 @@ export function askRoutes(app: ControlApp, services: Services): void {
   app.get(
     '/asks',
     {
+      exposeHeadRoute: false,
       schema: {
         summary:
           'Flows that wait for an operator, and grants in force. With ?follow as server-sent events: "asks" with the same list, now and whenever it has changed.',

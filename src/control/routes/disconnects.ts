@@ -32,6 +32,7 @@ export function disconnectRoutes(app: ControlApp, services: Services): void {
   app.get(
     '/disconnects',
     {
+      exposeHeadRoute: false,
       schema: {
         summary:
           'How sessions ended, and attempts to attach: those of one domain for one reason as one entry that counts them. With ?follow as server-sent events: "disconnect" with an entry, again when it counts more; "lost" when this viewer was too slow for some.',

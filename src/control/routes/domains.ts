@@ -1,5 +1,6 @@
 import type { ControlApp } from '../app.js'
 import { disconnectView } from '../disconnect-log.js'
+import { sendPages } from '../json-reply.js'
 import { causeOf } from '../plugins/auth.js'
 import { accepted } from '../refused.js'
 import { ChangeHeaders, NameParams, ReasonBody } from '../schemas/common.js'
@@ -13,15 +14,16 @@ import {
 } from '../schemas/domain.js'
 import { errorResponses } from '../schemas/error.js'
 import type { Services } from '../services.js'
+import { jsonText } from './policy.js'
 
 export function domainRoutes(app: ControlApp, services: Services): void {
   const { disconnects, domains, live, revision } = services
   app.get(
     '/domains',
     {
-      schema: { summary: 'All domains.', response: { 200: DomainList, ...errorResponses } },
+      schema: { summary: 'All domains.', response: jsonText(DomainList) },
     },
-    () => ({ domains: domains.list() }),
+    (_request, reply) => sendPages(reply, 'domains', domains.pages()),
   )
 
   app.post(

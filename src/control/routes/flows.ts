@@ -38,6 +38,7 @@ export function flowRoutes(app: ControlApp, services: Services): void {
   app.get(
     '/flows',
     {
+      exposeHeadRoute: false,
       schema: {
         summary:
           'Refusals and first datagrams of flows: the recent ones, then with ?follow those to come. Server-sent events "flow", and "lost" with lost=n when this viewer was too slow for n of them; with ?format=json a list of the recent ones.',

@@ -1,4 +1,3 @@
-import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyRequest, FastifySchemaCompiler } from 'fastify'
 import Type, { type TSchema } from 'typebox'
 import { formatSchema } from '../../policy/schema.js'
@@ -28,6 +27,7 @@ import {
 import type { Services } from '../services.js'
 import type { Applied, ApplyOptions } from '../services/applied.js'
 import { CONFIRM_MS_MAX } from '../services/rollback-watch.js'
+import { validatorOf } from '../validator.js'
 
 const HISTORY_DEFAULT = 50
 
@@ -41,7 +41,7 @@ const schemaResponses: Readonly<Record<string, unknown>> = {
 }
 
 export function policyRoutes(app: ControlApp, services: Services): void {
-  const { policy, limits, revision } = services
+  const { policy, revisions, limits, revision } = services
 
   app.get(
     '/policy',
@@ -53,7 +53,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
       },
     },
     async (request, reply) => {
-      const view = await policy.view(request.query.form === 'documents')
+      const view = await revisions.view(request.query.form === 'documents')
       return sendJson(reply.header('etag', `"${view.revision}"`), view.json)
     },
   )
@@ -71,8 +71,8 @@ export function policyRoutes(app: ControlApp, services: Services): void {
       const { limit = HISTORY_DEFAULT, before } = request.query
       return {
         revision: revision(),
-        unconfirmed: policy.unconfirmed() ?? null,
-        revisions: policy.history(limit, before),
+        unconfirmed: revisions.unconfirmed() ?? null,
+        revisions: revisions.history(limit, before),
       }
     },
   )
@@ -89,7 +89,7 @@ export function policyRoutes(app: ControlApp, services: Services): void {
     },
     async (request, reply) => {
       const asDocuments = request.query.form === 'documents'
-      const view = accepted(await policy.viewOf(request.params.revision, asDocuments))
+      const view = accepted(await revisions.viewOf(request.params.revision, asDocuments))
       return sendJson(reply, view.json)
     },
   )
@@ -213,7 +213,7 @@ function confirmMs(text: string): number {
 
 /** The schema of the body is there to be read by people; the thread holds the body against it. */
 export const bodyUnseen: FastifySchemaCompiler<TSchema> = route =>
-  route.httpPart === 'body' ? () => true : TypeBoxValidatorCompiler(route)
+  route.httpPart === 'body' ? () => true : validatorOf(route)
 
 /** The bytes of a request's body. @throws Refused EINVAL when there is none. */
 export function bytesOf(request: { readonly body: unknown }): Uint8Array {

@@ -122,9 +122,9 @@ export function ruleRoutes(app: ControlApp, { rules, revision }: Services): void
         response: { 200: RulesZeroed, ...errorResponses },
       },
     },
-    request => {
+    async request => {
       const cause = causeOf(request, request.body?.reason)
-      const { hits, bytes } = accepted(rules.zero(undefined, cause))
+      const { hits, bytes } = accepted(await rules.zero(undefined, cause))
       return { revision: revision(), hits, bytes }
     },
   )
@@ -141,9 +141,9 @@ export function ruleRoutes(app: ControlApp, { rules, revision }: Services): void
         response: { 200: RulesZeroed, ...errorResponses },
       },
     },
-    request => {
+    async request => {
       const cause = causeOf(request, request.body?.reason)
-      const { hits, bytes } = accepted(rules.zero(request.params.id, cause))
+      const { hits, bytes } = accepted(await rules.zero(request.params.id, cause))
       return { revision: revision(), hits, bytes }
     },
   )

@@ -2,7 +2,7 @@ import Type from 'typebox'
 import { DOMID_MAX, PORT_ANY } from '../../abi/addr.js'
 import { NAME_CHARS_MAX } from '../../abi/limits.js'
 
-/** Longest text that says why an admin made a change, in UTF-16 units. */
+/** Longest text that says why an admin made a change, in code points. */
 export const REASON_CHARS_MAX = 500
 
 export const Revision = Type.Integer({

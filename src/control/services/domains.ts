@@ -13,6 +13,9 @@ import { undeliveredView } from './live.js'
 import type { Log } from './log.js'
 import type { Presence } from './presence.js'
 
+/** Domains that are looked at before others get their turn. */
+const DOMAINS_PER_PAGE = 50
+
 /** Is told the name of a domain that came or went; the answer to the admin waits for it. */
 export type DomainHook = (name: string) => void | Promise<void>
 
@@ -51,9 +54,14 @@ export class DomainService {
     this.#hooks = hooks
   }
 
-  /** All domains in the order of their names. */
-  list(): DomainView[] {
-    return this.#store.domains.list().map(domain => this.view(domain))
+  /** All domains in the order of their names, some at a time, as they are when it comes to them. */
+  *pages(): Generator<DomainView[]> {
+    for (let after = ''; ;) {
+      const page = this.#store.domains.page(after, DOMAINS_PER_PAGE)
+      if (page.length > 0) yield page.map(domain => this.view(domain))
+      if (page.length < DOMAINS_PER_PAGE) return
+      after = page.at(-1)!.name
+    }
   }
 
   /** One domain; ENOENT for an unknown name. */

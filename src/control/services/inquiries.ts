@@ -12,9 +12,11 @@ import type { DetailedRefusal } from '../policy/policy-request.js'
 import type { Picture } from '../policy/graph-picture.js'
 import type { JsonBytes } from '../policy/json-bytes.js'
 import type { Asked, KeptBody, LintAsked } from '../policy/policy-messages.js'
+import type { InquiryTasks } from '../policy/inquiry-tasks.js'
 import type { PolicyThread, TaskName, TaskParams, TaskResult } from '../policy/policy-thread.js'
 import type { FlowHistory } from './flow-history.js'
 import { nextTurn } from './next-turn.js'
+import { notKept } from './revisions.js'
 import { ruleCounts } from './rule-counts.js'
 import { Turns } from './turns.js'
 
@@ -55,10 +57,10 @@ const FLOWS_PER_STEP = 500
  */
 export class InquiryService {
   readonly #sources: InquirySources
-  readonly #thread: PolicyThread
+  readonly #thread: PolicyThread<InquiryTasks>
   readonly #turns = new Turns(WAITING)
 
-  constructor(sources: InquirySources, thread: PolicyThread) {
+  constructor(sources: InquirySources, thread: PolicyThread<InquiryTasks>) {
     this.#sources = sources
     this.#thread = thread
   }
@@ -177,13 +179,13 @@ export class InquiryService {
     return this.#sources.bodyOf(revision) ?? this.#sources.bodyOf(0)!
   }
 
-  async #ask<Name extends TaskName>(
+  async #ask<Name extends TaskName<InquiryTasks>>(
     task: Name,
-    ...params: TaskParams<Name>
-  ): Promise<TaskResult<Name> | NoAnswer> {
+    ...params: TaskParams<InquiryTasks, Name>
+  ): Promise<TaskResult<InquiryTasks, Name> | NoAnswer> {
     const bytes = params.reduce((sum: number, param) => sum + bytesIn(param), 0)
     if (!this.#turns.hasRoomFor(bytes)) return refuse('EBUSY', 'too many questions wait already')
-    const work = (): Promise<TaskResult<Name> | Refusal<'ETIMEDOUT'>> =>
+    const work = (): Promise<TaskResult<InquiryTasks, Name> | Refusal<'ETIMEDOUT'>> =>
       this.#thread.callInTime(TIME_MS_MAX, task, ...params)
     return this.#turns.take(work, bytes)
   }
@@ -233,8 +235,4 @@ function bytesIn(param: unknown): number {
 
 function answered(outcome: JsonBytes | NoAnswer): Answered | NoAnswer {
   return outcome instanceof Uint8Array ? { ok: true, json: outcome } : outcome
-}
-
-function notKept(revision: number): Refusal<'ENOENT'> {
-  return refuse('ENOENT', `revision ${revision} is not kept: the history lists those that are`)
 }

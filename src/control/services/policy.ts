@@ -2,35 +2,28 @@ import type { Hypervisor } from '../../hypervisor/hypervisor.js'
 import type { PolicyTable } from '../../policy/policy-table.js'
 import { BODY_FORMAT, encodePolicy } from '../../store/policy-body.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
-import type { RevisionInfo, Unconfirmed } from '../../store/revision-store.js'
+import type { Unconfirmed } from '../../store/revision-store.js'
 import { StoreError } from '../../store/store-error.js'
 import { DAEMON, type Store } from '../../store/store.js'
 import { assert } from '../../util/assert.js'
 import type { Clock } from '../../util/clock.js'
 import { newestGood } from '../policy/boot-policy.js'
-import type { JsonBytes } from '../policy/json-bytes.js'
 import type { StaleRefusal } from '../policy/policy-request.js'
-import type { KeptBody, PolicyEdit, Prepared } from '../policy/policy-messages.js'
-import type { ShownRules } from '../policy/rule-view.js'
+import type { PolicyEdit, Prepared } from '../policy/policy-messages.js'
 import { unpackTable } from '../policy/packed-table.js'
+import type { PolicyTasks } from '../policy/policy-tasks.js'
 import { ThreadEnded, type PolicyThread } from '../policy/policy-thread.js'
 import type { Applied, ApplyOptions, PolicyRefusal } from './applied.js'
 import type { Cause } from './cause.js'
 import type { Deed } from './changes.js'
 import type { Log } from './log.js'
-import { meanwhileOf, NO_POLICY, staleRefusal } from './meanwhile.js'
+import { meanwhileOf, staleRefusal } from './meanwhile.js'
 import { nextTurn } from './next-turn.js'
+import { notKept, type RevisionService } from './revisions.js'
 import { RollbackWatch } from './rollback-watch.js'
-import { ruleCounts } from './rule-counts.js'
 import type { SetService } from './sets.js'
-import type { Tally } from './tally.js'
+import type { Tally, Turning } from './tally.js'
 import { Turns } from './turns.js'
-
-/** A policy as JSON. */
-export interface PolicyJson {
-  readonly revision: number
-  readonly json: JsonBytes
-}
 
 /** Preparing an edit that takes longer than this is given up. */
 const TIME_MS_MAX = 60_000
@@ -50,7 +43,8 @@ export class PolicyService {
   readonly #store: Store
   readonly #hypervisor: Hypervisor
   readonly #clock: Clock
-  readonly #thread: PolicyThread
+  readonly #thread: PolicyThread<PolicyTasks>
+  readonly #revisions: RevisionService
   readonly #tally: Tally
   readonly #sets: SetService
   readonly #log: Log | undefined
@@ -63,7 +57,8 @@ export class PolicyService {
     store: Store,
     hypervisor: Hypervisor,
     clock: Clock,
-    thread: PolicyThread,
+    thread: PolicyThread<PolicyTasks>,
+    revisions: RevisionService,
     tally: Tally,
     sets: SetService,
     log: Log | undefined,
@@ -72,6 +67,7 @@ export class PolicyService {
     this.#hypervisor = hypervisor
     this.#clock = clock
     this.#thread = thread
+    this.#revisions = revisions
     this.#tally = tally
     this.#sets = sets
     this.#log = log
@@ -147,55 +143,6 @@ export class PolicyService {
     })
   }
 
-  /** The policy in force as JSON. */
-  view(asDocuments: boolean): Promise<PolicyJson> {
-    return this.#thread.call('view', asDocuments)
-  }
-
-  /**
-   * Rules in force, as the JSON of a RuleList.
-   * @param first the index of the first one, from 0.
-   * @param count how many at most.
-   */
-  async list(first: number, count: number, shown: ShownRules): Promise<JsonBytes> {
-    for (;;) {
-      const { policy, numbers } = await ruleCounts(this.#hypervisor, first, count)
-      const json = await this.#thread.call('list', policy.revision, first, numbers, shown)
-      if (json !== undefined) return json
-    }
-  }
-
-  /**
-   * What a revision said, as JSON.
-   * @returns ENOENT when it is not kept.
-   * @throws StoreError 'corrupt' when it is not what was written.
-   */
-  async viewOf(
-    revision: number,
-    asDocuments: boolean,
-  ): Promise<({ readonly ok: true } & PolicyJson) | Refusal<'ENOENT'>> {
-    const body = this.bodyOf(revision)
-    if (body === undefined) return notKept(revision)
-    return { ok: true, ...(await this.#thread.call('view', asDocuments, body)) }
-  }
-
-  /** A revision's body, if it is kept; 0 is the empty policy. */
-  bodyOf(revision: number): KeptBody | undefined {
-    if (revision === 0) return { ...NO_POLICY, revision }
-    const kept = this.#store.policies.get(revision)
-    return kept && { revision, format: kept.format, body: kept.body }
-  }
-
-  /** Revisions from the newest back. */
-  history(limit: number, before?: number): RevisionInfo[] {
-    return this.#store.policies.history(limit, before)
-  }
-
-  /** The revision that waits to be confirmed, if one does. */
-  unconfirmed(): Unconfirmed | undefined {
-    return this.#store.policies.unconfirmed()
-  }
-
   /** Why the policy in force is not the one that should be. */
   problem(): string | undefined {
     const { revision, problem } = this.#fallback ?? {}
@@ -216,7 +163,7 @@ export class PolicyService {
     cause: Cause,
     options: ApplyOptions,
   ): Promise<Applied | PolicyRefusal> {
-    const body = this.bodyOf(revision)
+    const body = this.#revisions.bodyOf(revision)
     if (body === undefined) return notKept(revision)
     return this.#edit({ kind: 'restore', ...body }, cause, options, () => ({
       action: 'policy.rollback',
@@ -251,9 +198,17 @@ export class PolicyService {
     }
     try {
       const table = await this.#tableOf(prepared)
+      const turning = await this.#tally.turning(this.#hypervisor.policy.list, prepared.change)
       await nextTurn()
       const given = prepared.reason ?? cause.reason
-      const applied = this.#enforce(prepared, table, { ...cause, reason: given }, options, deed)
+      const applied = this.#enforce(
+        prepared,
+        table,
+        turning,
+        { ...cause, reason: given },
+        options,
+        deed,
+      )
       await this.#adopt(applied.revision)
       // Waiting for the disk holds up whoever asked, and no datagram.
       await this.#store.synced()
@@ -296,6 +251,7 @@ export class PolicyService {
   #enforce(
     prepared: Prepared,
     table: PolicyTable,
+    turning: readonly Turning[],
     cause: Cause,
     { confirmMs, skipTests }: ApplyOptions,
     deed: (applied: Applied) => Deed,
@@ -324,6 +280,8 @@ export class PolicyService {
       mergedFrom: prepared.mergedFrom,
     }
     this.#store.relaxed(() => {
+      // Nobody has confirmed what waits, so that is no way back.
+      const backTo = policies.unconfirmed()?.backTo ?? revisionBefore
       const stored = policies.append({
         author: actor,
         reason,
@@ -335,7 +293,7 @@ export class PolicyService {
       })
       assert(stored === revision, 'the table compiled is the one that is stored')
       if (deadline !== undefined) {
-        policies.expectConfirmation({ revision, backTo: revisionBefore, deadline, author: actor })
+        policies.expectConfirmation({ revision, backTo, deadline, author: actor })
       }
       const { action, target, detail } = deed(applied)
       audit.append({
@@ -352,7 +310,7 @@ export class PolicyService {
     })
     this.#sets.enforce(prepared.sets, prepared.tags)
     table.expire(now)
-    this.#tally.change(this.#hypervisor.policy.list, change)
+    this.#tally.change(this.#hypervisor.policy.list, change, turning)
     this.#hypervisor.setPolicy(table)
     if (deadline === undefined) this.#sets.dropGone()
     this.#sets.watchExpiry()
@@ -417,10 +375,6 @@ export class PolicyService {
     this.#log?.error({}, why)
     return undefined
   }
-}
-
-function notKept(revision: number): Refusal<'ENOENT'> {
-  return refuse('ENOENT', `revision ${revision} is not kept: the history lists those that are`)
 }
 
 function isWaiting({ revision, backTo, deadline }: Unconfirmed): Refusal<'EBUSY'> {

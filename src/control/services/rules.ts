@@ -9,10 +9,14 @@ import type { RuleAdd, RuleListQuery, RulePatch, RuleView } from '../schemas/rul
 import type { Applied, ApplyOptions, PolicyRefusal } from './applied.js'
 import type { Cause } from './cause.js'
 import type { Changes } from './changes.js'
+import { nextTurn } from './next-turn.js'
 import type { PolicyService } from './policy.js'
+import type { RevisionService } from './revisions.js'
 import { countsOf, ruleCounts } from './rule-counts.js'
 import type { Tally } from './tally.js'
 
+/** Counters that start again from zero before others get their turn. */
+const ZEROED_PER_STEP = 100
 /** Rules that are written at once: to ask another thread takes longer. */
 const FEW = 50
 
@@ -34,6 +38,7 @@ export interface Zeroed {
 export class RuleService {
   readonly #hypervisor: Hypervisor
   readonly #policy: PolicyService
+  readonly #revisions: RevisionService
   readonly #tally: Tally
   readonly #changes: Changes
   readonly #clock: Clock
@@ -41,12 +46,14 @@ export class RuleService {
   constructor(
     hypervisor: Hypervisor,
     policy: PolicyService,
+    revisions: RevisionService,
     tally: Tally,
     changes: Changes,
     clock: Clock,
   ) {
     this.#hypervisor = hypervisor
     this.#policy = policy
+    this.#revisions = revisions
     this.#tally = tally
     this.#changes = changes
     this.#clock = clock
@@ -61,7 +68,7 @@ export class RuleService {
     const shown = { now: this.#clock.now(), hitSince, limit }
     const left = this.#hypervisor.policy.list.length - first
     const count = hitSince > 0 ? left : Math.min(left, limit)
-    if (count > FEW) return this.#policy.list(first, count, shown)
+    if (count > FEW) return this.#revisions.list(first, count, shown)
     const { policy, numbers } = await ruleCounts(this.#hypervisor, first, count)
     const { revision, list } = policy
     const length = numbers.length / COUNTS - 1
@@ -135,16 +142,30 @@ export class RuleService {
   }
 
   /**
-   * Starts the counters of a rule again from zero, or all of them; it makes no revision. What they
-   * stood at is retired.
+   * Starts the counters of a rule again from zero, or all of them, some at a time; it makes no
+   * revision. What they stood at is retired. Where the store fails on the way, those that have
+   * started again stay so.
    * @param id of a rule, or DEFAULT_ID; all when left out. ENOENT for an unknown one.
    */
-  zero(id: string | undefined, cause: Cause): Zeroed | Refusal<'ENOENT'> {
+  async zero(id: string | undefined, cause: Cause): Promise<Zeroed | Refusal<'ENOENT'>> {
     const { policy } = this.#hypervisor
     if (id !== undefined && id !== DEFAULT_ID && policy.list.indexOf(id) < 0) return unknownRule(id)
+    await this.#tally.settle()
+    const ids = id === undefined ? this.#tally.ids() : [id]
+    const sum = { hits: 0, bytes: 0 }
+    while (ids.length > ZEROED_PER_STEP) {
+      const { hits, bytes, apply } = this.#tally.zero(ids.splice(-ZEROED_PER_STEP))
+      apply()
+      sum.hits += hits
+      sum.bytes += bytes
+      await nextTurn()
+    }
     return this.#changes.make(
       cause,
-      () => ({ ok: true, ...this.#tally.zero(id) }),
+      () => {
+        const { hits, bytes, apply } = this.#tally.zero(ids)
+        return { ok: true, hits: sum.hits + hits, bytes: sum.bytes + bytes, apply }
+      },
       ({ hits, bytes }) => ({ action: 'rule.zero', target: id ?? '*', detail: { hits, bytes } }),
       ({ apply }) => apply(),
     )

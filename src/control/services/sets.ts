@@ -77,7 +77,8 @@ export class SetService {
 
   /** The sets of the policy with their elements. */
   list(): SetView[] {
-    const now = this.#clock.now()
+    const live = new Map<string, KeptElement[]>(this.#base.sets.map(({ name }) => [name, []]))
+    for (const kept of this.live()) live.get(kept.set)?.push(kept)
     return this.#base.sets.map(({ name, elements }) => ({
       name,
       elements: [
@@ -87,7 +88,7 @@ export class SetService {
           addedBy: null,
           addedAt: null,
         })),
-        ...this.#liveOf(name, now).map(({ element, expiresAt, author, addedAt }) => ({
+        ...live.get(name)!.map(({ element, expiresAt, author, addedAt }) => ({
           element,
           expiresAt: expiresAt ?? null,
           addedBy: author,
@@ -289,10 +290,6 @@ export class SetService {
     const element = parseSetElement(text)
     if (typeof element === 'string' || this.#isIn(stated, set, text)) return
     membership.add(set, expiresAt === undefined ? element : { ...element, expires: expiresAt })
-  }
-
-  #liveOf(set: string, now: number): KeptElement[] {
-    return [...this.#live.values()].filter(kept => kept.set === set && !isOver(kept, now))
   }
 
   #memberships(): { readonly membership: Membership; readonly stated: Stated }[] {

@@ -1,8 +1,8 @@
 import type { Hypervisor } from '../../hypervisor/hypervisor.js'
-import { ZEROS } from '../../hypervisor/policy-gate.js'
+import { ZEROS, type RuleCounter } from '../../hypervisor/policy-gate.js'
 import type { RuleList } from '../../policy/rule-list.js'
 import { ACTIONS, DEFAULT_ID, type Action } from '../../policy/rule.js'
-import type { Retired, RuleCounters } from '../../store/counter-store.js'
+import type { Decided, Retired, RuleCounters } from '../../store/counter-store.js'
 import type { Store } from '../../store/store.js'
 import { turnsOf, type TableChange } from '../policy/table-change.js'
 import type { VerdictCounts } from '../schemas/stats.js'
@@ -28,6 +28,13 @@ interface Fold extends Counted {
 
 /** What a counter stands at, as far as it goes into sums. */
 type Counted = Pick<RuleCounters, 'hits' | 'bytes' | 'audited' | 'auditedBytes'>
+
+/** A rule that says something else to do from now on, and what it has counted. */
+export interface Turning {
+  readonly counter: RuleCounter
+  readonly from: Action
+  readonly to: Action
+}
 
 /** Counters that are about to start again. */
 interface Zeroing {
@@ -124,26 +131,45 @@ export class Tally {
   }
 
   /**
+   * Looks up the counters of rules that will say something else to do, for `change`; others get
+   * their turn meanwhile.
+   * @param before the rules in force.
+   */
+  async turning(before: RuleList, change: TableChange): Promise<readonly Turning[]> {
+    const turning: Turning[] = []
+    for (const { index, from, to } of turnsOf(change)) {
+      turning.push({ counter: this.#hypervisor.ruleCounter(before.idAt(index)), from, to })
+      if (turning.length % LOOKS_PER_STEP === 0) await nextTurn()
+    }
+    return turning
+  }
+
+  /**
    * Takes over what rules have decided that go, or say something else, just before the new table
    * comes into force. Those that go count no more: their counters are added up later, or when
    * somebody asks.
    * @param before the rules that were in force until now.
+   * @param turning the rules that say something else.
    */
-  change(before: RuleList, change: TableChange): void {
-    const { gone } = change
+  change(before: RuleList, { gone }: TableChange, turning: readonly Turning[]): void {
     if (gone.length > 0) this.#leaving.push({ rules: before, gone, done: 0 })
-    const { ruleCounters } = this.#hypervisor
-    for (const { index, from, to } of turnsOf(change)) {
-      const counter = ruleCounters.get(before.idAt(index))
-      if (counter === undefined) continue
+    if (turning.length === 0) return
+    // All of it in this turn of the event loop, so nothing is made for each of thousands.
+    const moved = noSums()
+    for (const { counter, from, to } of turning) {
       counter.action = to
-      for (const sums of [this.#retired, this.#storedRetired]) {
-        const own = ownOf(counter)
-        add(sums[from], own, 1)
-        add(sums[to], own, -1)
-      }
-      this.#areSumsStored = false
+      const hits = counter.hits - counter.audited
+      const bytes = counter.bytes - counter.auditedBytes
+      moved[from].hits += hits
+      moved[from].bytes += bytes
+      moved[to].hits -= hits
+      moved[to].bytes -= bytes
     }
+    for (const action of ACTIONS) {
+      add(this.#retired[action], moved[action])
+      add(this.#storedRetired[action], moved[action])
+    }
+    this.#areSumsStored = false
   }
 
   /**
@@ -157,36 +183,44 @@ export class Tally {
     }
   }
 
+  /** The ids of all counters, also of those in the store that are of rules that are gone. */
+  ids(): string[] {
+    const gone = this.#folds.map(({ id }) => id)
+    return [...new Set([...this.#hypervisor.ruleCounters.keys(), ...gone])]
+  }
+
   /**
    * Starts counters again from zero: what they stood at is retired, so the totals stay. The store
    * has it first, in the transaction that is under way.
-   * @param id of a rule, or DEFAULT_ID; every counter when left out.
+   * @param ids of rules, or DEFAULT_ID.
    * @returns what they stood at together, and what sets them to zero once that is committed.
    */
-  zero(id?: string): Zeroing {
+  zero(ids: readonly string[]): Zeroing {
     this.#leave(Infinity)
-    const isMeant = (other: string): boolean => id === undefined || other === id
-    const folds = this.#folds.filter(fold => isMeant(fold.id))
-    const counters = [...this.#hypervisor.ruleCounters].filter(([other]) => isMeant(other))
+    const meant = new Set(ids)
+    const folds = this.#folds.filter(({ id }) => meant.has(id))
+    const counters = ids.flatMap(id => {
+      const counter = this.#hypervisor.ruleCounters.get(id)
+      return counter === undefined ? [] : [{ id, counter }]
+    })
     const sums = copyOf(this.#storedRetired)
-    for (const counted of [...folds, ...counters.map(([, counter]) => counter)]) {
-      addCounted(sums, counted.action, counted)
-    }
-    this.#store.counters.zero(id, sums)
+    for (const fold of folds) addCounted(sums, fold.action, fold)
+    for (const { counter } of counters) addCounted(sums, counter.action, counter)
+    this.#store.counters.save([], ids, sums)
     const apply = (): void => {
       Object.assign(this.#storedRetired, sums)
-      const left = this.#folds.filter(fold => !isMeant(fold.id))
+      const left = this.#folds.filter(({ id }) => !meant.has(id))
       this.#folds.splice(0, this.#folds.length, ...left)
-      for (const [other, counter] of counters) {
+      for (const { id, counter } of counters) {
         addCounted(this.#retired, counter.action, counter)
         Object.assign(counter, ZEROS)
-        this.#stored.delete(other)
+        this.#stored.delete(id)
       }
       this.#hypervisor.quotasZeroed()
     }
     return {
-      hits: counters.reduce((sum, [, { hits }]) => sum + hits, 0),
-      bytes: counters.reduce((sum, [, { bytes }]) => sum + bytes, 0),
+      hits: counters.reduce((sum, { counter }) => sum + counter.hits, 0),
+      bytes: counters.reduce((sum, { counter }) => sum + counter.bytes, 0),
       apply,
     }
   }
@@ -304,26 +338,25 @@ export class Tally {
 }
 
 /** Adds what a rule has decided: what audit mode let through is no refusal. */
-function addCounted(sums: Sums, action: Action, counter: Counted): void {
-  add(sums[action], ownOf(counter), 1)
-  add(sums.audit, { hits: counter.audited, bytes: counter.auditedBytes }, 1)
+function addCounted(sums: Sums, action: Action, counted: Counted): void {
+  const { hits, bytes, audited, auditedBytes } = counted
+  add(sums[action], { hits: hits - audited, bytes: bytes - auditedBytes })
+  add(sums.audit, { hits: audited, bytes: auditedBytes })
 }
 
-function ownOf({ hits, bytes, audited, auditedBytes }: Counted): { hits: number; bytes: number } {
-  return { hits: hits - audited, bytes: bytes - auditedBytes }
+function add(sum: { hits: number; bytes: number }, { hits, bytes }: Decided): void {
+  sum.hits += hits
+  sum.bytes += bytes
 }
 
-function add(
-  sum: { hits: number; bytes: number },
-  { hits, bytes }: { readonly hits: number; readonly bytes: number },
-  sign: 1 | -1,
-): void {
-  sum.hits += sign * hits
-  sum.bytes += sign * bytes
+function noSums(): Sums {
+  const sums: Partial<Sums> = {}
+  for (const action of ACTIONS) sums[action] = { hits: 0, bytes: 0 }
+  return sums as Sums
 }
 
 function copyOf(sums: Retired): Sums {
-  const copy: Partial<Sums> = {}
-  for (const action of ACTIONS) copy[action] = { ...sums[action] }
-  return copy as Sums
+  const copy = noSums()
+  for (const action of ACTIONS) add(copy[action], sums[action])
+  return copy
 }

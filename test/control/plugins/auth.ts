@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import t from 'tap'
 import { buildTestApp } from '../fixtures/build-app.js'
 import { ADMIN_ROLES, type AdminRole } from '../../../src/store/token-store.js'
@@ -45,6 +46,31 @@ void t.test('the scheme is written as one likes, and the use of the token is not
     t.equal((await call('GET', '/v1/rules', undefined, { token: null, headers })).status, 200)
   }
   t.type(store.tokens.get(tokenId)?.lastUsedAt, 'number')
+})
+
+void t.test('a token that is revoked while the body comes changes nothing', async t => {
+  const { app, store } = buildTestApp(t)
+  for (const [method, url, body] of [
+    ['POST', '/v1/domains', '{"name":"web"}'],
+    ['PUT', '/v1/policy', '{"rules":[]}'],
+  ] as const) {
+    const issued = store.tokens.issueAdmin('root')
+    if (!issued.ok) throw new Error(issued.message)
+    const parts = function* (): Generator<Buffer> {
+      yield Buffer.from(body.slice(0, 5))
+      store.tokens.revoke(issued.token.id)
+      yield Buffer.from(body.slice(5))
+    }
+    const answer = await app.inject({
+      method,
+      url,
+      headers: { authorization: `Bearer ${issued.text}`, 'content-type': 'application/json' },
+      payload: Readable.from(parts()),
+    })
+    t.match(answer.json(), { code: 'EKEYREVOKED' }, url)
+  }
+  t.strictSame(store.domains.list(), [])
+  t.equal(store.policies.currentRevision(), 0)
 })
 
 void t.test('health and metrics need no token', async t => {

@@ -17,6 +17,7 @@ function said(json: Uint8Array): unknown {
 function tasks(): PolicyTasks {
   const { format, body } = revisionOf('a', 'b')
   return new PolicyTasks({
+    kind: 'changes',
     inForce: { format, body },
     revision: 4,
     lastRuleNumber: 7,
@@ -92,7 +93,7 @@ void t.test('a rule that a test forbids is told with the line where the test sta
 })
 
 void t.test('it starts with nothing, and not with what can not be read', t => {
-  const setting = { revision: 0, lastRuleNumber: 0, rulesMax: 1 }
+  const setting = { kind: 'changes', revision: 0, lastRuleNumber: 0, rulesMax: 1 } as const
   const work = new PolicyTasks({ ...setting, inForce: undefined })
   t.match(said(work.view(false).json), { revision: 0, rules: [] })
   const inForce = { format: 2, body: Buffer.from('x') }

@@ -1,10 +1,12 @@
 import t from 'tap'
+import type { PolicyTasks } from '../../../src/control/policy/policy-tasks.js'
 import { PolicyThread } from '../../../src/control/policy/policy-thread.js'
 import { revisionOf } from '../../store/fixtures/rules.js'
 
-function threadOf(t: { teardown: (work: () => Promise<void>) => void }): PolicyThread {
+function threadOf(t: { teardown: (work: () => Promise<void>) => void }): PolicyThread<PolicyTasks> {
   const { format, body } = revisionOf('a')
   const setting = {
+    kind: 'changes' as const,
     inForce: { format, body },
     revision: 1,
     lastRuleNumber: 0,
@@ -15,7 +17,7 @@ function threadOf(t: { teardown: (work: () => Promise<void>) => void }): PolicyT
     id: (i + 1) as never,
     tags: [],
   }))
-  const thread = new PolicyThread(
+  const thread = new PolicyThread<PolicyTasks>(
     () => setting,
     () => domains,
   )
@@ -52,9 +54,9 @@ void t.test('what fails in the thread fails for who asked, and the thread goes o
 
 void t.test('a thread that ends lets its askers know, and another one follows', async t => {
   const { format, body } = revisionOf('a')
-  const setting = { revision: 1, lastRuleNumber: 0, rulesMax: 10 }
+  const setting = { kind: 'changes', revision: 1, lastRuleNumber: 0, rulesMax: 10 } as const
   const bodies = [Buffer.from('damaged'), body]
-  const thread = new PolicyThread(
+  const thread = new PolicyThread<PolicyTasks>(
     () => ({ ...setting, inForce: { format, body: bodies.shift()! } }),
     () => [],
   )

@@ -7,7 +7,13 @@ void t.test('each request is answered under its number, also one that fails', as
   const { format, body } = revisionOf('a')
   const script = new URL('../../../src/control/policy/policy-worker.js', import.meta.url)
   const worker = new Worker(script, {
-    workerData: { inForce: { format, body }, revision: 3, lastRuleNumber: 0, rulesMax: 9 },
+    workerData: {
+      kind: 'changes',
+      inForce: { format, body },
+      revision: 3,
+      lastRuleNumber: 0,
+      rulesMax: 9,
+    },
   })
   t.teardown(() => worker.terminate())
   const ask = async (message: object): Promise<unknown> => {

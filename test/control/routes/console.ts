@@ -59,7 +59,7 @@ void t.test('nothing else is served, however it is asked for', async t => {
     const { status, body } = await call('GET', `/console/${path}`, undefined, noToken)
     t.strictSame([status, body.code], [404, 'ENOENT'], path)
   }
-  t.equal((await call('POST', '/console/main.js', undefined, noToken)).status, 404)
+  t.equal((await call('POST', '/console/main.js', undefined, noToken)).status, 405)
   const headers = { origin: 'http://evil.example' }
   t.equal((await call('GET', '/console', undefined, { token: null, headers })).status, 403)
 })

@@ -33,6 +33,23 @@ void t.test('a domain is added, shown, listed, changed and removed', async t => 
   t.match(store.audit.verify(), { ok: true, records: 3 })
 })
 
+void t.test('however many there are, all are listed, once and by their names', async t => {
+  const { call, store, hypervisor } = buildTestApp(t)
+  t.strictSame((await call('GET', '/v1/domains')).body, { domains: [] })
+  const names: string[] = []
+  for (let i = 0; i < 120; i++) {
+    const outcome = store.domains.add(`d${(i * 7) % 120}`)
+    if (!outcome.ok) throw new Error(outcome.message)
+    const { id, name } = outcome.domain
+    hypervisor.createDomain(id, name, [])
+    names.push(name)
+    if (![50, 100, 120].includes(i + 1)) continue
+    const { domains } = (await call('GET', '/v1/domains')).body as { domains?: { name: string }[] }
+    const listed = domains?.map(domain => domain.name)
+    t.strictSame(listed, names.toSorted(), 'at the end of a page, too')
+  }
+})
+
 void t.test('a domain that is kicked, disabled or removed loses its sessions', async t => {
   const { call, hypervisor } = buildTestApp(t)
   await call('POST', '/v1/domains', { name: 'web' })

@@ -89,9 +89,11 @@ void t.test('the description lists every route, and which of them need a token',
   const registered = app
     .printRoutes({ commonPrefix: false })
     .match(/\((?:GET|POST|PUT|PATCH|DELETE)[^)]*\)/g)
-  const methods = registered?.flatMap(each => each.slice(1, -1).split(', ')) ?? []
+  const methods = registered
+    ?.flatMap(each => each.slice(1, -1).split(', '))
+    .filter(method => method !== 'HEAD')
   t.equal(
-    methods.length,
+    methods?.length,
     expected.length + 5,
     'beside these only /, /console, /docs and /openapi.json',
   )

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import type { PolicyTasks } from '../../../src/control/policy/policy-tasks.js'
 import { PolicyThread } from '../../../src/control/policy/policy-thread.js'
 import { StoreError } from '../../../src/store/store-error.js'
 import { buildTestApp, TestClient } from '../fixtures/build-app.js'
@@ -237,6 +238,16 @@ void t.test('what is not confirmed goes, whatever the tests of what comes back s
   t.strictSame([hypervisor.policy.revision, hypervisor.policy.rules.length], [3, 2])
 })
 
+void t.test('the way back from what is not confirmed leads to what somebody has', async t => {
+  const { call, store, hypervisor } = buildTestApp(t)
+  await call('PUT', '/v1/policy', { rules })
+  await call('PUT', '/v1/policy?confirm=10m', { rules: [] })
+  await call('POST', '/v1/policy/rollback?confirm=50ms', { revision: 0 })
+  t.match(store.policies.unconfirmed(), { revision: 3, backTo: 1 })
+  while (hypervisor.policy.revision === 3) await sleep(1)
+  t.strictSame([hypervisor.policy.revision, hypervisor.policy.rules.length], [4, rules.length])
+})
+
 void t.test('what is confirmed stays, and until then nothing else is changed', async t => {
   const { call, services, hypervisor } = buildTestApp(t)
   await call('PUT', '/v1/policy', { rules })
@@ -249,7 +260,7 @@ void t.test('what is confirmed stays, and until then nothing else is changed', a
   t.equal((await call('POST', '/v1/rules', rules[0])).status, 201)
   await call('PUT', '/v1/policy?confirm=10m', { rules })
   await call('POST', '/v1/policy/rollback', { revision: 0 })
-  t.strictSame([services.policy.unconfirmed(), hypervisor.policy.rules], [undefined, []])
+  t.strictSame([services.revisions.unconfirmed(), hypervisor.policy.rules], [undefined, []])
   for (const time of ['soon', '2h']) {
     t.match(await call('PUT', `/v1/policy?confirm=${time}`, { rules }), {
       status: 400,
@@ -334,7 +345,10 @@ void t.test('a thread that is lost in the middle of a change knows of it afterwa
   t.teardown(restore)
   let isLost = false
   // As if it ended when it had given its table away, and somebody looked at the policy then.
-  const loseOnce = async function (this: PolicyThread, ...params: unknown[]): Promise<unknown> {
+  const loseOnce = async function (
+    this: PolicyThread<PolicyTasks>,
+    ...params: unknown[]
+  ): Promise<unknown> {
     const answer = await Reflect.apply(ask, this, params)
     if (params[0] !== 'prepare') return answer
     restore()

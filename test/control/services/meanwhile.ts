@@ -1,4 +1,5 @@
 import t from 'tap'
+import type { PolicyTasks } from '../../../src/control/policy/policy-tasks.js'
 import { PolicyThread, ThreadEnded } from '../../../src/control/policy/policy-thread.js'
 import { buildTestApp, type Answer, type TestApp } from '../fixtures/build-app.js'
 
@@ -197,7 +198,7 @@ await t.test('when the thread is lost on the way, it is refused all the same', a
   const { prototype } = PolicyThread
   const ask = Reflect.get(prototype, 'call') as (...params: unknown[]) => Promise<unknown>
   t.teardown(() => Reflect.set(prototype, 'call', ask))
-  const lose = function (this: PolicyThread, ...params: unknown[]): Promise<unknown> {
+  const lose = function (this: PolicyThread<PolicyTasks>, ...params: unknown[]): Promise<unknown> {
     if (params[0] === 'compare') return Promise.reject(new ThreadEnded('it ended'))
     return Reflect.apply(ask, this, params)
   }

@@ -123,28 +123,49 @@ void t.test('counters whose rule went before they were folded are not lost', asy
   })
 })
 
-void t.test('ten thousand counters are saved in parts, and all of them are', async t => {
-  const { services, hypervisor, store, call } = buildTestApp(t)
-  const rules = Array.from({ length: 10_000 }, (_, i) => ({
-    action: 'accept',
-    source: `a${i}:1`,
-    destination: 'b:1',
-  }))
-  t.equal((await call('PUT', '/v1/policy', { rules })).status, 200)
-  const ids = ['default', ...hypervisor.policy.rules.map(rule => rule.id)]
-  for (const id of ids) hypervisor.ruleCounter(id).hits = 3
+/** How many turns of the event loop others had while something was done. */
+async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
   let turns = 0
-  let isSaving = true
+  let isDone = false
   const turn = (): void => {
     turns++
-    if (isSaving) setImmediate(turn)
+    if (!isDone) setImmediate(turn)
   }
   turn()
-  t.equal(await services.tally.save(), true)
-  isSaving = false
-  t.ok(turns > 10, 'others had their turn')
-  t.equal(store.counters.load().length, 10_001)
+  await work()
+  isDone = true
+  return turns
+}
+
+void t.test('thousands of counters are saved, turned and zeroed in parts, all of them', async t => {
+  const { services, hypervisor, store, call } = buildTestApp(t)
+  const rules = (action: string): object[] =>
+    Array.from({ length: 3_000 }, (_, i) => ({
+      id: `r-${i}`,
+      action,
+      source: `a${i}:1`,
+      destination: 'b:1',
+    }))
+  const verdicts = async (): Promise<unknown> => (await call('GET', '/v1/stats')).body['verdicts']
+  t.equal((await call('PUT', '/v1/policy', { rules: rules('accept') })).status, 200)
+  const ids = ['default', ...hypervisor.policy.rules.map(rule => rule.id)]
+  for (const id of ids.slice(1)) Object.assign(hypervisor.ruleCounter(id), { action: 'accept' })
+  for (const id of ids) Object.assign(hypervisor.ruleCounter(id), { hits: 3, bytes: 7 })
+  t.ok((await turnsDuring(() => services.tally.save())) > 10, 'others had their turn')
+  t.equal(store.counters.load().length, 3_001)
   t.ok(store.counters.load().every(({ hits }) => hits === 3))
+
+  t.equal((await call('PUT', '/v1/policy', { rules: rules('drop') })).status, 200)
+  for (const id of ids.slice(1)) hypervisor.ruleCounter(id).hits++
+  const decided = { accept: { datagrams: 9_000, bytes: 21_000 }, drop: { datagrams: 3_000 } }
+  t.match(await verdicts(), decided, 'what was decided before stays what it was')
+  const cause = { actor: 'test', reason: '' }
+  const zeroing = (): Promise<unknown> => services.rules.zero(undefined, cause)
+  t.ok((await turnsDuring(zeroing)) > 10, 'others had their turn')
+  t.match(store.audit.list(1), [{ action: 'rule.zero', detail: { hits: 12_003, bytes: 21_007 } }])
+  t.ok([...hypervisor.ruleCounters.values()].every(({ hits, bytes }) => hits + bytes === 0))
+  t.strictSame(store.counters.load(), [])
+  t.match(await verdicts(), decided)
 })
 
 void t.test(
