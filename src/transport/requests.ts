@@ -122,7 +122,7 @@ export class Requests {
       seq += refused
       run.count -= refused
       if (run.count === 0) break
-      // Only a message that is too large is refused alone: the rest starts behind it.
+      // Only messages that are too large are refused alone: the rest starts behind them.
       start += outcome.slotBytes + outcome.refusedSlotBytes
     }
     this.#nextSeq = firstSeq + total
