@@ -147,11 +147,8 @@ export class Requests {
 
   #onTarget(source: FrameBytes, at: number): SessionEnd | undefined {
     const name = decodeName(source, at)
-    const problem =
-      name === undefined
-        ? 'TARGET carries no name'
-        : this.#names.define(frameX(source.view, at), name)
-    return problem === undefined ? undefined : { reason: 'target-malformed', detail: problem }
+    if (name === undefined) return { reason: 'target-malformed', detail: 'TARGET carries no name' }
+    return this.#names.define(frameX(source.view, at), name, this.session.domain)
   }
 
   #onRegister(source: FrameBytes, at: number): SessionEnd | undefined {
