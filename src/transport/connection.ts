@@ -163,7 +163,7 @@ export class Connection implements SessionSink {
     if (this.#heard) this.#missedPings = 0
     else if (++this.#missedPings > 2) {
       const { pingIntervalMs: limit } = this.#hub.hypervisor.limits
-      const detail = 'nothing was heard for two ping intervals'
+      const detail = `nothing was heard for ${this.#missedPings} ping intervals, nor two pings answered`
       this.fail({ reason: 'ping-timeout', detail, limit, used: this.#missedPings * limit })
       return
     }
