@@ -139,6 +139,12 @@ const table = {
     sentence: 'TARGET could not be read, or its handle was taken',
     remedy: 'mend the client',
   },
+  'targets-too-many': {
+    code: 'ENOSPC',
+    limit: 'targetsPerDomainMax',
+    sentence: 'the sessions of the domain had given handles to too many names',
+    remedy: 'have its clients name only whom they send to, or raise the limit',
+  },
   'register-malformed': {
     code: 'EPROTO',
     sentence: 'REGISTER could not be read',

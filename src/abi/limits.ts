@@ -52,8 +52,11 @@ export interface Limits {
   readonly sessionsPerDomainMax: number
   /** Sessions of all domains at a time. */
   readonly sessionsMax: number
-  /** Connections that have not said who they are. */
+  /** Connections that have not said who they are, of all and of those by one domain's own socket. */
   readonly connectionsUnauthenticatedMax: number
+  readonly connectionsUnauthenticatedPerDomainMax: number
+  /** Names that the sessions of one domain have given handles to. */
+  readonly targetsPerDomainMax: number
   /** Senders waiting for space in one ring (Argo: MAX_PENDING_PER_RING, there 32). */
   readonly waitersPerRingMax: number
   /** Rings a session may wait for that are not there yet. */
@@ -114,6 +117,8 @@ export const defaultLimits: Limits = {
   sessionsPerDomainMax: 64,
   sessionsMax: 16_384,
   connectionsUnauthenticatedMax: 1_024,
+  connectionsUnauthenticatedPerDomainMax: 64,
+  targetsPerDomainMax: 65_536,
   waitersPerRingMax: 256,
   absentWaitersPerSessionMax: 256,
   sessionOutputBytesMax: 4 * 1024 * 1024,
@@ -156,6 +161,10 @@ assert(FRAME_BYTES_MAX < 2 ** 31, 'a frame length fits a signed 32-bit integer')
 assert(
   defaultLimits.ringBytesPerDomainMax >= RING_BYTES_MAX,
   'a domain may register the largest ring',
+)
+assert(
+  defaultLimits.targetsPerDomainMax >= TARGETS_PER_SESSION_MAX,
+  'a session may name all that it has handles for',
 )
 assert(
   defaultLimits.partialFrameBytesPerDomainMax >= FRAME_BYTES_MAX,

@@ -30,15 +30,30 @@ export function h<Tag extends keyof HTMLElementTagNameMap>(
   return element
 }
 
-/** Puts these in place of what an element holds; whoever works in it by keyboard stays there. */
+/**
+ * Puts these in place of what an element holds. Whoever works in it by keyboard stays there, as
+ * long as that is there: the same button of another row does something else.
+ */
 export function fill(element: Element, ...children: readonly Child[]): void {
-  const places = [...element.querySelectorAll('a, button, input, select, summary')]
-  const index = places.indexOf(document.activeElement!)
-  const text = index < 0 ? '' : places[index]!.textContent
+  const before = document.activeElement
+  const place = before !== null && element.contains(before) ? placeOf(before) : undefined
+  const same = (): Element[] =>
+    [...element.querySelectorAll(FOCUSABLE)].filter(each => placeOf(each) === place)
+  const index = place === undefined ? -1 : same().indexOf(before!)
   element.replaceChildren(...nodesOf(children))
-  if (index < 0) return
-  const next = element.querySelectorAll('a, button, input, select, summary')[index]
-  if (next instanceof HTMLElement && next.textContent === text) next.focus()
+  const next = same()[index]
+  if (!(next instanceof HTMLElement)) return
+  next.focus()
+  next.scrollLeft = before!.scrollLeft
+}
+
+const FOCUSABLE = 'a, button, input, select, summary, [tabindex]'
+
+/** What tells a place from others: what it is, and in a table, which row it is of. */
+function placeOf(element: Element): string {
+  const row = element.closest('tr')?.firstElementChild?.textContent ?? ''
+  const text = element.matches('a, button, summary') ? element.textContent : ''
+  return `${element.tagName} ${text} ${row}`
 }
 
 function nodesOf(children: readonly Child[]): (Node | string)[] {

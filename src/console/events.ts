@@ -66,16 +66,21 @@ async function readEvents(
   const decoder = new TextDecoder()
   const reader = stream.getReader()
   let rest = ''
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) return
-    rest += decoder.decode(value, { stream: true })
-    const blocks = rest.split('\n\n')
-    rest = blocks.pop()!
-    for (const block of blocks) {
-      const event = parseEvent(block)
-      if (event !== undefined) onEvent(event)
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      rest += decoder.decode(value, { stream: true })
+      const blocks = rest.split('\n\n')
+      rest = blocks.pop()!
+      for (const block of blocks) {
+        const event = parseEvent(block)
+        if (event !== undefined) onEvent(event)
+      }
     }
+  } finally {
+    // Whoever fails at an event follows anew: this one must not go on beside that.
+    await reader.cancel().catch(() => undefined)
   }
 }
 

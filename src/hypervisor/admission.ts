@@ -1,6 +1,7 @@
 import { MESSAGE_HEADER_BYTES } from '../abi/limits.js'
 import type { ErrorCode } from '../abi/errno.js'
 import type { FrameBytes } from '../abi/frame.js'
+import { messageSlotsBytes } from '../abi/message.js'
 import type { FlowVerdict } from '../policy/flow-verdict.js'
 import { hasLimits, lets, payloadBytesMaxOf, type Rule } from '../policy/rule.js'
 import type { AskTable } from './ask-table.js'
@@ -8,8 +9,8 @@ import type { Domain } from './domain.js'
 import type { PolicyGate } from './policy-gate.js'
 import { isWithinQuota } from './quota-meter.js'
 import type { RateLimiter } from './rate-limiter.js'
-import { sizeOfMessage } from './ring-buffer.js'
-import type { Run } from './run.js'
+import { sizeOfMessage, type RingBuffer } from './ring-buffer.js'
+import { tooLarge, type Run, type Stretch } from './run.js'
 import type { Session } from './session.js'
 
 /** What is to be done with datagrams that no rule simply accepts. */
@@ -39,9 +40,14 @@ export class Admission {
   code: Extract<ErrorCode, 'EMSGSIZE' | 'EDQUOT'> | null = null
   /** What the header of that message says its length is. */
   len = 0
+  /** Where it is too large: it, and those right behind it that are as well. */
+  tooLarge: Stretch = { count: 0, slotBytes: 0, payloadBytes: 0 }
   /** What becomes of the run where that is not what its rule says. */
   effect: FlowVerdict | undefined
-  /** The flow log is to hear of the run, though not of its flow for the first time. */
+  /** What of the run was delivered beyond the limits of its rule, by audit mode. */
+  beyond = 0
+  beyondBytes = 0
+  /** The flow log is to hear of that, though not of its flow for the first time. */
   mustTell = false
   #isAudited = false
   /** The rule, if it has limits, and how many messages and payload bytes are within them. */
@@ -62,6 +68,8 @@ export class Admission {
     this.#isAudited = this.#gate.isAudited(session.domain, target)
     this.effect = undefined
     this.mustTell = false
+    this.beyond = 0
+    this.beyondBytes = 0
     this.#limited = undefined
     if (action === 'accept' || action === 'audit') return 'pass'
     if (this.#isAudited) {
@@ -94,7 +102,10 @@ export class Admission {
 
   /**
    * Holds a run that passed against the limits of its rule: what is beyond them is not in `count`
-   * messages, up to `end`. Fewer without a `code`: the run is no longer what was checked.
+   * messages, up to `end`. Nor is what lies behind the first message that finds no room in the
+   * ring: however often a run is refused in part, no message of it is looked at again and again.
+   * @param ring where it goes.
+   * @returns false when the run's bytes are no messages.
    */
   cut(
     session: Session,
@@ -103,34 +114,40 @@ export class Admission {
     bytes: FrameBytes,
     start: number,
     end: number,
-  ): void {
+    { roomBytes }: RingBuffer,
+  ): boolean {
     this.count = run.count
     this.end = end
     this.code = null
     const { rule } = this.#gate.verdict(index)
-    if (!this.#hasLimits(rule)) return
+    if (!this.#hasLimits(rule)) return true
     const room = this.#room(session, run, rule)
     let at = start
     let count = 0
     let payloadBytes = 0
-    while (count < run.count) {
+    while (count < run.count && at - start <= roomBytes) {
       const len = at < end ? bytes.view.getUint32(at, true) : 0
       const size = sizeOfMessage(len)
-      // Who shares the memory of the run with us may have changed it since it was checked.
-      if (size === 0 || size > end - at) break
+      if (size === 0 || size > end - at) return false
       if (!this.#isWithin(rule, len, count, payloadBytes, room)) break
       at += size
       payloadBytes += len - MESSAGE_HEADER_BYTES
       count++
     }
+    if (count === run.count && at !== end) return false
     this.#within = count
     this.#withinBytes = payloadBytes
     if (this.#isAudited) {
       this.code = null
-      return
+      return true
     }
     this.count = count
     this.end = at
+    if (this.code === 'EMSGSIZE') {
+      const left = run.count - count
+      this.tooLarge = tooLarge(payloadBytesMaxOf(rule), bytes, at, end, left, this.len)
+    }
+    return true
   }
 
   /** The same for one message of so many payload bytes. */
@@ -145,6 +162,7 @@ export class Admission {
     this.#withinBytes = isWithin ? payloadBytes : 0
     if (this.#isAudited) this.code = null
     else this.count = this.#within
+    this.tooLarge = { count: 1, slotBytes: messageSlotsBytes(payloadBytes), payloadBytes }
   }
 
   /** Payload bytes of a message of the run, at most, where they are limited. */
@@ -162,9 +180,10 @@ export class Admission {
     const bytesWithin = within < delivered ? this.#withinBytes : payloadBytes
     if (isMetered(rule)) this.#limiter.take(within, bytesWithin)
     if (delivered === within) return
-    this.effect = 'audit'
+    this.beyond = delivered - within
+    this.beyondBytes = Math.max(0, payloadBytes - bytesWithin)
     this.mustTell = this.#limiter.mustTell(rule)
-    this.#gate.countLimited(index, delivered - within)
+    this.#gate.countLimited(index, this.beyond)
   }
 
   #hasLimits(rule: Rule | null): rule is Rule {

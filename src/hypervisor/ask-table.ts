@@ -192,11 +192,13 @@ export class AskTable implements Hold {
 
   /**
    * Calls those who wait for an answer that the policy does not ask for any more.
-   * @param isAsked whether the policy still says `ask` of a flow.
+   * @param isAsked whether the policy still says `ask` of a flow, for which these sessions wait.
    */
-  review(isAsked: (source: Domain, flow: AskedFlow) => boolean): void {
+  review(
+    isAsked: (source: Domain, flow: AskedFlow, waiting: ReadonlySet<Session>) => boolean,
+  ): void {
     for (const entry of [...this.#entries.values()]) {
-      if (isAsked(entry.source, entry.flow)) continue
+      if (isAsked(entry.source, entry.flow, entry.sessions)) continue
       this.#remove(entry)
       this.#wake(entry)
       this.#setting.onChange()

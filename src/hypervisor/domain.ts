@@ -27,6 +27,8 @@ export class Domain {
   /** Rings of other domains that have this one as their only partner. */
   readonly partnerRings = new Set<Ring>()
   ringBytes = 0
+  /** Names that its sessions have given handles to. */
+  namesHeld = 0
   /** Audit mode: what policy would refuse of it, or to it, is delivered. */
   isAudited = false
   readonly counters: DomainCounters = {

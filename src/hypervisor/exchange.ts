@@ -1,6 +1,6 @@
 import { messageTypeOf, type Port } from '../abi/addr.js'
 import type { FrameBytes } from '../abi/frame.js'
-import { IOVS_MAX, MESSAGE_BYTES_MAX, SLOT_BYTES } from '../abi/limits.js'
+import { IOVS_MAX, MESSAGE_BYTES_MAX, MESSAGE_HEADER_BYTES, SLOT_BYTES } from '../abi/limits.js'
 import { messageSlotsBytes } from '../abi/message.js'
 import type { Admission } from './admission.js'
 import type { RunOutcome, SendOutcome } from './outcome.js'
@@ -8,7 +8,7 @@ import type { PolicyGate } from './policy-gate.js'
 import { runCopy, sizeOfMessage } from './ring-buffer.js'
 import type { RingSpace } from './ring-space.js'
 import type { Ring } from './ring.js'
-import { payloadOfRun, type Run } from './run.js'
+import { payloadOfRun, tooLarge, type Run } from './run.js'
 import type { Session } from './session.js'
 import type { Settlement } from './settlement.js'
 import type { SendRefusal } from './undelivered.js'
@@ -43,21 +43,31 @@ export class Exchange {
   sendRun(session: Session, run: Run, bytes: FrameBytes, start: number, end: number): RunOutcome {
     const settlement = this.#settlement
     const outcome = settlement.begin()
-    if (end - start < SLOT_BYTES || (end - start) % SLOT_BYTES !== 0) {
+    const total = end - start
+    // No message is less than a slot: nobody is counted as refused who can't be there.
+    if (total < SLOT_BYTES || total % SLOT_BYTES !== 0 || run.count * SLOT_BYTES > total) {
       outcome.malformed = true
       return outcome
     }
     const { domain } = session
     const problem = unfit(session, run.sourcePort, run.type)
     if (problem !== undefined) return settlement.refuseAll(session, run, bytes, start, end, problem)
+    if (run.retry && session.blockedOn.size > 0) this.#space.goBack(session, run.target, run.port)
     const gate = this.#gate
     const index = gate.decide(domain, run.sourcePort, run.target, run.port, run.type)
     const isNewFlow = gate.isNewFlow
     const isPlain = gate.isPlain(index)
     if (!isPlain) {
-      const payloadBytes = payloadOfRun(bytes, start, end, run.count)
-      if (payloadBytes < 0) outcome.malformed = true
-      if (payloadBytes < 0 || !settlement.admit(session, run, index, payloadBytes, isNewFlow)) {
+      // Only what is not let through: what is may come back in parts, and each would be looked at.
+      const isLet = this.#admission.lets(domain, run, index)
+      const payloadBytes = isLet ? 0 : payloadOfRun(bytes, start, end, run.count)
+      if (payloadBytes < 0) {
+        outcome.malformed = true
+        return outcome
+      }
+      const admitted = this.#admission.admit(session, run, index)
+      if (admitted !== 'pass') {
+        settlement.turnAway(session, run, index, admitted, payloadBytes, isNewFlow)
         return outcome
       }
     }
@@ -71,20 +81,19 @@ export class Exchange {
       return outcome
     }
     if (session.blockedOn.size > 0 && session.blockedOn.has(ring)) {
-      if (!run.retry) return settlement.refuseAll(session, run, bytes, start, end, 'EAGAIN')
-      this.#space.unblock(session, ring)
+      return settlement.refuseAll(session, run, bytes, start, end, 'EAGAIN')
     }
 
     let { count } = run
     let stop = end
     if (!isPlain) {
-      this.#admission.cut(session, run, index, bytes, start, end)
-      count = this.#admission.count
-      stop = this.#admission.end
-      if (count < run.count && this.#admission.code === null) {
+      const isWhole = this.#admission.cut(session, run, index, bytes, start, end, ring.buffer)
+      if (!isWhole) {
         outcome.malformed = true
         return outcome
       }
+      count = this.#admission.count
+      stop = this.#admission.end
       if (count === 0) {
         this.#space.comeBack(session, ring)
         settlement.refuseOver(session, run, ring, index)
@@ -124,8 +133,11 @@ export class Exchange {
     }
     this.#space.comeBack(session, ring)
     if (copy.nextSize > ring.buffer.length - SLOT_BYTES) {
-      outcome.refusedSlotBytes = copy.nextSize
-      settlement.refuseForGood(session, run, index, copy.nextBytes, 1, 'EMSGSIZE')
+      const at = start + copy.slotBytes
+      const left = run.count - copy.count
+      const len = copy.nextBytes + MESSAGE_HEADER_BYTES
+      const stretch = tooLarge(buffer.maxMessageBytes, bytes, at, end, left, len)
+      settlement.refuseTooLarge(session, run, index, stretch)
     } else if (copy.nextSize > 0) {
       settlement.refuseForSpace(session, run, ring, copy.nextSize)
       this.#space.block(session, ring)
@@ -163,7 +175,9 @@ export class Exchange {
     const index = gate.decide(domain, flow.sourcePort, flow.target, flow.port, flow.type)
     const isNewFlow = gate.isNewFlow
     const isPlain = gate.isPlain(index)
-    if (!isPlain && !settlement.admit(session, run, index, payloadBytes, isNewFlow)) {
+    const admitted = isPlain ? 'pass' : this.#admission.admit(session, run, index)
+    if (admitted !== 'pass') {
+      settlement.turnAway(session, run, index, admitted, payloadBytes, isNewFlow)
       const { code, decisionId } = outcome
       return code === null ? { ok: true } : { ok: false, code, decisionId }
     }

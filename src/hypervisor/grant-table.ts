@@ -174,10 +174,12 @@ export class GrantTable {
   ): Entry | undefined {
     if (this.#entries.size === 0) return undefined
     const flow = { destination, port, type }
-    const entry =
-      this.#entries.get(flowKey(source, { ...flow, sourcePort })) ??
-      this.#entries.get(flowKey(source, { ...flow, sourcePort: undefined }))
-    return entry !== undefined && entry.until > this.#setting.now() ? entry : undefined
+    const now = this.#setting.now()
+    for (const from of [sourcePort, undefined]) {
+      const entry = this.#entries.get(flowKey(source, { ...flow, sourcePort: from }))
+      if (entry !== undefined && entry.until > now) return entry
+    }
+    return undefined
   }
 
   #remove({ key }: Entry): void {

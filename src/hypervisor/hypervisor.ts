@@ -92,7 +92,11 @@ export class Hypervisor {
     const { clock } = options
     this.#clock = clock
     this.#gate = new PolicyGate(options.policy, clock, options.meter)
-    this.#registry = new RingRegistry(this.limits, id => this.#domains.get(id))
+    this.#registry = new RingRegistry(
+      this.limits,
+      id => this.#domains.get(id),
+      ring => this.#limiter.forgetRing(ring),
+    )
     const steadyMs = options.steadyMs ?? (() => clock.now())
     this.#steadyMs = () => Math.floor(steadyMs())
     this.#onDue = options.onDue ?? (() => undefined)
@@ -148,7 +152,7 @@ export class Hypervisor {
   /** Gives a domain other tags; decisions made from now on see them. */
   setTags(domain: Domain, tags: readonly string[]): void {
     domain.subject = { name: domain.name, tags }
-    this.#gate.forget()
+    this.forgetDecisions()
   }
 
   /**
@@ -338,6 +342,7 @@ export class Hypervisor {
   setPolicy(table: PolicyTable): void {
     this.#gate.replace(table)
     this.#settlement.resetLog()
+    this.#limiter.replace(table.limited)
     this.#reconsider()
     const event: SessionEvent = { kind: 'policy-changed', revision: table.revision }
     for (const session of this.#sessions.values()) session.sink.event(event)
@@ -356,8 +361,7 @@ export class Hypervisor {
   /** Audit mode of a domain: of what it sends, and of what is sent to it. */
   setAudited(domain: Domain, isAudited: boolean): void {
     domain.isAudited = isAudited
-    this.#gate.forget()
-    this.#reconsider()
+    this.forgetDecisions()
   }
 
   /** Does what is due: for when the time has come that `onDue` spoke of. */
@@ -373,6 +377,7 @@ export class Hypervisor {
   /** Asks the table again about every flow: for when who is in a set changed, or a rule expired. */
   forgetDecisions(): void {
     this.#gate.forget()
+    this.#reconsider()
   }
 
   /** Counters by rule id; DEFAULT_ID counts what no rule spoke of. */
@@ -397,12 +402,17 @@ export class Hypervisor {
 
   /** Calls those who wait for what policy may not want of them any more. */
   #reconsider(): void {
-    this.#limiter.replace(this.policy.limited)
-    this.asks.review((source, { sourcePort, destination, port, type }) => {
+    this.#limiter.callAll()
+    this.asks.review((source, { sourcePort, destination, port, type }, waiting) => {
       const from = sourcePort ?? (PORT_EPHEMERAL_MIN as Port)
       const target = this.#targets.get(destination) ?? new Target(destination, undefined)
       const index = this.#gate.decide(source, from, target, port, type)
-      return this.#gate.verdict(index).action === 'ask' && !this.#gate.isAudited(source, target)
+      const { action } = this.#gate.verdict(index)
+      if (action === 'ask' && !this.#gate.isAudited(source, target)) return true
+      // What is under way of them must not overtake what was refused before.
+      const ring = target.domain?.matchRing(port, source.id)
+      if (ring !== undefined) for (const session of waiting) this.#space.block(session, ring)
+      return false
     })
   }
 

@@ -34,7 +34,7 @@ export interface RunOutcome {
   malformed: boolean
   /** Slot bytes of what was accepted, which is where the rest starts. */
   slotBytes: number
-  /** Slot bytes of a message that was refused alone, behind which the rest starts; else 0. */
+  /** Slot bytes of messages that were refused for their size, behind which the rest starts; else 0. */
   refusedSlotBytes: number
   /** Slot bytes that the ring still takes of this domain, where that is little; else Infinity. */
   roomBytes: number

@@ -17,7 +17,10 @@ export interface RuleCounter {
   bytes: number
   /** Milliseconds since the epoch, 0 for never. */
   lastHit: number
-  /** Of the hits and their bytes, those that were delivered only because of audit mode. */
+  /**
+   * Of the hits and their bytes, those that were let through only because of audit mode, whether or
+   * not there was a ring that took them.
+   */
   audited: number
   auditedBytes: number
   /** Datagrams that a limit of the rule refused; those over a rate are tried again, and no hits. */
@@ -201,7 +204,7 @@ export class PolicyGate {
     counter.lastHit = this.#clock.now()
   }
 
-  /** Counts, besides, that they were delivered only because of audit mode. */
+  /** Counts, besides, that they were let through only because of audit mode. */
   countAudited(index: number, datagrams: number, bytes: number): void {
     const counter = this.#counterAt(index)
     counter.audited += datagrams

@@ -12,6 +12,8 @@ import { TokenBucket } from './token-bucket.js'
 const GATHER_MS = 5
 /** One record of the flow log for a rule whose limits refuse, no more often than this. */
 const TELL_INTERVAL_MS = 1_000
+/** Who waits for a quota is looked at this often: its hour goes by the clock, which may be set. */
+const QUOTA_LOOK_MS = 10_000
 /** Full buckets are looked for no more often than this, however many flows come. */
 const SWEEP_INTERVAL_MS = 1_000
 
@@ -172,6 +174,7 @@ export class RateLimiter implements Hold {
       this.#waiterCount++
       this.#waiters.set(session, waiters)
       session.holds.add(this)
+      ring.limited.add(session)
     }
     waiters.set(ring, { session, ring, ...lack, dueAt })
     this.#onDue(dueAt)
@@ -223,6 +226,11 @@ export class RateLimiter implements Hold {
       for (const { dueAt } of waiters.values()) next = Math.min(next, dueAt)
     }
     return next
+  }
+
+  /** Forgets who waits to send to a ring that is gone, and with them its memory. */
+  forgetRing(ring: Ring): void {
+    for (const session of ring.limited) this.#remove(this.#waiters.get(session)!.get(ring)!)
   }
 
   /** Forgets a session that ends. */
@@ -298,7 +306,6 @@ export class RateLimiter implements Hold {
     this.#remove(waiter)
     const { session, ring, payloadBytes } = waiter
     const { owner, id, buffer } = ring
-    if (owner.rings.get(ring.handle) !== ring) return
     const size = messageSlotsBytes(payloadBytes)
     const bytes = Math.max(size, Math.min(share * size, buffer.roomBytes)) - MESSAGE_HEADER_BYTES
     const { party } = owner.domain
@@ -308,6 +315,7 @@ export class RateLimiter implements Hold {
   #remove({ session, ring }: Waiter): void {
     const waiters = this.#waiters.get(session)!
     waiters.delete(ring)
+    ring.limited.delete(session)
     this.#waiterCount--
     countDown(this.#waitersOf, session.domain.id)
     if (waiters.size > 0) return
@@ -322,7 +330,8 @@ function hasQuota({ quota, payloadBytes }: Lack): boolean {
 
 function delayOf({ buckets, quota, payloadBytes }: Lack, now: number): number {
   const delays = buckets.map(bucket => bucket.msUntilWorthwhile(GATHER_MS, now))
-  return Math.max(quota?.msUntilRoomFor(payloadBytes) ?? 0, ...delays)
+  const forQuota = Math.min(quota?.msUntilRoomFor(payloadBytes) ?? 0, QUOTA_LOOK_MS)
+  return Math.max(forQuota, ...delays)
 }
 
 function countDown(counts: Map<DomainId, number>, id: DomainId): void {

@@ -32,16 +32,22 @@ export interface RingRequest {
 export class RingRegistry {
   readonly #limits: Limits
   readonly #domainOf: (id: DomainId) => Domain | undefined
+  readonly #onRemoved: (ring: Ring) => void
   #nextEphemeral: number
 
-  /** @param firstEphemeral the port of the ephemeral range that is picked first. */
+  /**
+   * @param onRemoved called with a ring that is gone, for whoever else has something noted of it.
+   * @param firstEphemeral the port of the ephemeral range that is picked first.
+   */
   constructor(
     limits: Limits,
     domainOf: (id: DomainId) => Domain | undefined,
+    onRemoved: (ring: Ring) => void,
     firstEphemeral = PORT_EPHEMERAL_MIN,
   ) {
     this.#limits = limits
     this.#domainOf = domainOf
+    this.#onRemoved = onRemoved
     this.#nextEphemeral = firstEphemeral
   }
 
@@ -138,6 +144,7 @@ export class RingRegistry {
     if (id.partner !== DOMID_ANY) this.#domainOf(id.partner)?.partnerRings.delete(ring)
 
     const told = concerned(ring)
+    this.#onRemoved(ring)
     for (const session of told) {
       ring.waiters.remove(session)
       session.waitingFor.delete(ring)
@@ -175,8 +182,8 @@ export class RingRegistry {
 }
 
 /** The sessions that are noted with a ring: they wait for it, were refused by it, or sent to it. */
-export function concerned(ring: Ring): Set<Session> {
-  return new Set([...ring.waiters.sessions(), ...ring.blocked, ...ring.senders.keys()])
+export function concerned({ waiters, blocked, limited, senders }: Ring): Set<Session> {
+  return new Set([...waiters.sessions(), ...blocked, ...limited, ...senders.keys()])
 }
 
 function reregister(session: Session, ring: Ring, request: RingRequest): RegisterOutcome {

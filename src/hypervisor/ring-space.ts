@@ -1,6 +1,8 @@
+import type { Port } from '../abi/addr.js'
 import type { Limits } from '../abi/limits.js'
 import type { Ring } from './ring.js'
 import type { Session } from './session.js'
+import type { Target } from './target.js'
 
 /** Space in rings: what frees it, who waits for it and is called, who is held up until then. */
 export class RingSpace {
@@ -79,4 +81,27 @@ export class RingSpace {
     session.blockedOn.delete(ring)
     ring.blocked.delete(session)
   }
+
+  /**
+   * A session has gone back to what a ring at this address refused. Whatever becomes of it now, and
+   * also where another ring has the address meanwhile, what comes after it is in order.
+   */
+  goBack(session: Session, target: Target, port: Port): void {
+    for (const ring of session.blockedOn) {
+      if (isAt(ring, target, port)) this.unblock(session, ring)
+    }
+  }
+
+  /** A session is not to have space in a ring at this address any more. */
+  leave(session: Session, target: Target, port: Port): void {
+    for (const ring of session.waitingFor) {
+      if (!isAt(ring, target, port)) continue
+      this.stopWaiting(session, ring)
+      this.wake(ring) // it may have held up those behind it
+    }
+  }
+}
+
+function isAt(ring: Ring, target: Target, port: Port): boolean {
+  return ring.owner.domain === target.domain && ring.id.port === port
 }

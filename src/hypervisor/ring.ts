@@ -17,6 +17,8 @@ export class Ring {
   readonly senders = new Map<Session, Set<Port>>()
   /** Sessions that were refused for want of space and have not gone back to it. */
   readonly blocked = new Set<Session>()
+  /** Sessions that wait for tokens or a quota of the rule by which they send to it. */
+  readonly limited = new Set<Session>()
   /** Names the ring within its session. */
   readonly handle: number
   datagrams = 0

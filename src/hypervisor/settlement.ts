@@ -1,16 +1,15 @@
 import type { FrameBytes } from '../abi/frame.js'
 import { MESSAGE_HEADER_BYTES } from '../abi/limits.js'
 import type { FlowVerdict } from '../policy/flow-verdict.js'
-import type { Admission } from './admission.js'
+import type { Admission, Admitted } from './admission.js'
 import type { FlowRecord } from './event.js'
 import { LogFilter } from './log-filter.js'
 import type { RunOutcome, SendOutcome } from './outcome.js'
 import type { PolicyGate } from './policy-gate.js'
 import type { RateLimiter } from './rate-limiter.js'
-import { sizeOfMessage } from './ring-buffer.js'
 import type { RingSpace } from './ring-space.js'
 import type { Ring } from './ring.js'
-import { payloadOfRun, type Run } from './run.js'
+import { payloadOfRun, type Run, type Stretch } from './run.js'
 import type { Session } from './session.js'
 import type { Target } from './target.js'
 import type { SendRefusal, UndeliveredCounts } from './undelivered.js'
@@ -98,36 +97,35 @@ export class Settlement {
     return { ok: false, code, decisionId: 0 }
   }
 
-  /** @returns whether a run that is not simply accepted may go on; else the outcome says why not. */
-  admit(
+  /** Does with a whole run what its rule says, where that does not let it through. */
+  turnAway(
     session: Session,
     run: Run,
     index: number,
+    admitted: Exclude<Admitted, 'pass'>,
     payloadBytes: number,
     isNewFlow: boolean,
-  ): boolean {
+  ): void {
     const outcome = this.#outcome
-    const admitted = this.#admission.admit(session, run, index)
+    // It is not for space that this session waits now, nor has it a claim to any.
+    if (session.waitingFor.size > 0) this.#space.leave(session, run.target, run.port)
     switch (admitted) {
-      case 'pass':
-        return true
       case 'refuse':
         this.refuseForGood(session, run, index, payloadBytes, run.count, 'EPERM')
-        return false
+        return
       case 'swallow':
         outcome.accepted = run.count
         session.domain.counters.datagramsDropped += run.count
         countUndelivered(session, run.target, 'drop', run.count)
         this.settled(session, run, index, run.count, payloadBytes, isNewFlow, false)
-        return false
+        return
       case 'ask':
       case 'wait':
         outcome.refused = run.count
         outcome.code = 'EAGAIN'
         countRefused(session, run.target, 'EAGAIN', run.count)
-        if (admitted === 'wait') return false
+        if (admitted === 'wait') return
         outcome.decisionId = this.#record(session, run, index, run.count, payloadBytes, 'EAGAIN')
-        return false
     }
   }
 
@@ -141,17 +139,36 @@ export class Settlement {
     isNewFlow: boolean,
     isPlain: boolean,
   ): void {
+    this.#gate.count(index, datagrams, payloadBytes)
+    if (isPlain) {
+      this.#passed(session, run, index, datagrams, payloadBytes, isNewFlow)
+      return
+    }
+    const { beyond, beyondBytes, effect, mustTell } = this.#admission
+    const within = datagrams - beyond
+    if (within > 0) {
+      this.#passed(session, run, index, within, payloadBytes - beyondBytes, isNewFlow, effect)
+    }
+    if (beyond > 0) {
+      const isTold = mustTell || (isNewFlow && within === 0)
+      this.#passed(session, run, index, beyond, beyondBytes, isTold, 'audit')
+    }
+  }
+
+  /** Counts datagrams of one effect. */
+  #passed(
+    session: Session,
+    run: Run,
+    index: number,
+    datagrams: number,
+    payloadBytes: number,
+    isTold: boolean,
+    effect?: FlowVerdict,
+  ): void {
     const gate = this.#gate
-    gate.count(index, datagrams, payloadBytes)
     const { domain } = session
     const { sourcePort, target, port, type } = run
-    let isTold = isNewFlow
-    let effect: FlowVerdict | undefined
-    if (!isPlain) {
-      effect = this.#admission.effect
-      isTold ||= this.#admission.mustTell
-      if (effect === 'audit') gate.countAudited(index, datagrams, payloadBytes)
-    }
+    if (effect === 'audit') gate.countAudited(index, datagrams, payloadBytes)
     gate.meter(domain, sourcePort, target, port, type, index, datagrams, payloadBytes, effect)
     if (isTold) this.#record(session, run, index, datagrams, payloadBytes, null, effect)
   }
@@ -179,7 +196,7 @@ export class Settlement {
   }
 
   /**
-   * Refuses what the limits of a run's rule do not let through: one message that is too large for
+   * Refuses what the limits of a run's rule do not let through: messages that are too large for
    * good, or all that is left because it comes too soon. As with space, what is under way after
    * that waits until the session goes back to it.
    */
@@ -187,10 +204,9 @@ export class Settlement {
     const outcome = this.#outcome
     const { code, len } = this.#admission
     if (code === 'EMSGSIZE') {
-      this.#gate.countLimited(index, 1)
-      outcome.refusedSlotBytes = sizeOfMessage(len)
-      const payloadBytes = len - MESSAGE_HEADER_BYTES
-      this.refuseForGood(session, run, index, payloadBytes, 1, 'EMSGSIZE', 'limit')
+      const { tooLarge } = this.#admission
+      this.#gate.countLimited(index, tooLarge.count)
+      this.refuseTooLarge(session, run, index, tooLarge, 'limit')
       return 'EMSGSIZE'
     }
     const count = run.count - outcome.accepted
@@ -206,6 +222,18 @@ export class Settlement {
       outcome.decisionId = this.#record(session, run, index, count, 0, 'EDQUOT', 'limit')
     }
     return refusal
+  }
+
+  /** Refuses messages that are too large, behind which the rest of the run may go on. */
+  refuseTooLarge(
+    session: Session,
+    run: Run,
+    index: number,
+    { count, slotBytes, payloadBytes }: Stretch,
+    effect?: FlowVerdict,
+  ): void {
+    this.#outcome.refusedSlotBytes = slotBytes
+    this.refuseForGood(session, run, index, payloadBytes, count, 'EMSGSIZE', effect)
   }
 
   /**

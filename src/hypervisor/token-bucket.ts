@@ -60,13 +60,19 @@ export class TokenBucket {
     return Math.max(0, Math.ceil((tokens * this.#tokenUnits - this.#level) / this.#rate.count))
   }
 
-  /** Goes on at another rate with the tokens there are, as far as the new bucket holds them. */
+  /**
+   * Goes on at another rate with the tokens there are, as far as the new bucket holds them, and
+   * with what had come of the next one: however often it is changed, tokens come.
+   */
   change(rate: Rate, burst: number | undefined, now: number): void {
     const tokens = this.tokens(now)
+    const before = this.#tokenUnits
+    const part = this.#level % before
     this.#rate = rate
     this.#burst = burst ?? defaultBurst(rate)
     this.#tokenUnits = rate.perSeconds * UNITS_PER_SECOND
-    this.#level = Math.min(tokens, this.#burst) * this.#tokenUnits
+    const level = tokens * this.#tokenUnits + Math.floor((part * this.#tokenUnits) / before)
+    this.#level = Math.min(level, this.#burst * this.#tokenUnits)
   }
 
   #refill(now: number): void {

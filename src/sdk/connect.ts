@@ -83,9 +83,11 @@ async function open(options: ConnectOptions, signal: AbortSignal): Promise<Domai
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
+  if (!connection.isOver) return new Domain(connection)
   // A daemon that is older than shared memory ends the session for being asked.
-  if (connection.isOver) return open({ ...options, sharedMemory: 'off' }, signal)
-  return new Domain(connection)
+  if (transport instanceof SharedTransport) return open({ ...options, sharedMemory: 'off' }, signal)
+  const ended = await connection.closed
+  throw ended?.cause ?? ended ?? new V4vError('ECONNRESET', 'the session ended at once')
 }
 
 function notShared(problem: string): V4vError {

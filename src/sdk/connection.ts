@@ -120,7 +120,8 @@ export class Connection implements TransportReceiver {
   }
 
   /** Asks the daemon for memory to share with it; only before anything else is asked or sent. */
-  offer(options: CallOptions): Promise<Shared> {
+  async offer(options: CallOptions): Promise<Shared> {
+    this.#check()
     return this.#offers.call(options, id => this.packer.control(encodeShare(id)))
   }
 

@@ -41,7 +41,7 @@ export class Connection implements SessionSink {
   agent = ''
   readonly #hub: Hub
   /** Whose socket it came in by, where the socket is the identity. */
-  readonly #socketDomain: string | undefined
+  readonly socketDomain: string | undefined
   readonly #reader: FrameReader
   readonly #names: NameTable
   readonly #output = new SessionOutput()
@@ -53,6 +53,8 @@ export class Connection implements SessionSink {
   #tokenId: number | undefined
   /** Who it has proved to be, before it has a session or instead of one. */
   #party: Party | undefined
+  /** Bytes of frames that are not whole, as far as they are counted against its domain. */
+  #keptBytes = 0
   /** Why no more of a frame that is not whole was kept. */
   #notKept: SessionEnd | undefined
   #expiresAt = Infinity
@@ -67,7 +69,7 @@ export class Connection implements SessionSink {
     this.#hub = hub
     this.#socket = link
     this.connectedAt = hub.clock.now()
-    this.#socketDomain = socketDomain
+    this.socketDomain = socketDomain
     if (socketDomain !== undefined) this.#party = hub.hypervisor.domainNamed(socketDomain)?.party
     this.#names = new NameTable(hub.hypervisor)
     this.#sharing = new Sharing(hub.segments, hub.watch)
@@ -161,7 +163,7 @@ export class Connection implements SessionSink {
     if (this.#heard) this.#missedPings = 0
     else if (++this.#missedPings > 2) {
       const { pingIntervalMs: limit } = this.#hub.hypervisor.limits
-      const detail = 'nothing was heard for two ping intervals'
+      const detail = `nothing was heard for ${this.#missedPings} ping intervals, nor two pings answered`
       this.fail({ reason: 'ping-timeout', detail, limit, used: this.#missedPings * limit })
       return
     }
@@ -263,7 +265,7 @@ export class Connection implements SessionSink {
       const detail = `protocol version ${PROTOCOL_VERSION} is spoken here, not ${hello.version}`
       return { reason: 'version-unknown', detail }
     }
-    const admission = this.#hub.admit(hello.token, this.#socketDomain)
+    const admission = this.#hub.admit(hello.token, this.socketDomain)
     this.#tokenId = admission.tokenId
     if (!admission.ok) {
       this.#party = admission.domain ?? this.#party
@@ -376,9 +378,15 @@ export class Connection implements SessionSink {
   }
 
   #mayKeep(delta: number): boolean {
-    const problem = this.#hub.chargePartial(this.session?.domain, delta)
+    const domain = this.session?.domain
+    if (domain === undefined) return true // no more than a HELLO
+    // What was kept of the HELLO was not counted, and is given back when the session has begun.
+    const counted = Math.max(delta, -this.#keptBytes)
+    const problem = this.#hub.chargePartial(domain, counted)
     this.#notKept ??= problem
-    return problem === undefined
+    if (problem !== undefined) return false
+    this.#keptBytes += counted
+    return true
   }
 
   #pause(): void {

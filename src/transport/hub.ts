@@ -5,6 +5,7 @@ import type { Party } from '../hypervisor/event.js'
 import type { EndRecord, Remote, SessionEnd } from '../hypervisor/session-end.js'
 import type { Native } from '../native/native.js'
 import type { Polling } from '../native/poller.js'
+import { assert } from '../util/assert.js'
 import type { Clock } from '../util/clock.js'
 import { Connection } from './connection.js'
 import type { Link, LinkKind } from './link.js'
@@ -85,6 +86,8 @@ export class Hub {
   readonly watch: LinkWatch
   readonly #connections = new Set<Connection>()
   readonly #strangers = new Map<Connection, NodeJS.Timeout>()
+  /** How many of them came by a domain's own socket. */
+  readonly #strangersOf = new Map<string, number>()
   readonly #partialBytes = new WeakMap<Domain, number>()
   readonly #pings: NodeJS.Timeout
   #queued: Connection[] = []
@@ -117,13 +120,11 @@ export class Hub {
    * @returns its connection, or undefined when there are too many and it must be turned away.
    */
   connect(link: Link, socketDomain?: string): Connection | undefined {
-    const { connectionsUnauthenticatedMax, authenticationTimeoutMs } = this.hypervisor.limits
-    const strangers = this.#strangers.size
-    if (this.#isClosing || strangers >= connectionsUnauthenticatedMax) {
-      const limit = connectionsUnauthenticatedMax
-      const end: SessionEnd = this.#isClosing
-        ? { reason: 'shutdown', detail: SHUTTING_DOWN }
-        : { reason: 'turned-away', detail: TURNED_AWAY, limit, used: strangers }
+    const { authenticationTimeoutMs } = this.hypervisor.limits
+    const end = this.#isClosing
+      ? { reason: 'shutdown' as const, detail: SHUTTING_DOWN }
+      : this.#tooManyStrangers(socketDomain)
+    if (end !== undefined) {
       const domain = socketDomain && this.hypervisor.domainNamed(socketDomain)
       this.refused(link.kind, link.remote ?? {}, end, domain ? domain.party : undefined)
       return undefined
@@ -143,12 +144,14 @@ export class Hub {
       })
     }, authenticationTimeoutMs)
     this.#strangers.set(connection, timer)
+    if (socketDomain !== undefined) this.#countStranger(socketDomain, 1)
     return connection
   }
 
   authenticated(connection: Connection): void {
     clearTimeout(this.#strangers.get(connection))
-    this.#strangers.delete(connection)
+    if (!this.#strangers.delete(connection)) return
+    if (connection.socketDomain !== undefined) this.#countStranger(connection.socketDomain, -1)
   }
 
   forget(connection: Connection): void {
@@ -195,15 +198,15 @@ export class Hub {
    * Counts bytes of frames that are not whole against their domain.
    * @returns nothing, or why so many are not kept.
    */
-  chargePartial(domain: Domain | undefined, delta: number): SessionEnd | undefined {
-    if (domain === undefined) return undefined // no more than a HELLO
+  chargePartial(domain: Domain, delta: number): SessionEnd | undefined {
     const used = (this.#partialBytes.get(domain) ?? 0) + delta
     const limit = this.hypervisor.limits.partialFrameBytesPerDomainMax
     if (delta > 0 && used > limit) {
       const detail = 'too many bytes of frames that are not whole'
       return { reason: 'frames-unfinished', detail, limit, used }
     }
-    this.#partialBytes.set(domain, Math.max(0, used))
+    assert(used >= 0, 'what is given back was counted')
+    this.#partialBytes.set(domain, used)
     return undefined
   }
 
@@ -211,6 +214,27 @@ export class Hub {
   refused(transport: LinkKind, remote: Remote, end: SessionEnd, domain?: Party): void {
     const nothing = { livedMs: 0, datagramsSent: 0, datagramsReceived: 0, bytesReceived: 0 }
     this.ended({ ...end, transport, remote, domain, ...nothing })
+  }
+
+  /** Who can open nothing but the socket of one domain keeps nobody else out. */
+  #tooManyStrangers(socketDomain: string | undefined): SessionEnd | undefined {
+    const { connectionsUnauthenticatedMax, connectionsUnauthenticatedPerDomainMax } =
+      this.hypervisor.limits
+    const end = { reason: 'turned-away', detail: TURNED_AWAY } as const
+    const used = this.#strangers.size
+    if (used >= connectionsUnauthenticatedMax) {
+      return { ...end, limit: connectionsUnauthenticatedMax, used }
+    }
+    const ofDomain = socketDomain === undefined ? 0 : (this.#strangersOf.get(socketDomain) ?? 0)
+    if (ofDomain < connectionsUnauthenticatedPerDomainMax) return undefined
+    const detail = `${TURNED_AWAY}, by the socket of one domain`
+    return { ...end, detail, limit: connectionsUnauthenticatedPerDomainMax, used: ofDomain }
+  }
+
+  #countStranger(socketDomain: string, delta: 1 | -1): void {
+    const count = (this.#strangersOf.get(socketDomain) ?? 0) + delta
+    if (count === 0) this.#strangersOf.delete(socketDomain)
+    else this.#strangersOf.set(socketDomain, count)
   }
 
   get connectionCount(): number {

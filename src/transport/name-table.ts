@@ -1,7 +1,9 @@
 import { CONTROL_NAME, domainNameProblem, parseDomainId, type DomainId } from '../abi/addr.js'
 import { TARGET_HANDLE_MIN } from '../abi/frame.js'
+import type { Domain } from '../hypervisor/domain.js'
 import type { Party } from '../hypervisor/event.js'
 import type { Hypervisor } from '../hypervisor/hypervisor.js'
+import type { SessionEnd } from '../hypervisor/session-end.js'
 import type { Target } from '../hypervisor/target.js'
 
 /**
@@ -13,6 +15,8 @@ export class NameTable {
   /** By handle less TARGET_HANDLE_MIN: a name's target, or a domain's number. */
   readonly #targets: (Target | DomainId | undefined)[] = []
   readonly #handles = new Map<string, number>()
+  /** Whose names they are counted as. */
+  #owner: Domain | undefined
   /** The name each number was told with: a number may come to be another domain's one day. */
   readonly #toldNames = new Map<number, string>()
 
@@ -21,21 +25,29 @@ export class NameTable {
   }
 
   /**
-   * Gives a name a handle; each handle and each name once.
+   * Gives a name a handle; each handle once.
+   * @param owner the client's domain.
    * @returns nothing, or what is wrong.
    */
-  define(handle: number, name: string): string | undefined {
+  define(handle: number, name: string, owner: Domain): SessionEnd | undefined {
     if (handle < TARGET_HANDLE_MIN)
-      return `TARGET names handle ${handle}, below ${TARGET_HANDLE_MIN}`
+      return malformed(`TARGET names handle ${handle}, below ${TARGET_HANDLE_MIN}`)
     const index = handle - TARGET_HANDLE_MIN
-    if (this.#targets[index] !== undefined) return `TARGET handle ${handle} is taken`
+    if (this.#targets[index] !== undefined) return malformed(`TARGET handle ${handle} is taken`)
     const id = parseDomainId(name)
     if (id !== undefined) {
       this.#targets[index] = id
       return undefined
     }
     const problem = name === CONTROL_NAME ? undefined : domainNameProblem(name)
-    if (problem !== undefined) return `TARGET: ${problem}`
+    if (problem !== undefined) return malformed(`TARGET: ${problem}`)
+    const { targetsPerDomainMax: limit } = this.#hypervisor.limits
+    if (owner.namesHeld >= limit) {
+      const detail = `the sessions of a domain name at most ${limit} domains`
+      return { reason: 'targets-too-many', detail, limit, used: owner.namesHeld + 1 }
+    }
+    this.#owner = owner
+    owner.namesHeld++
     this.#targets[index] = this.#hypervisor.holdTarget(name)
     if (!this.#handles.has(name)) this.#handles.set(name, handle)
     return undefined
@@ -65,9 +77,15 @@ export class NameTable {
   /** Gives everything back; to be called when the session ends. */
   close(): void {
     for (const target of this.#targets) {
-      if (typeof target === 'object') this.#hypervisor.releaseTarget(target)
+      if (typeof target !== 'object') continue
+      this.#hypervisor.releaseTarget(target)
+      this.#owner!.namesHeld--
     }
     this.#targets.length = 0
     this.#handles.clear()
   }
+}
+
+function malformed(detail: string): SessionEnd {
+  return { reason: 'target-malformed', detail }
 }

@@ -122,7 +122,7 @@ export class Requests {
       seq += refused
       run.count -= refused
       if (run.count === 0) break
-      // Only a message that is too large is refused alone: the rest starts behind it.
+      // Only messages that are too large are refused alone: the rest starts behind them.
       start += outcome.slotBytes + outcome.refusedSlotBytes
     }
     this.#nextSeq = firstSeq + total
@@ -147,11 +147,8 @@ export class Requests {
 
   #onTarget(source: FrameBytes, at: number): SessionEnd | undefined {
     const name = decodeName(source, at)
-    const problem =
-      name === undefined
-        ? 'TARGET carries no name'
-        : this.#names.define(frameX(source.view, at), name)
-    return problem === undefined ? undefined : { reason: 'target-malformed', detail: problem }
+    if (name === undefined) return { reason: 'target-malformed', detail: 'TARGET carries no name' }
+    return this.#names.define(frameX(source.view, at), name, this.session.domain)
   }
 
   #onRegister(source: FrameBytes, at: number): SessionEnd | undefined {

@@ -188,6 +188,46 @@ await t.test('an operator grants what waits, and takes it back', async t => {
   t.match(await admin.ask('GET', '/v1/asks'), { asks: [], grants: [] })
 })
 
+await t.test('who works by keyboard stays where he is, and never comes to another row', async t => {
+  await browser.go('asks')
+  await browser.see('Nothing waits.')
+  const focused = (): string => {
+    const { activeElement } = browser.window.document
+    return `${activeElement?.textContent} ${activeElement?.closest('tr')?.textContent ?? 'nowhere'}`
+  }
+  const deny = async (port: number): Promise<void> => {
+    const { asks } = await admin.ask<{ asks: { id: number; destination: string }[] }>(
+      'GET',
+      '/v1/asks',
+    )
+    const { id } = asks.find(({ destination }) => destination === `mail:${port}`)!
+    await admin.ask('POST', `/v1/asks/${id}/deny`, {})
+  }
+  await admin.ask('POST', '/v1/rules', {
+    id: 'mails-too',
+    action: 'ask',
+    source: 'web:*',
+    destination: 'mail:26-28',
+  })
+  for (const port of [26, 27]) {
+    send(`mail:${port}`)
+    await browser.find('Grant', `mail:${port}`)
+  }
+  ;(await browser.find('Grant', 'mail:27')).focus()
+  await deny(26)
+  await browser.until('one row', () => !browser.text.includes('mail:26'))
+  t.match(focused(), /^Grant .*mail:27/)
+  send('mail:28')
+  await browser.find('Grant', 'mail:28')
+  t.match(focused(), /^Grant .*mail:27/)
+  await deny(27)
+  await browser.until('another row', () => !browser.text.includes('mail:27'))
+  t.match(focused(), /nowhere/)
+  await deny(28)
+  await browser.see('Nothing waits.')
+  await admin.ask('DELETE', '/v1/rules/mails-too')
+})
+
 await t.test('a domain is made, gets a token that is shown once, and goes', async t => {
   await browser.go('domains')
   await browser.click('Add a domain')

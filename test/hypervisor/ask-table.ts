@@ -214,3 +214,19 @@ await t.test('a question about a ring says nothing until the flow is granted', a
   machine.hypervisor.asks.grant(1, 1000, false, 'ann')
   t.equal(query(), null)
 })
+
+await t.test('who is not asked about any more sends in order what it was refused', async t => {
+  const { machine, web, a } = askedPair(['accept tag:known:* -> *:*', ASK_ALL])
+  t.match(a.run('web:80', [payload(1)]), { code: 'EAGAIN' })
+  t.match(a.run('web:81', one), { code: 'EAGAIN' })
+  machine.hypervisor.setTags(a.session.domain, ['known'])
+  t.same(a.sink.take(), [woken, 'space web:81 4096'], 'it does not wait for the time to be over')
+  t.match(a.run('web:80', [payload(2)]), { accepted: 0, code: 'EAGAIN' }, 'it was under way')
+  t.match(a.run('web:80', [payload(1)], { retry: true }), { accepted: 1 })
+  t.match(a.run('web:80', [payload(2)]), { accepted: 1 })
+  const [ring] = web.session.rings.values()
+  t.same(
+    web.drain(ring!).map(({ data }) => data.length),
+    [1, 2],
+  )
+})

@@ -1,7 +1,7 @@
 import t from 'tap'
-import type { DomainId } from '../../src/abi/addr.js'
+import type { DomainId, Port } from '../../src/abi/addr.js'
 import { MESSAGE_BYTES_MAX, RING_BYTES_MAX } from '../../src/abi/limits.js'
-import { DGRAM, Machine, payload, STREAM, type Client } from './fixtures/machine.js'
+import { DGRAM, Machine, payload, runOf, STREAM, type Client } from './fixtures/machine.js'
 import { pair, refusedRun } from './fixtures/pair.js'
 
 await t.test('what is sent arrives whole, in order, from its true source', async t => {
@@ -148,4 +148,80 @@ await t.test('a domain may send to itself', async t => {
   const ring = web.ring(80)
   t.equal(web.send('web:80', payload(5), { from: 80 }), 'ok')
   t.same(web.drain(ring)[0]!.source, { domain: 1 as DomainId, port: 80 })
+})
+
+await t.test('messages in a row that can never fit are refused as one', async t => {
+  for (const [rules, effect] of [
+    [['accept *:* -> *:*'], 'error'],
+    [['accept *:* -> *:* max_bytes 16'], 'limit'],
+  ] as const) {
+    const { machine, db } = pair(48, [...rules])
+    const messages = [16, 17, 40, 16].map(bytes => payload(bytes))
+    const first = db.run('web:80', messages)
+    t.match(first, { accepted: 1, refused: 2, code: 'EMSGSIZE', slotBytes: 32 })
+    t.equal(first.refusedSlotBytes, 48 + 64)
+    t.match(machine.flows.at(-1), { code: 'EMSGSIZE', datagrams: 2, bytes: 57, effect })
+    t.match(machine.hypervisor.ruleCounter('r1'), { hits: 3, bytes: 73 })
+  }
+})
+
+await t.test(
+  'however a run is refused in parts, none of it is looked at over and over',
+  async t => {
+    const count = 400
+    // Each large one is refused alone, and the ring takes the small ones between them.
+    const bytes = runOf(Array.from({ length: count }, (_, i) => payload(i % 2 === 0 ? 64 : 0)))
+    const { view } = bytes
+    const read = view.getUint32.bind(view)
+    let reads = 0
+    view.getUint32 = (at, littleEndian) => {
+      reads++
+      return read(at, littleEndian)
+    }
+    for (const rule of [
+      'accept *:* -> *:*',
+      'audit *:* -> *:*',
+      'accept *:* -> *:* max_bytes 16',
+      'accept *:* -> *:* max_bytes 64',
+      'accept *:* -> *:* rate 1000000/s',
+    ]) {
+      const { machine, web, db, ring } = pair(64, [rule])
+      const target = machine.target('web')
+      const run = {
+        sourcePort: 1 as Port,
+        target,
+        port: 80 as Port,
+        type: DGRAM,
+        count,
+        retry: false,
+      }
+      let start = 0
+      reads = 0
+      while (run.count > 0) {
+        const outcome = machine.hypervisor.sendRun(
+          db.session,
+          run,
+          bytes,
+          start,
+          bytes.bytes.length,
+        )
+        t.equal(outcome.malformed, false)
+        run.count -= outcome.accepted + outcome.refused
+        start += outcome.slotBytes + outcome.refusedSlotBytes
+        web.drain(ring)
+      }
+      t.equal(machine.hypervisor.ruleCounter('r1').hits, count, rule)
+      t.ok(reads < 10 * count, `${rule}: ${reads} looks at ${count} messages`)
+    }
+  },
+)
+
+await t.test('who says it sends more messages than can be there sends none', async t => {
+  const { machine, web, db } = pair(48)
+  db.run('web:80', [payload(16)])
+  const counted = { ...db.session.domain.undelivered.from }
+  t.match(db.run('web:80', [payload(16)], { count: 0xffffffff }), { malformed: true, refused: 0 })
+  t.same(db.session.domain.undelivered.from, counted)
+  t.equal(web.session.domain.undelivered.to.EAGAIN, 0)
+  t.equal(machine.flows.length, 1)
 })

@@ -70,3 +70,14 @@ await t.test('a grant comes back for what is left of its time, and no longer', a
   a.run('web:80', one)
   t.match(asks.asks(), [{ id: 8 }], 'its number is not given again')
 })
+
+await t.test('a grant for every port holds where one for a port is over', async t => {
+  const { machine, a } = askedPair()
+  const { asks } = machine.hypervisor
+  a.run('web:80', one)
+  asks.grant(1, 1_000, false, 'ann')
+  a.run('web:80', one, { from: 2 })
+  asks.grant(2, 10_000, true, 'ann')
+  machine.now += 1_000
+  t.match(a.run('web:80', one, { retry: true }), { accepted: 1 })
+})

@@ -272,3 +272,19 @@ await t.test(
     )
   },
 )
+
+await t.test('who waits hears that the ring is gone, and keeps nothing of it', async t => {
+  const machine = new Machine(['accept *:* -> *:* rate 1/h burst 1'], { rateWaitersMax: 1 })
+  const web = machine.client('web')
+  const a = machine.client('a')
+  a.ring(1)
+  t.equal(a.send('a:1', payload(1)), 'ok')
+  for (const handle of [1, 2]) {
+    const ring = web.ring(80)
+    t.equal(ring.handle, handle)
+    t.equal(a.send('web:80', payload(1)), 'EDQUOT', 'there is room for one that waits')
+    machine.hypervisor.unregisterRing(web.session, handle)
+    t.same(a.sink.take(), ['ring-down web:80'])
+    t.equal(ring.limited.size, 0)
+  }
+})

@@ -142,7 +142,12 @@ await t.test('port 0 picks a port of the ephemeral range that the domain does no
 await t.test('the ephemeral range starts over at its end', async t => {
   const machine = new Machine()
   const { session } = machine.client('web')
-  const registry = new RingRegistry(machine.hypervisor.limits, () => undefined, PORT_EPHEMERAL_MAX)
+  const registry = new RingRegistry(
+    machine.hypervisor.limits,
+    () => undefined,
+    () => undefined,
+    PORT_EPHEMERAL_MAX,
+  )
   const ports = [1, 2].map(() => {
     const outcome = registry.register(session, { ...wanted, port: 0 })
     return outcome.ok ? outcome.ring.id.port : undefined

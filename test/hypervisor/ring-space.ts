@@ -1,5 +1,5 @@
 import t from 'tap'
-import { payload } from './fixtures/machine.js'
+import { ACCEPT_ALL, payload, policyOf, type Client } from './fixtures/machine.js'
 import { pair } from './fixtures/pair.js'
 
 await t.test(
@@ -150,4 +150,44 @@ await t.test('an owner frees only what it was given', async t => {
   t.equal(machine.hypervisor.consume(ring, 16), true)
   t.equal(machine.hypervisor.consume(ring, 48), false)
   t.equal(ring.share.heldBytes(db.session.domain.id), 0)
+})
+
+await t.test('who goes back and is refused by policy is not held up after that', async t => {
+  const { machine, web, db, ring } = pair(64)
+  t.match(db.run('web:80', [payload(16), payload(16)]), { accepted: 1, refused: 1, code: 'EAGAIN' })
+  machine.hypervisor.setPolicy(policyOf(2))
+  web.drain(ring)
+  t.match(db.run('web:80', [payload(16)], { retry: true }), { accepted: 0, code: 'EPERM' })
+  machine.hypervisor.setPolicy(policyOf(3, ACCEPT_ALL))
+  t.match(db.run('web:80', [payload(16)]), { accepted: 1, code: null })
+})
+
+await t.test('nor where another ring has the address meanwhile', async t => {
+  const { machine, web, db, ring } = pair(64)
+  db.run('web:80', [payload(16), payload(16)])
+  const other = web.ring(80, 64, { partner: db.session.domain.id })
+  web.drain(ring)
+  t.match(db.run('web:80', [payload(16)], { retry: true }), { accepted: 1 })
+  machine.hypervisor.unregisterRing(web.session, other.handle)
+  t.match(db.run('web:80', [payload(16)]), { accepted: 1, code: null })
+})
+
+await t.test('who is refused by policy has no claim to space any more', async t => {
+  for (const [send, answer] of [
+    [(client: Client) => client.send('web:80', payload(16)), 'EPERM'],
+    [(client: Client) => client.run('web:80', [payload(16)]).code, 'EPERM'],
+  ] as const) {
+    const { machine, web, db, ring } = pair(128)
+    const other = machine.client('other')
+    other.ring(1)
+    db.send('web:80', payload(96))
+    t.equal(other.send('web:80', payload(16)), 'EAGAIN')
+    web.ring(81)
+    t.equal(other.send('web:81', payload(16)), 'ok')
+    machine.hypervisor.setPolicy(policyOf(2, 'accept db:* -> *:*'))
+    web.drain(ring)
+    t.match(other.sink.take(), ['policy-changed 2', /^space/])
+    t.equal(send(other), answer)
+    t.equal(db.send('web:80', payload(96)), 'ok', 'all of the ring')
+  }
 })

@@ -1,6 +1,7 @@
 import t from 'tap'
 import type { Port } from '../../src/abi/addr.js'
 import { frameBytes } from '../../src/abi/frame.js'
+import { tooLarge } from '../../src/hypervisor/run.js'
 import { ACCEPT_ALL, DGRAM, payload, runOf, type Client } from './fixtures/machine.js'
 import { pair, refusedRun } from './fixtures/pair.js'
 
@@ -73,4 +74,17 @@ await t.test('a run is read from where it lies in its buffer', async t => {
   }
   t.match(machine.hypervisor.sendRun(db.session, run, bytes, 7, 7 + inner.length), { accepted: 1 })
   t.strictSame(web.drain(ring)[0]!.data, payload(20))
+})
+
+await t.test('messages in a row that are too large are found, and none behind them', async t => {
+  const run = runOf([payload(21), payload(40), payload(20), payload(21)])
+  const { length } = run.bytes
+  t.same(tooLarge(20, run, 0, length, 4, 37), { count: 2, slotBytes: 112, payloadBytes: 61 })
+  t.same(tooLarge(20, run, 0, length, 1, 37), { count: 1, slotBytes: 48, payloadBytes: 21 })
+  t.same(tooLarge(20, run, 0, 48, 4, 37), { count: 1, slotBytes: 48, payloadBytes: 21 })
+  t.same(tooLarge(0, run, 0, length, 9, 37), { count: 4, slotBytes: 208, payloadBytes: 102 })
+  run.view.setUint32(48, 0, true)
+  t.same(tooLarge(20, run, 0, length, 4, 37), { count: 1, slotBytes: 48, payloadBytes: 21 })
+  run.view.setUint32(48, 0x7fffffe0, true)
+  t.same(tooLarge(20, run, 0, length, 4, 37), { count: 1, slotBytes: 48, payloadBytes: 21 })
 })

@@ -96,3 +96,15 @@ await t.test('in no stretch of time more is taken than the burst and the rate al
     ),
   )
 })
+
+await t.test('tokens come however often it is changed', async t => {
+  const slow: Rate = { count: 1, perSeconds: 3600 }
+  const bucket = new TokenBucket(slow, 1, 0)
+  bucket.take(1)
+  for (let now = 1_000; now < 3_600_000; now += 1_000) {
+    bucket.change(now % 2_000 === 0 ? slow : { count: 60, perSeconds: 3600 }, 1, now - 1_000)
+    bucket.change(slow, 1, now - 1_000)
+  }
+  t.equal(bucket.tokens(3_599_999), 0)
+  t.equal(bucket.tokens(3_600_000), 1)
+})

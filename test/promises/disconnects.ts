@@ -14,6 +14,7 @@ import {
   begin,
   hello,
   OUTPUT_BYTES_MAX,
+  TARGETS_MAX,
   UNFINISHED_BYTES_MAX,
   waysByClients,
   type WayToEnd,
@@ -41,6 +42,7 @@ async function tightDaemon(t: Parameters<typeof startDaemon>[0]): Promise<TestDa
 
 const daemon = await startDaemon(t, {
   partialFrameBytesPerDomainMax: UNFINISHED_BYTES_MAX,
+  targetsPerDomainMax: TARGETS_MAX,
   sessionOutputBytesMax: OUTPUT_BYTES_MAX,
 })
 await daemon.addDomains('web', 'db')

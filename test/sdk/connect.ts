@@ -34,6 +34,21 @@ await t.test('a daemon that refuses the client says why', async t => {
   await t.rejects(early, { code: 'EPROTO' })
 })
 
+await t.test('a daemon that ends the session at once is not asked again and again', async t => {
+  let connections = 0
+  const closing = encodeClosing({ errno: errnoOf('ECONNRESET'), reason: 'kicked in the door' })
+  const url = await scriptedServer(t, (peer, socket) => {
+    connections++
+    peer.welcomes = false
+    socket.write(Buffer.concat([welcome(), closing]))
+  })
+  for (const sharedMemory of ['off', 'auto'] as const) {
+    connections = 0
+    await t.rejects(connect({ url, token: 'x', sharedMemory }), { message: /kicked in the door/ })
+    t.ok(connections <= 2, `${sharedMemory}: ${connections} connections`)
+  }
+})
+
 await t.test('a daemon that says nothing is given up, and left alone', async t => {
   let peer: ScriptedPeer | undefined
   const prepare = (made: ScriptedPeer): void => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { encodeBye, encodeHello, encodePing, encodeTarget } from '../../src/abi/control-frame.js'
-import { FRAME, PROTOCOL_VERSION } from '../../src/abi/frame.js'
+import { FRAME, frameBytes, PROTOCOL_VERSION, writeHeader } from '../../src/abi/frame.js'
 import type { Link } from '../../src/transport/link.js'
 import { until } from '../fixtures/daemon.js'
 import { TestHub } from '../fixtures/hub.js'
@@ -203,3 +203,68 @@ await t.test('what a turn leaves for a client is written once, at its end', asyn
   t.same(written, [2, 1], 'outside of a turn, soon')
   connection.gone()
 })
+
+await t.test(
+  'who comes by the socket of one domain and says nothing keeps no other out',
+  async t => {
+    const hub = new TestHub(t, {
+      connectionsUnauthenticatedPerDomainMax: 2,
+      authenticationTimeoutMs: 60_000,
+    })
+    const [web, db] = [await hub.listen('web'), await hub.listen('db')]
+    const silent = [new RawUnixClient(web), new RawUnixClient(web)]
+    await until(
+      () => hub.hub.strangerCount,
+      count => count === 2,
+    )
+    t.match(await new RawUnixClient(web).closed(), { errno: 28 })
+    t.match(hub.ended, [
+      { reason: 'turned-away', detail: /one domain/, limit: 2, used: 2, domain: { name: 'web' } },
+    ])
+    const other = await RawUnixClient.attach(db, '')
+    const byToken = await RawUnixClient.attach(await hub.listen(), 'web')
+    silent[0]!.end()
+    await until(
+      () => hub.hub.strangerCount,
+      count => count === 1,
+    )
+    const again = await RawUnixClient.attach(web, '')
+    for (const client of [silent[1]!, other, byToken, again]) client.end()
+  },
+)
+
+await t.test('a HELLO in two pieces gives a domain no more for frames not whole', async t => {
+  const hub = new TestHub(t, {
+    partialFrameBytesPerDomainMax: 16 * 1024,
+    authenticationTimeoutMs: 60_000,
+  })
+  const path = await hub.listen()
+  const announced = frameOf(64 * 1024)
+  const first = await RawUnixClient.attach(path, 'web')
+  first.write(announced.subarray(0, 8 * 1024))
+  for (let i = 0; i < 4; i++) {
+    const client = new RawUnixClient(path)
+    const hello = encodeHello({ version: PROTOCOL_VERSION, token: 'web', agent: 'in two pieces' })
+    client.write(hello.subarray(0, 20))
+    await until(
+      () => hub.hub.strangerCount,
+      count => count === 1,
+    )
+    await sleep(20)
+    client.write(hello.subarray(20))
+    await client.take(FRAME.WELCOME)
+    client.end()
+  }
+  const second = await RawUnixClient.attach(path, 'web')
+  second.write(announced.subarray(0, 12 * 1024))
+  await second.closed()
+  t.match(hub.ended.at(-1), { reason: 'frames-unfinished', limit: 16 * 1024 })
+  first.end()
+})
+
+/** A frame of so many bytes. */
+function frameOf(length: number): Uint8Array {
+  const frame = frameBytes(new Uint8Array(length))
+  writeHeader(frame.view, 0, length, FRAME.SEND, 0, 0, 0, 0)
+  return frame.bytes
+}
