@@ -2,7 +2,7 @@ import { parse, parseDocument, type Pair, type Scalar, type YAMLMap, type YAMLSe
 import { formatPolicyDocument, mergeDocuments } from './document.js'
 import { LAYOUT } from './fmt.js'
 import type { Place, Policy } from './policy.js'
-import { idStem, isLikeDerived } from './rule-ids.js'
+import { wouldTake } from './rule-ids.js'
 import {
   findRule,
   indented,
@@ -11,6 +11,7 @@ import {
   onlyRuleLines,
   previousLine,
   ruleDocument,
+  startsWithId,
   type RuleLines,
 } from './rule-lines.js'
 import { parseAction } from './rule-text.js'
@@ -60,8 +61,7 @@ export function editDocuments(
   policy: DocumentedPolicy,
   edit: RuleEdit,
 ): DocumentedPolicy | undefined {
-  const touched = edit.kind === 'insert' ? undefined : policy.rules[edit.index]!
-  const isEasy = touched === undefined || !isNumberedWithOthers(policy, touched)
+  const isEasy = edit.kind !== 'remove' || !renamesOthers(policy, policy.rules[edit.index]!)
   const edited = isEasy ? made(policy, edit) : undefined
   if (edited !== undefined) return fitting(edited)
   const plain = writtenOut(policy)
@@ -139,9 +139,12 @@ export function linesOf(policy: DocumentedPolicy, index: number): TakenLines | u
   const rule = policy.rules[index]!
   const file = fileOf(policy, rule)
   const found = file && findRule(file, rule)
-  if (found === undefined) return undefined
-  const { map } = ruleDocument(file!.text.slice(found.start, found.end))
-  return map.has('id') ? taken(file!.text, found) : undefined
+  return isNamed(file, found) ? taken(file!.text, found!) : undefined
+}
+
+function isNamed(file: PolicyFile | undefined, found: RuleLines | undefined): boolean {
+  if (found === undefined) return false
+  return ruleDocument(file!.text.slice(found.start, found.end)).map.has('id')
 }
 
 function taken(text: string, { top, start, end, indent }: RuleLines): TakenLines {
@@ -219,15 +222,16 @@ function writtenOut(policy: DocumentedPolicy): DocumentedPolicy | undefined {
   return { ...said, documents }
 }
 
-/** A rule without an id is counted through with others like it: when one goes, they are renamed. */
-function isNumberedWithOthers(policy: DocumentedPolicy, rule: Rule): boolean {
-  const stem = idStem(rule.id)
+/** Whether others that have no id of their own would be called something else without a rule. */
+function renamesOthers(policy: DocumentedPolicy, { id }: Rule): boolean {
+  const linesByFile = new Map<string, readonly string[]>()
   return policy.rules.some(other => {
-    if (other === rule || idStem(other.id) !== stem || !isLikeDerived(other)) return false
+    if (!wouldTake(other, id)) return false
     const file = fileOf(policy, other)
-    const found = file && findRule(file, other)
-    if (found === undefined) return true
-    return !ruleDocument(file!.text.slice(found.start, found.end)).map.has('id')
+    if (file === undefined) return true
+    const lines = linesByFile.get(file.name) ?? file.text.split('\n')
+    linesByFile.set(file.name, lines)
+    return !startsWithId(lines[other.place!.line - 1]) && !isNamed(file, findRule(file, other))
   })
 }
 

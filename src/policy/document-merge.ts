@@ -19,7 +19,9 @@ export function mergeIntoDocuments(
   theirs: DocumentedPolicy,
   merged: Policy,
 ): DocumentedPolicy | undefined {
-  const edited = read(editParts(yours.documents, yours, merged))
+  const documents = editParts(yours.documents, yours, merged)
+  const isChanged = documents.some(document => !yours.documents.includes(document))
+  const edited = isChanged ? read(documents) : yours
   const documented = edited && editRules(edited, theirs, merged)
   const again = documented && read(documented.documents)
   return again !== undefined && diffParts(again, merged).length === 0 ? again : undefined

@@ -15,6 +15,7 @@ export interface RuleLines {
 }
 
 const itemPattern = /^( *)- +[^\s#]/
+const idPattern = /^ *- +(?:\{ *)?id:\s/
 
 /**
  * Finds the lines of a rule in a file by the line that it is said to start on. Reading all of the
@@ -36,6 +37,11 @@ export function findRule({ text, name }: PolicyFile, rule: Rule): RuleLines | un
   }
   const lines = { top: topOf(text, start, indent), start, end, indent }
   return saysSame(text.slice(start, end), rule) ? lines : undefined
+}
+
+/** True when the line that a rule starts on says its id, so that no more of it has to be read. */
+export function startsWithId(line: string | undefined): boolean {
+  return line !== undefined && idPattern.test(line)
 }
 
 /** The syntax of a rule alone, as the only one of a document. */
