@@ -32,6 +32,11 @@ export class RuleIds {
   }
 }
 
+/** True when a rule goes by an id that could have been made for it, with a number behind it. */
+export function isNumbered(rule: RuleBody & { readonly id: string }): boolean {
+  return numberPattern.test(rule.id) && numberOf(baseOf(rule), rule.id) > 1
+}
+
 /**
  * True when a rule that goes by an id made for it would go by another one if that were free: the
  * lower numbers are given first.

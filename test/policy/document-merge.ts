@@ -1,8 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { mergeIntoDocuments } from '../../src/policy/document-merge.js'
-import type { DocumentedPolicy } from '../../src/policy/document-edit.js'
-import { formatPolicyDocument, mergeDocuments } from '../../src/policy/document.js'
+import {
+  formatPolicyDocument,
+  mergeDocuments,
+  type DocumentedPolicy,
+} from '../../src/policy/document.js'
 import { diffParts } from '../../src/policy/part-change.js'
 import type { Policy } from '../../src/policy/policy.js'
 import { threeWay } from '../../src/policy/three-way.js'
