@@ -1,5 +1,6 @@
-import { parseDocument, type Document, type YAMLMap, type YAMLSeq } from 'yaml'
+import type { Document, YAMLMap, YAMLSeq } from 'yaml'
 import { formatPolicyDocument, parsePolicyDocument } from './document.js'
+import { syntaxOf } from './layout.js'
 import type { Line, LineList } from './line-list.js'
 import type { Rule } from './rule.js'
 
@@ -42,7 +43,7 @@ export function startsWithId({ text }: Line): boolean {
 
 /** The syntax of a rule alone, as the only one of a document. */
 export function ruleDocument(lines: string): { document: Document; map: YAMLMap } {
-  const document = parseDocument(`rules:\n${lines}`)
+  const document = syntaxOf(`rules:\n${lines}`)
   const map = (document.get('rules') as YAMLSeq<YAMLMap>).items[0]!
   return { document, map }
 }

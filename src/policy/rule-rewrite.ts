@@ -1,6 +1,6 @@
 import { parse, type Pair, type Scalar, type YAMLMap } from 'yaml'
 import { formatPolicyDocument } from './document.js'
-import { LAYOUT } from './fmt.js'
+import { laidOut } from './layout.js'
 import { ruleDocument } from './rule-lines.js'
 import { parseAction } from './rule-text.js'
 import type { Rule } from './rule.js'
@@ -37,7 +37,7 @@ export function rewrittenRule(lines: string, old: Rule, rule: Rule): string {
   if (comments.length > 0) {
     action.key.commentBefore = [...comments, action.key.commentBefore ?? []].flat().join('\n')
   }
-  return document.toString(LAYOUT)
+  return laidOut(document)
 }
 
 function itemOf(rule: Rule): Readonly<Record<string, string | number | boolean>> {

@@ -1,5 +1,5 @@
-import { parseDocument, type Document } from 'yaml'
-import { LAYOUT } from './fmt.js'
+import type { Document } from 'yaml'
+import { laidOut, syntaxOf } from './layout.js'
 import type { Rule } from './rule.js'
 import type { PolicyFile } from './yaml-source.js'
 
@@ -26,7 +26,7 @@ export function splitFile(file: PolicyFile, rules: readonly Rule[]): SplitFile {
 
 /** A file as `fmt` lays it out, its rules aside. */
 export function joinFile({ name, text }: PolicyFile, { document, rules }: SplitFile): PolicyFile {
-  const rest = document.toString(LAYOUT)
+  const rest = laidOut(document)
   const all = rules === '' ? rest : rest.replace(standInPattern, () => rules)
   return { name, text: text.includes('\r\n') ? all.replace(/\r?\n/g, '\r\n') : all }
 }
@@ -49,8 +49,4 @@ function withoutRules(file: PolicyFile, rules: readonly Rule[]): SplitFile | und
   if (document.errors.length > 0) return undefined
   const cut = taken.join('')
   return { document, rules: cut.endsWith('\n') ? cut : `${cut}\n` }
-}
-
-function syntaxOf(text: string): Document {
-  return parseDocument(text.replace(/^\ufeff/, ''))
 }

@@ -1,6 +1,6 @@
-import { parseDocument, type Scalar, type YAMLMap, type YAMLSeq } from 'yaml'
+import type { Scalar, YAMLMap, YAMLSeq } from 'yaml'
 import { documentedPolicy, type DocumentedPolicy } from './document.js'
-import { LAYOUT } from './fmt.js'
+import { laidOut, syntaxOf } from './layout.js'
 
 /**
  * The policy with every rule on lines of its own and every id written, as any edit can be made.
@@ -12,7 +12,7 @@ export function writtenOut(policy: DocumentedPolicy): DocumentedPolicy | undefin
   const left = [...read.rules].reverse()
   const sorted = [...policy.documents].sort((a, b) => (a.name < b.name ? -1 : 1))
   const documents = sorted.map(({ name, text }) => {
-    const document = parseDocument(text.replace(/^\ufeff/, ''))
+    const document = syntaxOf(text)
     const list = document.get('rules') as YAMLSeq<YAMLMap> | undefined
     if (list === undefined || list.items.length === 0) return { name, text }
     for (const { key } of (document.contents as YAMLMap<Scalar>).items) delete key.type
@@ -22,7 +22,8 @@ export function writtenOut(policy: DocumentedPolicy): DocumentedPolicy | undefin
       map.flow = false
       if (!map.has('id')) map.items.unshift(document.createPair('id', id))
     }
-    return { name, text: document.toString(LAYOUT) }
+    const plain = laidOut(document)
+    return { name, text: text.includes('\r\n') ? plain.replaceAll('\n', '\r\n') : plain }
   })
   return documentedPolicy(documents)
 }

@@ -35,3 +35,13 @@ await t.test('documents that do not say what the rules say are left alone', asyn
   t.equal(writtenOut({ ...policy, rules: [] }), undefined)
   t.equal(writtenOut({ ...policy, documents: [{ name: 'a', text: 'rules: 5' }] }), undefined)
 })
+
+await t.test('lines end as they did', async t => {
+  const policy = documentedPolicy([
+    { name: 'a', text: 'rules: # all\r\n- drop: a:* -> b:1 # x\r\n' },
+  ])!
+  t.equal(
+    writtenOut(policy)!.documents[0]!.text,
+    'rules:\r\n  # all\r\n  - id: drop-a-b.1\r\n    drop: a:* -> b:1 # x\r\n',
+  )
+})
