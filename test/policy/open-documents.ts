@@ -185,3 +185,18 @@ function sorted(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
+
+await t.test('what the documents do not say can not be edited, and stays as it is', async t => {
+  const twins = policyOf('rules: [{ drop: a:* -> b:1 }, { drop: a:* -> b:1 }]\nsets: { s: [a] }\n')
+  const bare = {
+    ...twins,
+    rules: twins.rules.map(({ place: _, ...rule }) => rule),
+    sets: twins.sets.map(({ place: _, ...set }) => set),
+    documents: [{ name: '0.yaml', text: 'rules: 5' }],
+  }
+  const [first] = bare.rules
+  t.notOk(new OpenDocuments(bare).remove(first!.id))
+  t.notOk(new OpenDocuments(bare).update(first!))
+  t.notOk(new OpenDocuments(bare).move(first!, 'drop-a-b.1-2'))
+  t.strictSame(new OpenDocuments(bare).close(), bare)
+})
