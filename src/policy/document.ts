@@ -19,6 +19,11 @@ export type PolicyDocument =
   | ({ readonly ok: true } & Policy)
   | { readonly ok: false; readonly problems: readonly PolicyProblem[] }
 
+/** A policy, and the files that state it; its rules know their places in them. */
+export interface DocumentedPolicy extends Policy {
+  readonly documents: readonly PolicyFile[]
+}
+
 /** What one file says. */
 interface FileDraft {
   readonly sets: readonly Named<PolicySet>[]
@@ -87,6 +92,14 @@ export function mergeDocuments(files: readonly PolicyFile[]): PolicyDocument {
   if (problem === undefined) return { ok: true, ...policy }
   const file = sorted.at(-1)!.name
   return { ok: false, problems: [{ file, line: 1, column: 1, message: problem }] }
+}
+
+/** The policy that files state, with the files; undefined when there is anything wrong with them. */
+export function documentedPolicy(documents: readonly PolicyFile[]): DocumentedPolicy | undefined {
+  const read = mergeDocuments(documents)
+  if (!read.ok) return undefined
+  const { ok: _, ...policy } = read
+  return { ...policy, documents }
 }
 
 /** Writes a policy file that `parsePolicyDocument` reads as the same policy. */

@@ -1,5 +1,6 @@
-import { parseDocument, type Node, type Pair, type Scalar, type YAMLMap, type YAMLSeq } from 'yaml'
+import type { Document, Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml'
 import { parsePolicyDocument } from './document.js'
+import { laidOut, syntaxOf } from './layout.js'
 import type { SetElement, TestEnd } from './policy.js'
 import type { PolicyProblem } from './policy-problem.js'
 import { formatSides, parseAction, parseSides, type Sides } from './rule-text.js'
@@ -7,9 +8,6 @@ import { formatSetElement, parseSetElement } from './set-element.js'
 import { formatTestEnd, parseTestEnd } from './test-text.js'
 import { formatTime, parseTime } from './time-text.js'
 import type { PolicyFile } from './yaml-source.js'
-
-/** How policy files are laid out. */
-export const LAYOUT = { lineWidth: 0, singleQuote: true } as const
 
 /** A file in the one form, or why it has none. */
 export type Formatted =
@@ -23,8 +21,19 @@ export type Formatted =
 export function formatSource(file: PolicyFile): Formatted {
   const read = parsePolicyDocument(file.text, file.name)
   if (!read.ok) return read
-  const document = parseDocument(file.text.replace(/^\ufeff/, ''))
-  for (const { key, value } of pairsOf(document.contents)) {
+  const once = formatted(file.text)
+  // A comment behind a brace that goes has its place only when it is read again.
+  return { ok: true, text: once === file.text ? once : formatted(once) }
+}
+
+function formatted(text: string): string {
+  const document = syntaxOf(text)
+  formatDocument(document)
+  return laidOut(document)
+}
+
+function formatDocument({ contents }: Document): void {
+  for (const { key, value } of pairsOf(contents as Node)) {
     switch (textOf(key)) {
       case 'rules':
         for (const item of itemsOf(value)) formatRuleItem(item)
@@ -40,7 +49,6 @@ export function formatSource(file: PolicyFile): Formatted {
         for (const test of itemsOf(value)) formatTestItem(test)
     }
   }
-  return { ok: true, text: document.toString(LAYOUT) }
 }
 
 function formatRuleItem(item: Node): void {

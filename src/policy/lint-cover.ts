@@ -1,8 +1,9 @@
 import { MESSAGE_TYPES, type MessageType } from '../abi/addr.js'
+import { Membership } from './membership.js'
 import { PairRules, type Decisions } from './pair-rules.js'
 import { placeOf, placesOf } from './places.js'
 import type { PortRectangle } from './port-index.js'
-import { clip, firstAnywhere, intersect, sweepCost } from './port-regions.js'
+import { clip, firstAnywhere, intersect, rangesMeet, sweepCost } from './port-regions.js'
 import { formatRule } from './rule-text.js'
 import { lets, type Rule } from './rule.js'
 import { isExpired, type PortRange, type Selector } from './selector.js'
@@ -50,7 +51,7 @@ const TYPES = Object.keys(MESSAGE_TYPES) as MessageType[]
 /**
  * Rules that never decide because of rules before them, and those of which a part is decided the
  * opposite way by a rule that is neither a mere exception of them nor a guard. Whatever is found is so for any
- * domains there may ever be; rules that will expire are not counted on.
+ * domains there may ever be; rules and elements of sets that will expire are not counted on.
  * @param domains as far as known, with their own tags.
  */
 export function findCovered(
@@ -66,17 +67,20 @@ class CoverSearch {
   readonly #tags: ReadonlyMap<string, readonly string[]>
   readonly #now: number
   readonly #lasting: PairRules
+  /** Who is in which set now. */
+  readonly #members: Membership
   readonly #views = new Map<string, View>()
 
   constructor(policy: Decisions, domains: readonly Subject[], now: number) {
     this.#policy = policy
     this.#tags = new Map(domains.map(({ name, tags }) => [name, tags]))
     this.#now = now
-    // A rule that will expire must not cover one that stays, so it counts as gone already.
-    const rules = policy.rules.map(rule =>
-      rule.expires === undefined ? rule : { ...rule, expires: now },
-    )
-    this.#lasting = new PairRules({ ...policy, rules }, now)
+    // What will expire must not cover what stays, so it counts as gone already.
+    const rules = policy.rules.map(rule => (isLasting(rule) ? rule : { ...rule, expires: now }))
+    const sets = policy.sets.map(set => ({ ...set, elements: set.elements.filter(isLasting) }))
+    this.#lasting = new PairRules({ ...policy, rules, sets }, now)
+    this.#members = new Membership(policy.sets, policy.tags)
+    this.#members.expire(now)
   }
 
   run(): Map<Rule, Covered> {
@@ -105,16 +109,19 @@ class CoverSearch {
     const views = pairs.flatMap(({ from, to, area }) =>
       types.map(type => ({ area, ...this.#viewOf(from.subject, to.subject, type) })),
     )
-    const isLasting = rule.expires === undefined
     /** The positions that come first in the area the rule speaks of, its own among them. */
     const firstIn = ({ rectangles, area }: AreaView): number[] => {
       const before = rectangles.filter(other => other.position < position)
       const first = firstAnywhere([...clip(before, area), { ...area, position }])
       return [...first].filter(each => each > 0)
     }
-    const isReached = isLasting
-      ? views.some(({ first }) => first === undefined || first.has(position))
-      : views.some(view => firstIn(view).includes(position))
+    const isReached = views.some(
+      view =>
+        view.first === undefined ||
+        view.first.has(position) ||
+        // What will expire is not among the lasting, so it is put there for once.
+        firstIn(view).includes(position),
+    )
     if (!isReached) {
       const by = this.#rulesAt(new Set(views.flatMap(firstIn)))
       const code = by.length === 1 ? 'shadowed' : 'unreachable'
@@ -128,10 +135,15 @@ class CoverSearch {
     for (const { rectangles, open, shut, area } of views) {
       for (const rectangle of lets(rule.action) ? shut : open) {
         if (rectangle.position >= position) break
+        if (!areasMeet(rectangle, area)) continue
         const other = this.#policy.rules[rectangle.position - 1]!
-        const common = clip([rectangle], area)[0]
-        if (common === undefined || isGuard(other) || this.#isException(other, rule)) continue
-        const earlier = rectangles.filter(each => each.position <= rectangle.position)
+        const common = clip([rectangle], area)[0]!
+        if (isGuard(other) || this.#isException(other, rule)) continue
+        const earlier: PortRectangle[] = []
+        for (const each of rectangles) {
+          if (each.position > rectangle.position) break
+          if (areasMeet(each, common)) earlier.push(each)
+        }
         if (!firstAnywhere(clip(earlier, common)).has(rectangle.position)) continue
         return { code: 'overlap', by: [other.id], text: formatRule(other) }
       }
@@ -155,9 +167,7 @@ class CoverSearch {
 
   /** True when a selector means an atom on all of some ports. */
   #means(selector: Selector, { subject }: Atom, ports: PortRange): boolean {
-    const place = placesOf(subject, this.#lasting.membership).find(
-      ({ key }) => key === placeOf(selector),
-    )
+    const place = placesOf(subject, this.#members).find(({ key }) => key === placeOf(selector))
     if (place === undefined || !contains(selector.ports, ports)) return false
     return place.ports === undefined || place.ports.some(range => contains(range, ports))
   }
@@ -218,6 +228,15 @@ class CoverSearch {
 /** True for a rule that shuts something for everybody: it is meant to cut into later ones. */
 function isGuard({ action, source, destination }: Rule): boolean {
   return !lets(action) && (source.kind === 'any' || destination.kind === 'any')
+}
+
+function isLasting({ expires }: { readonly expires?: number | undefined }): boolean {
+  return expires === undefined
+}
+
+// Asked for each two rules about the same pair, so it makes nothing.
+function areasMeet(a: Area, b: Area): boolean {
+  return rangesMeet(a.source, b.source) && rangesMeet(a.destination, b.destination)
 }
 
 function contains(outer: PortRange, inner: PortRange): boolean {

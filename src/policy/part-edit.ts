@@ -1,20 +1,22 @@
 import { parseDocument, type Document, type Scalar, type YAMLMap, type YAMLSeq } from 'yaml'
 import { formatPolicyDocument } from './document.js'
-import { LAYOUT } from './fmt.js'
 import { NAMED_PARTS, isSamePart, type NamedPart, type NamedParts } from './part-change.js'
 import type { Policy, PolicySet, PolicyTag, PolicyTest, SetElement } from './policy.js'
 import { formatSetElement, parseSetElement } from './set-element.js'
+import { joinFile, splitFile, type SplitFile } from './split-file.js'
 import type { PolicyFile } from './yaml-source.js'
 
-/** A file and its syntax, once it is to be changed. */
+/** A file, what it says besides its rules once that was read, and whether it says something else. */
 interface OpenFile {
   readonly file: PolicyFile
-  document?: Document
+  readonly split: () => SplitFile
+  isEdited: boolean
 }
 
 /**
  * Makes files state the sets, tags and tests of another policy. Files in which nothing changes stay
- * as they are; the others keep their comments and are laid out as `fmt` does it.
+ * as they are, and rules that stand on lines of their own; the rest keeps its comments and is laid
+ * out as `fmt` does it.
  * @param before what the files state, with places.
  */
 export function editParts(
@@ -23,13 +25,14 @@ export function editParts(
   after: Policy,
 ): readonly PolicyFile[] {
   const sorted = [...files].sort((a, b) => (a.name < b.name ? -1 : 1))
-  const open = sorted.map((file): OpenFile => ({ file }))
+  const open = sorted.map((file): OpenFile => {
+    let split: SplitFile | undefined
+    return { file, split: () => (split ??= splitFile(file, before.rules)), isEdited: false }
+  })
   editLists(open, 'sets', NAMED_PARTS.set(before), NAMED_PARTS.set(after), setItem)
   editLists(open, 'tags', NAMED_PARTS.tag(before), NAMED_PARTS.tag(after), tagItem)
   editTests(open, before, NAMED_PARTS.test(before), NAMED_PARTS.test(after))
-  return open.map(({ file, document }) => {
-    return document === undefined ? file : { name: file.name, text: document.toString(LAYOUT) }
-  })
+  return open.map(({ file, split, isEdited }) => (isEdited ? joinFile(file, split()) : file))
 }
 
 /** How the elements of a set or the domains of a tag stand in a file. */
@@ -116,13 +119,10 @@ function openedAt(
 
 /** The last file with such a key, else the last of all. */
 function openedWith(open: readonly OpenFile[], key: string): Document {
-  const having = open.findLast(({ file, document }) =>
-    (document ?? parseDocument(file.text)).has(key),
-  )
-  return opened(having ?? open.at(-1)!)
+  return opened(open.findLast(({ split }) => split().document.has(key)) ?? open.at(-1)!)
 }
 
 function opened(each: OpenFile): Document {
-  each.document ??= parseDocument(each.file.text.replace(/^\ufeff/, ''))
-  return each.document
+  each.isEdited = true
+  return each.split().document
 }

@@ -3,7 +3,7 @@ export interface PolicyProblem {
   readonly file: string
   /** Counted from 1. */
   readonly line: number
-  /** Counted from 1, in characters. */
+  /** Counted from 1, in UTF-16 units as most editors do. */
   readonly column: number
   readonly message: string
 }

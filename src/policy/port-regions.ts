@@ -135,6 +135,11 @@ function firstAtLeast(length: number, holds: (index: number) => boolean): number
   return low
 }
 
+/** True when some port is in both ranges. */
+export function rangesMeet(a: PortRange, b: PortRange): boolean {
+  return a.min <= b.max && b.min <= a.max
+}
+
 /** The ports that are in both ranges, if there are any. */
 export function intersect(a: PortRange, b: PortRange): PortRange | undefined {
   const min = Math.max(a.min, b.min)

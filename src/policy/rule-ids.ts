@@ -2,8 +2,7 @@ import { NAME_CHARS_MAX } from '../abi/limits.js'
 import type { RuleBody } from './rule.js'
 import { formatSelector, type Selector } from './selector.js'
 
-/** Of an id, what no number behind it makes way for: rules are counted in less than ten digits. */
-const STEM_CHARS = NAME_CHARS_MAX - 10
+const numberPattern = /-([0-9]+)$/
 
 /** Gives rules that came without an id one of their own. */
 export class RuleIds {
@@ -33,14 +32,28 @@ export class RuleIds {
   }
 }
 
-/** What ids that are derived from equal rules have in common. */
-export function idStem(id: string): string {
-  return id.replace(/-[0-9]+$/, '').slice(0, STEM_CHARS)
+/** True when a rule goes by an id that could have been made for it, with a number behind it. */
+export function isNumbered(rule: RuleBody & { readonly id: string }): boolean {
+  return numberPattern.test(rule.id) && numberOf(baseOf(rule), rule.id) > 1
 }
 
-/** True when the id could be one that was derived. */
-export function isLikeDerived(rule: RuleBody & { readonly id: string }): boolean {
-  return idStem(rule.id) === idStem(baseOf(rule))
+/**
+ * True when a rule that goes by an id made for it would go by another one if that were free: the
+ * lower numbers are given first.
+ */
+export function wouldTake(rule: RuleBody & { readonly id: string }, id: string): boolean {
+  const own = numberPattern.exec(rule.id)
+  // A lower number is not longer, so what stands in front of it is not shorter.
+  if (own === null || !id.startsWith(rule.id.slice(0, own.index))) return false
+  const base = baseOf(rule)
+  return numberOf(base, id) < numberOf(base, rule.id)
+}
+
+/** The how manyth id of a base this is; NaN when it is none. */
+function numberOf(base: string, id: string): number {
+  if (id === numbered(base, 1)) return 1
+  const n = Number(numberPattern.exec(id)?.[1])
+  return n > 1 && id === numbered(base, n) ? n : NaN
 }
 
 function baseOf({ action, source, destination, type }: RuleBody): string {

@@ -1,6 +1,7 @@
+import { rangesMeet } from './port-regions.js'
 import { CONTROL_NAME } from '../abi/addr.js'
 import { hasLimits, type RuleBody } from './rule.js'
-import type { PortRange, Selector } from './selector.js'
+import type { Selector } from './selector.js'
 
 /**
  * Whether it may matter which of two rules is asked first: some datagram can match both, and fares
@@ -23,11 +24,7 @@ export function canMeet(a: RuleBody, b: RuleBody): boolean {
 }
 
 function endsMeet(a: Selector, b: Selector): boolean {
-  return portsMeet(a.ports, b.ports) && partiesMeet(a, b)
-}
-
-function portsMeet(a: PortRange, b: PortRange): boolean {
-  return a.min <= b.max && b.min <= a.max
+  return rangesMeet(a.ports, b.ports) && partiesMeet(a, b)
 }
 
 function partiesMeet(a: Selector, b: Selector): boolean {

@@ -44,7 +44,8 @@ export class YamlSource {
   readonly #problems: PolicyProblem[] = []
 
   constructor(file: PolicyFile) {
-    this.#file = file
+    // What no editor shows is no column.
+    this.#file = { name: file.name, text: file.text.replace(/^\ufeff/, '') }
     this.#lines.addNewLine(0)
   }
 

@@ -1,12 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { formatPolicyDocument, mergeDocuments } from '../../src/policy/document.js'
 import {
-  editDocuments,
-  linesOf,
+  formatPolicyDocument,
+  mergeDocuments,
   type DocumentedPolicy,
-  type RuleEdit,
-} from '../../src/policy/document-edit.js'
+} from '../../src/policy/document.js'
+import { editDocuments, type RuleEdit } from '../../src/policy/document-edit.js'
 import type { Rule } from '../../src/policy/rule.js'
 import { DOCUMENT_CHARS_MAX, type PolicyFile } from '../../src/policy/yaml-source.js'
 import { policy as anyPolicy, ruleBody } from './fixtures/arbitraries.js'
@@ -117,19 +116,6 @@ await t.test('a rule goes with what stands in it and right above it', async t =>
   )
 })
 
-await t.test('the lines of a rule can be taken to other files, if they say its id', async t => {
-  const policy = policyIn(shop)
-  const lines = linesOf(policy, 1)
-  t.match(lines, { text: /^ {2}# the app\n {2}- id: b\n[^]* # enough\n$/, above: 1, indent: 2 })
-  t.equal(linesOf({ ...policy, documents: [] }, 1), undefined)
-  t.equal(linesOf(policyIn('rules: [{ id: a, drop: "*:* -> b:1" }]\n'), 0), undefined)
-  t.equal(linesOf(policyIn('rules:\n  - drop: "*:* -> b:1"\n'), 0), undefined)
-  const other = policyIn('rules:\n- id: x\n  drop: "*:* -> b:1"\n')
-  const { rule } = { rule: policy.rules[1]! }
-  const [file] = agreed(editDocuments(other, { kind: 'insert', index: 1, rule, lines })).documents
-  t.match(file!.text, /b:1"\n# the app\n- id: b\n {2}accept: app/)
-})
-
 await t.test('the last rule of a file leaves an empty list', async t => {
   const text = 'rules: # all\n  # none is left\n\n  - id: a\n    drop: "*:* -> b:*"\n# end\n'
   const left = 'rules: [] # all\n  # none is left\n\n# end\n'
@@ -208,6 +194,24 @@ await t.test(
     for (const policy of [apart, mixed]) agreed(editDocuments(policy, { kind: 'remove', index: 0 }))
   },
 )
+
+await t.test('ids that were made keep their numbers when one in front of them goes', async t => {
+  const twins = 'rules:\n  - accept: a:* -> b:1-5\n  - accept: a:* -> b:1-5 # two\n'
+  t.equal(
+    textAfter(twins, { kind: 'remove', index: 0 }),
+    'rules:\n  - id: accept-a-b.1-5-2\n    accept: a:* -> b:1-5 # two\n',
+  )
+  t.equal(textAfter(twins, { kind: 'remove', index: 1 }), 'rules:\n  - accept: a:* -> b:1-5\n')
+  t.equal(
+    textAfter(twins, { kind: 'update', index: 0, to: 0, rule: { ...c, id: 'accept-a-b.1-5' } }),
+    `rules:\n  - id: accept-a-b.1-5\n    accept: c:* -> d:1\n${twins.slice(32)}`,
+  )
+  const late = 'rules:\n  - drop: a:* -> b:1\n  - drop: a:* -> b:1\n    id: drop-a-b.1-2\n'
+  t.equal(
+    textAfter(late, { kind: 'remove', index: 0 }),
+    'rules:\n  - drop: a:* -> b:1\n    id: drop-a-b.1-2\n',
+  )
+})
 
 await t.test('a policy without rules gets a file of its own for the first', async t => {
   const documents = [

@@ -1,8 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { mergeIntoDocuments } from '../../src/policy/document-merge.js'
-import type { DocumentedPolicy } from '../../src/policy/document-edit.js'
-import { formatPolicyDocument, mergeDocuments } from '../../src/policy/document.js'
+import {
+  formatPolicyDocument,
+  mergeDocuments,
+  type DocumentedPolicy,
+} from '../../src/policy/document.js'
 import { diffParts } from '../../src/policy/part-change.js'
 import type { Policy } from '../../src/policy/policy.js'
 import { threeWay } from '../../src/policy/three-way.js'
@@ -152,6 +155,8 @@ await t.test('what your files can not say is not merged', async t => {
     sets: [{ name: 's', elements: [{ kind: 'name', name: long, ports: { min: 0, max: 1 } }] }],
   } as const
   t.equal(mergeIntoDocuments(yours, policyOf(web), large), undefined)
+  const wrong = { ...policyOf(web), documents: [file('a.yaml', 'rules: 5')] }
+  t.equal(mergeIntoDocuments(wrong, yours, yours), undefined)
   const rules = 'rules:\n  - { id: a, drop: "a:* -> b:1" }\n# '
   const full = policyOf(file('a.yaml', rules.padEnd(DOCUMENT_CHARS_MAX, '#')))
   const more = { ...full, rules: [...full.rules, ...policyOf(web).rules] }

@@ -79,6 +79,15 @@ tests:
   )
 })
 
+await t.test('what stands in braces comes out the same at once', async t => {
+  t.equal(
+    format(
+      'rules:\r\n- { # one\r\n    accept: "a:* -> b:1",\r\n    comment: "x" # two\r\n  }\r\n- {\r\n\r\n    drop: "a:* -> b:1" }\r\n',
+    ),
+    'rules:\n  # one\n  - accept: a:* -> b:1\n    comment: x # two\n  - drop: a:* -> b:1\n',
+  )
+})
+
 await t.test('the policies that are shipped are in the one form', async t => {
   for (const folder of ['policy', join('policy', 'examples')]) {
     for (const name of readdirSync(folder).filter(each => each.endsWith('.yaml'))) {

@@ -91,6 +91,23 @@ await t.test('sets and tags that the policy gives are seen through', async t => 
   }
 })
 
+await t.test('what leaves a set some day does not stand in the way of what stays', async t => {
+  const until = 'expires 2026-11-20T12:00:00Z'
+  const sets = [set('s', `a ${until}`), set('old', 'a expires 1970-01-01T00:00:00Z', 'c')]
+  const cases: [string[], string[]][] = [
+    [['accept @s:* -> b:1', 'accept a:* -> b:1'], []],
+    [['accept a:* -> b:1', 'accept @s:* -> b:1'], ['r2 shadowed r1']],
+    [['accept @s:* -> b:1'], []],
+    [['accept @s:* -> b:1', 'accept @s:2 -> b:1'], []],
+    [['drop a:2 -> b:1', 'accept @s:* -> b:1'], []],
+    [['drop a:2 -> b:1-2', 'accept @s:* -> b:1'], ['r2 overlap r1']],
+    [['accept @old:* -> b:1', 'accept a:* -> b:1'], []],
+    [['accept @old:* -> b:1', 'accept c:* -> b:1'], ['r2 shadowed r1']],
+  ]
+  for (const [texts, expected] of cases)
+    t.same(found(rules(...texts), sets), expected, texts.join())
+})
+
 await t.test('the tags of known domains count', async t => {
   const list = rules('drop tag:x:* -> b:*', 'accept a:1 -> b:2')
   const domains = [{ name: 'a', tags: ['x'] }]

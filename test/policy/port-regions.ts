@@ -2,7 +2,14 @@ import fc from 'fast-check'
 import t from 'tap'
 import { PORT_ANY } from '../../src/abi/addr.js'
 import type { PortRectangle } from '../../src/policy/port-index.js'
-import { clip, cutsOf, intersect, portRegions, RegionIndex } from '../../src/policy/port-regions.js'
+import {
+  clip,
+  cutsOf,
+  intersect,
+  portRegions,
+  rangesMeet,
+  RegionIndex,
+} from '../../src/policy/port-regions.js'
 import { ALL_PORTS, matchesPort } from '../../src/policy/selector.js'
 import { portRange, triedPorts } from './fixtures/arbitraries.js'
 
@@ -65,4 +72,11 @@ await t.test('an index finds the same parts of regions as looking at all of them
     { numRuns: 1_000 },
   )
   t.ok(shorter > 100, `${shorter} are searched`)
+})
+
+await t.test('ranges meet where they touch', async t => {
+  t.ok(rangesMeet({ min: 0, max: 5 }, { min: 5, max: 9 }))
+  t.ok(rangesMeet({ min: 5, max: 5 }, { min: 0, max: 9 }))
+  t.notOk(rangesMeet({ min: 0, max: 4 }, { min: 5, max: 9 }))
+  t.notOk(rangesMeet({ min: 6, max: 9 }, { min: 5, max: 5 }))
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { RuleIds } from '../../src/policy/rule-ids.js'
+import { isNumbered, RuleIds, wouldTake } from '../../src/policy/rule-ids.js'
 import { parseRule } from '../../src/policy/rule-text.js'
 import { ruleIdProblem, type RuleBody } from '../../src/policy/rule.js'
 import { ruleBody } from './fixtures/arbitraries.js'
@@ -56,6 +56,46 @@ await t.test('whatever the rules, ids are fit, unique, and the same the next tim
         ids.every(id => ruleIdProblem(id) === undefined) &&
         rules.every((body, i) => second.derive(body) === ids[i])
       )
+    }),
+  )
+})
+
+await t.test('a rule would be called what a lower number makes free', async t => {
+  const body = rule('accept a:* -> b:1-5')
+  const named = (id: string): RuleBody & { id: string } => ({ ...body, id })
+  t.ok(wouldTake(named('accept-a-b.1-5-3'), 'accept-a-b.1-5'))
+  t.ok(wouldTake(named('accept-a-b.1-5-3'), 'accept-a-b.1-5-2'))
+  t.ok(isNumbered(named('accept-a-b.1-5-3')))
+  const others = [
+    ['accept-a-b.1-5', 'accept-a-b.1-5-2'],
+    ['accept-a-b.1-5-2', 'accept-a-b.1-5-2'],
+    ['accept-a-b.1-5-2', 'accept-a-b.1-5-3'],
+    ['accept-a-b.1-5-2', 'accept-a-b.1-5-1'],
+    ['accept-a-b.1-5-2', 'accept-a-b.1-5-0'],
+    ['accept-a-b.1-5-2', 'accept-a-b.1-50'],
+    ['accept-a-b.1-5-2', 'accept-a-b.1'],
+    ['accept-a-b-2', 'accept-a-b'],
+    ['mine', 'accept-a-b.1-5'],
+  ] as const
+  for (const [id, free] of others) t.notOk(wouldTake(named(id), free), `${id} ${free}`)
+  for (const id of ['accept-a-b.1-5', 'accept-a-b.1-5-02', 'mine', 'mine-2']) {
+    t.notOk(isNumbered(named(id)), id)
+  }
+})
+
+await t.test('whatever the rules, what would take an id does so when it is free', async () => {
+  const twins = fc.array(fc.constantFrom(...['b:1', 'b:1-5', 'b-2:*', 'b:*', 'b:1-2']))
+  fc.assert(
+    fc.property(twins, fc.array(fc.constantFrom('accept-a-b', 'accept-a-b.1-5-2')), (ends, own) => {
+      const bodies = ends.map(end => rule(`accept a:* -> ${end}`))
+      const ids = new RuleIds(own)
+      const rules = bodies.map(body => ({ ...body, id: ids.derive(body) }))
+      return rules.every(({ id: gone }) => {
+        const less = new RuleIds(own)
+        const others = rules.filter(({ id }) => id !== gone)
+        const isSame = others.every(each => less.derive(each) === each.id)
+        return isSame || others.some(each => wouldTake(each, gone))
+      })
     }),
   )
 })

@@ -1,13 +1,12 @@
 import t from 'tap'
 import { parsePolicyDocument } from '../../src/policy/document.js'
+import { LineList } from '../../src/policy/line-list.js'
 import {
   findRule,
   indented,
-  lineAt,
-  nextLine,
   onlyRuleLines,
-  previousLine,
   ruleDocument,
+  startsWithId,
 } from '../../src/policy/rule-lines.js'
 import type { Rule } from '../../src/policy/rule.js'
 
@@ -15,8 +14,13 @@ import type { Rule } from '../../src/policy/rule.js'
 function found(text: string, index = 0): string | undefined {
   const read = parsePolicyDocument(text, 'a.yaml')
   if (!read.ok) throw new Error(JSON.stringify(read.problems))
-  const lines = findRule({ name: 'a.yaml', text }, read.rules[index]!)
-  return lines && text.slice(lines.top, lines.end)
+  return foundAs(text, read.rules[index]!)
+}
+
+function foundAs(text: string, rule: Rule): string | undefined {
+  const lines = new LineList(text)
+  const found = findRule(lines, lines.at(rule.place!.line)!, rule)
+  return found && lines.text(found.top, found.end)
 }
 
 const a = '- id: a\n  drop: a:* -> b:*\n'
@@ -41,20 +45,22 @@ await t.test('what does not say what the rule says is not taken for it', async t
     readonly ok: true
     readonly rules: readonly Rule[]
   }
-  for (const text of [`rules:\n${b}`, `rules:\n${a.replace('id: a', 'id: c')}`, '']) {
-    t.equal(findRule({ name: 'a.yaml', text }, rules[0]!), undefined)
+  for (const text of [`rules:\n${b}`, `rules:\n${a.replace('id: a', 'id: c')}`]) {
+    t.equal(foundAs(text, rules[0]!), undefined)
   }
-  t.equal(findRule({ name: 'b.yaml', text: `rules:\n${a}` }, rules[0]!), undefined)
 })
 
-await t.test('lines are told apart, and moved to the right or the left', async t => {
-  const text = 'one\ntwo\n'
-  t.same([nextLine(text, 0), nextLine(text, 4), nextLine('x', 0)], [4, 8, 1])
-  t.same([previousLine(text, 8), previousLine(text, 4)], [4, 0])
-  t.equal(lineAt(text, 4), 'two\n')
+await t.test('lines are moved to the right or the left', async t => {
   t.equal(indented('  - a\n\n    b\n', 2, 4), '    - a\n\n      b\n')
   t.equal(indented('  - a\n    b\n', 2, 0), '- a\n  b\n')
   t.equal(indented('x', 2, 2), 'x')
   t.equal(onlyRuleLines('rules:\n  - a\n', 2), '  - a\n')
   t.equal(ruleDocument(a).map.get('id'), 'a')
+})
+
+await t.test('an id is seen on the first line where it comes first', async t => {
+  const isFirst = (text: string): boolean => startsWithId(new LineList(text).at(1)!)
+  for (const text of ['- id: a', '  -  id:\ta', '- {id: a,', '- { id: a }']) t.ok(isFirst(text))
+  for (const text of ['- drop: x', '- "id": a', '- id', '- ids: a', '  id: a'])
+    t.notOk(isFirst(text))
 })

@@ -106,6 +106,11 @@ await t.test('a text that is too long is not looked at', async t => {
   ])
 })
 
+await t.test('columns are those that an editor shows', async t => {
+  t.same(problems('\ufeff*x'), [problems('*x')[0]])
+  t.match(problems('a: b\r\n"\u{1f600}": *x\r\n'), [/^2:7 /])
+})
+
 await t.test('nesting that would exhaust the stack is refused before it can', async t => {
   const deep = /lists and mappings are nested deeper here than any policy needs/
   const indented = Array.from({ length: 500 }, (_, i) => `${' '.repeat(i)}a:\n`).join('')
