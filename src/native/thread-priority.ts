@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { constants, getPriority, setPriority } from 'node:os'
+import { loadNative } from './native.js'
 
 /**
  * How far a thread steps back, on the system's scale from -20 to 19. Where all want a processor it
@@ -13,18 +14,30 @@ const THREADS = '/proc/self/task'
 /**
  * Has the thread that calls it make way for others: a datagram does not wait for what it works on.
  * Only on Linux, where a priority is a thread's; elsewhere it would be the whole process's.
+ * @returns fulfilled when it also keeps off one processor, where that can be had.
  */
-export function stepBack(): void {
-  if (process.platform === 'linux') lower(0)
+export async function stepBack(): Promise<void> {
+  if (process.platform !== 'linux') return
+  lower(0)
+  await stepAside([0])
 }
 
 /**
  * The same for all other threads that there are by now: in the first thread of a process, those
  * of Node itself, which compile and collect garbage for all threads.
  */
-export function stepBackOthers(): void {
+export async function stepBackOthers(): Promise<void> {
   if (process.platform !== 'linux') return
-  for (const thread of threads()) if (thread !== process.pid) lower(thread)
+  const others = threads().filter(thread => thread !== process.pid)
+  for (const thread of others) lower(thread)
+  await stepAside(others)
+}
+
+// A system may let a thread that steps back go on to its next tick, of milliseconds, though one
+// that was in front of it wants the processor back. So one processor is kept free of them.
+async function stepAside(all: readonly number[]): Promise<void> {
+  const native = await loadNative()
+  for (const thread of all) native?.leaveProcessor(thread)
 }
 
 function threads(): number[] {

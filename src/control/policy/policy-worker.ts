@@ -6,7 +6,7 @@ import { PolicyTasks } from './policy-tasks.js'
 import type { ThreadAnswer, ThreadRequest } from './policy-thread.js'
 
 // The thread that works on policies: it does one task after the other, in the order it is asked.
-stepBack()
+void stepBack()
 const tasks = new PolicyTasks(workerData as Setting)
 
 parentPort?.on('message', ({ seq, task, params }: ThreadRequest) => {
