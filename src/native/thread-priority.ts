@@ -14,30 +14,32 @@ const THREADS = '/proc/self/task'
 /**
  * Has the thread that calls it make way for others: a datagram does not wait for what it works on.
  * Only on Linux, where a priority is a thread's; elsewhere it would be the whole process's.
- * @returns fulfilled when it also keeps off one processor, where that can be had.
  */
-export async function stepBack(): Promise<void> {
-  if (process.platform !== 'linux') return
-  lower(0)
-  await stepAside([0])
+export function stepBack(): void {
+  if (process.platform === 'linux') lower(0)
 }
 
 /**
  * The same for all other threads that there are by now: in the first thread of a process, those
  * of Node itself, which compile and collect garbage for all threads.
+ * @returns fulfilled when they also leave a processor free, as in `leaveProcessor`.
  */
 export async function stepBackOthers(): Promise<void> {
   if (process.platform !== 'linux') return
   const others = threads().filter(thread => thread !== process.pid)
   for (const thread of others) lower(thread)
-  await stepAside(others)
+  const native = await loadNative()
+  for (const thread of others) native?.leaveProcessor(thread)
 }
 
-// A system may let a thread that steps back go on to its next tick, of milliseconds, though one
-// that was in front of it wants the processor back. So one processor is kept free of them.
-async function stepAside(all: readonly number[]): Promise<void> {
+/**
+ * Has the thread that calls it leave one processor to others, where that can be had: for one that
+ * steps back and computes for long. A system may let it go on to the next tick, of milliseconds,
+ * though a thread in front of it wants the processor.
+ */
+export async function leaveProcessor(): Promise<void> {
   const native = await loadNative()
-  for (const thread of all) native?.leaveProcessor(thread)
+  native?.leaveProcessor(0)
 }
 
 function threads(): number[] {

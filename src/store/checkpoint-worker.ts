@@ -14,7 +14,7 @@ export interface CheckpointAnswer {
 }
 
 // The thread that moves write-ahead logs into their databases.
-void stepBack()
+stepBack()
 parentPort?.on('message', ({ path, isDurable }: CheckpointRequest) => {
   let failure: string | undefined
   try {

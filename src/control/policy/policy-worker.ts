@@ -1,12 +1,13 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { stepBack } from '../../native/thread-priority.js'
+import { leaveProcessor, stepBack } from '../../native/thread-priority.js'
 import { ownBuffers } from './own-buffers.js'
 import type { Prepared, PrepareRefusal, Setting } from './policy-messages.js'
 import { PolicyTasks } from './policy-tasks.js'
 import type { ThreadAnswer, ThreadRequest } from './policy-thread.js'
 
 // The thread that works on policies: it does one task after the other, in the order it is asked.
-void stepBack()
+stepBack()
+void leaveProcessor()
 const tasks = new PolicyTasks(workerData as Setting)
 
 parentPort?.on('message', ({ seq, task, params }: ThreadRequest) => {
