@@ -7,6 +7,6 @@ import { stepBackOthers } from '../native/thread-priority.js'
  * and a short collection, which is the usual one, is not shared with them.
  */
 export function dedicateProcess(): void {
-  stepBackOthers()
+  void stepBackOthers()
   setFlagsFromString('--no-parallel-scavenge')
 }

@@ -22,6 +22,14 @@ export interface FlowEntry {
 export const FLOW_VIEWERS_MAX = 64
 
 /**
+ * From one time that viewers are told to the next, while there are few records: each time wakes
+ * them, and writes to each of them.
+ */
+const TELL_MS = 20
+/** Records that are not waited with any longer, so that no turn has many to write. */
+const UNTOLD_MAX = 64
+
+/**
  * The last decisions worth remembering, for whoever looks. Old ones give way to new ones, so it
  * never grows; a viewer reads from here at its own pace and holds nothing, and one that is too
  * slow finds out how many it missed. To append costs the data path two stores.
@@ -32,7 +40,11 @@ export class FlowLog {
   readonly #entries: (FlowEntry | undefined)[]
   readonly #viewers = new Set<() => void>()
   #nextSeq = 1
+  /** Records since viewers were told. */
+  #untold = 0
+  #toldAt = -Infinity
   #willTell = false
+  #timer: NodeJS.Timeout | undefined
 
   /** @param capacity records kept, from 1. */
   constructor(capacity: number, clock: Clock) {
@@ -56,16 +68,22 @@ export class FlowLog {
     return this.#nextSeq
   }
 
-  /** Adds a record; viewers hear of it later in this turn of the event loop. */
+  /** Adds a record; viewers hear of it later in this turn of the event loop, or with a few others. */
   add(record: FlowRecord): void {
     const seq = this.#nextSeq++
-    this.#entries[seq % this.#capacity] = { seq, at: this.#clock.now(), record }
-    if (this.#viewers.size === 0 || this.#willTell) return
-    this.#willTell = true
-    setImmediate(() => {
-      this.#willTell = false
-      for (const onMore of this.#viewers) onMore()
-    })
+    const at = this.#clock.now()
+    this.#entries[seq % this.#capacity] = { seq, at, record }
+    if (this.#viewers.size === 0) return
+    this.#untold++
+    if (this.#willTell) return
+    const isDue = at < this.#toldAt || at >= this.#toldAt + TELL_MS
+    if (isDue || this.#untold >= Math.min(UNTOLD_MAX, this.#capacity / 2)) {
+      clearTimeout(this.#timer)
+      this.#willTell = true
+      setImmediate(() => this.#tell())
+    } else if (this.#untold === 1) {
+      this.#timer = setTimeout(() => this.#tell(), TELL_MS)
+    }
   }
 
   /** The record with this number, while it is kept. */
@@ -101,6 +119,13 @@ export class FlowLog {
 
   get viewers(): number {
     return this.#viewers.size
+  }
+
+  #tell(): void {
+    this.#willTell = false
+    this.#untold = 0
+    this.#toldAt = this.#clock.now()
+    for (const onMore of this.#viewers) onMore()
   }
 }
 

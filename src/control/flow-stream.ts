@@ -2,6 +2,9 @@ import { EventStream } from './event-stream.js'
 import { isWanted, type FlowFilter } from './flow-filter.js'
 import { flowView, type FlowLog } from './flow-log.js'
 
+/** Characters that are written at a time: about what a stream holds before it asks to wait. */
+const PART_CHARS = 16 * 1024
+
 export interface FlowStreamOptions {
   /** Which records to show; all of them when left out. */
   readonly filter?: FlowFilter | undefined
@@ -42,19 +45,28 @@ export class FlowStream extends EventStream {
   }
 
   protected override fill(): void {
+    while (this.isWanted && this.#nextSeq < this.#log.nextSeq) {
+      const text = this.#part()
+      if (text !== '') this.send(text)
+    }
+    if (this.isWanted && !this.#options.follow) this.finish()
+  }
+
+  // Each write has its price, for the daemon and for the viewer that it wakes.
+  #part(): string {
     const log = this.#log
-    while (this.isWanted && this.#nextSeq < log.nextSeq) {
+    let text = ''
+    while (text.length < PART_CHARS && this.#nextSeq < log.nextSeq) {
       const missed = log.oldestSeq - this.#nextSeq
       if (missed > 0) {
         this.#nextSeq = log.oldestSeq
-        this.send(`event: lost\ndata: lost=${missed}\n\n`)
+        text += `event: lost\ndata: lost=${missed}\n\n`
         continue
       }
       const entry = log.at(this.#nextSeq++)
       if (entry === undefined || !isWanted(entry.record, this.#options.filter ?? {})) continue
-      const data = JSON.stringify(flowView(entry))
-      this.send(`event: flow\nid: ${entry.seq}\ndata: ${data}\n\n`)
+      text += `event: flow\nid: ${entry.seq}\ndata: ${JSON.stringify(flowView(entry))}\n\n`
     }
-    if (this.isWanted && !this.#options.follow) this.finish()
+    return text
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The few system calls that Node has not: memory shared between processes, giving way to another
- * process, and how much of what is written a socket holds. Only on Linux, and only where the optional package koffi can be loaded;
- * everything works without.
+ * process, which processors a thread keeps to, and how much of what is written a socket holds. Only
+ * on Linux, and only where the optional package koffi can be loaded; everything works without.
  */
 export interface Native {
   /**
@@ -16,6 +16,13 @@ export interface Native {
   close(fd: number): void
   /** Lets another process run that waits for this processor; returns at once where none does. */
   yieldProcessor(): void
+  /**
+   * Has a thread of this process leave one processor to others: the first of those that the first
+   * thread of the process may run on. Where that may run on one only, nothing is done, and neither
+   * is where the system does not let it.
+   * @param thread its number; 0 for the one that calls.
+   */
+  leaveProcessor(thread: number): void
   /**
    * Has the system hold more of what is written to a socket and not read: so many bytes, or as many
    * as it lets a socket have.
@@ -77,6 +84,8 @@ const MADV_REMOVE = 9
 const SOL_SOCKET = 1
 const SO_SNDBUF = 7
 const SO_PEERCRED = 17
+/** Of the set of processors of a thread, a bit for each: more than any machine has. */
+const PROCESSOR_SET_BYTES = 1024
 
 let loading: Promise<Native | undefined> | undefined
 
@@ -117,6 +126,8 @@ function bind(koffi: Koffi): Native {
   const madvise = libc.func('int madvise(intptr_t at, size_t length, int advice)')
   const close = libc.func('int close(int fd)')
   const schedYield = libc.func('int sched_yield()')
+  const getAffinity = libc.func('int sched_getaffinity(int thread, size_t bytes, void *set)')
+  const setAffinity = libc.func('int sched_setaffinity(int thread, size_t bytes, const void *set)')
   const setsockopt = libc.func(
     'int setsockopt(int fd, int level, int name, const int32_t *value, uint32_t length)',
   )
@@ -178,6 +189,13 @@ function bind(koffi: Koffi): Native {
     },
     close: fd => void checked('close', close(fd)),
     yieldProcessor: () => void schedYield(),
+    leaveProcessor(thread) {
+      const set = new Uint8Array(PROCESSOR_SET_BYTES)
+      if (getAffinity(process.pid, set.length, set) !== 0) return
+      const first = set.findIndex(byte => byte !== 0)
+      set[first]! &= set[first]! - 1 // without its lowest bit
+      if (set.some(byte => byte !== 0)) setAffinity(thread, set.length, set)
+    },
     // The system takes twice what it is told, for what it keeps besides the bytes.
     setSendBuffer: (fd, bytes) => void setsockopt(fd, SOL_SOCKET, SO_SNDBUF, [bytes >>> 1], 4),
     peerOf(fd) {

@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { constants, getPriority, setPriority } from 'node:os'
+import { loadNative } from './native.js'
 
 /**
  * How far a thread steps back, on the system's scale from -20 to 19. Where all want a processor it
@@ -21,10 +22,24 @@ export function stepBack(): void {
 /**
  * The same for all other threads that there are by now: in the first thread of a process, those
  * of Node itself, which compile and collect garbage for all threads.
+ * @returns fulfilled when they also leave a processor free, as in `leaveProcessor`.
  */
-export function stepBackOthers(): void {
+export async function stepBackOthers(): Promise<void> {
   if (process.platform !== 'linux') return
-  for (const thread of threads()) if (thread !== process.pid) lower(thread)
+  const others = threads().filter(thread => thread !== process.pid)
+  for (const thread of others) lower(thread)
+  const native = await loadNative()
+  for (const thread of others) native?.leaveProcessor(thread)
+}
+
+/**
+ * Has the thread that calls it leave one processor to others, where that can be had: for one that
+ * steps back and computes for long. A system may let it go on to the next tick, of milliseconds,
+ * though a thread in front of it wants the processor.
+ */
+export async function leaveProcessor(): Promise<void> {
+  const native = await loadNative()
+  native?.leaveProcessor(0)
 }
 
 function threads(): number[] {

@@ -5,6 +5,7 @@ import type { FlowRecord } from '../../src/hypervisor/event.js'
 import { parseRule } from '../../src/policy/rule-text.js'
 import type { Action } from '../../src/policy/rule.js'
 import { defaultVerdict, verdictOf } from '../../src/policy/verdict.js'
+import { until } from '../fixtures/daemon.js'
 
 function record(decisionId: number): FlowRecord {
   return {
@@ -54,6 +55,35 @@ void t.test('who watches hears once of many', async t => {
   await new Promise(setImmediate)
   t.equal(calls, 1)
   t.equal(log.viewers, 0)
+})
+
+await t.test('after it was told, few records wait for more of them, and many do not', async t => {
+  let now = 42
+  const log = new FlowLog(64, { now: () => now })
+  let calls = 0
+  const stop = log.watch(() => calls++)
+  log.add(record(1))
+  await new Promise(setImmediate)
+  t.equal(calls, 1)
+  log.add(record(2))
+  await until(
+    () => calls,
+    seen => seen === 2,
+  )
+
+  for (let id = 3; id <= 2 + 32; id++) log.add(record(id))
+  await new Promise(setImmediate)
+  t.equal(calls, 3, 'half the log is more than it lets wait')
+  log.add(record(35))
+  now += 1_000
+  log.add(record(36))
+  await new Promise(setImmediate)
+  t.equal(calls, 4, 'and so is one that was long ago')
+  now = 0
+  log.add(record(37))
+  await new Promise(setImmediate)
+  t.equal(calls, 5, 'nobody waits for a clock that was set back')
+  stop?.()
 })
 
 await t.test('a record says what was done, where its rule stands, and why', async t => {

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { stepBack } from '../../native/thread-priority.js'
+import { leaveProcessor, stepBack } from '../../native/thread-priority.js'
 import { InquiryTasks } from './inquiry-tasks.js'
 import { ownBuffers } from './own-buffers.js'
 import type { InquirySetting, Prepared, PrepareRefusal, Setting } from './policy-messages.js'
@@ -8,6 +8,7 @@ import type { ThreadAnswer, ThreadRequest } from './policy-thread.js'
 
 // A thread that works on policies: it does one task after the other, in the order it is asked.
 stepBack()
+void leaveProcessor()
 const setting = workerData as Setting | InquirySetting
 const tasks = setting.kind === 'changes' ? new PolicyTasks(setting) : new InquiryTasks(setting)
 
