@@ -80,9 +80,11 @@ await t.test('a sender that is killed leaves nothing, and others send on', async
     await heard
     toldAfterMs.push(performance.now() - killedAt)
   }
-  // The machine may stand still in a round or two, but not in most of them.
+  // By the death itself, and not by a ping that was not answered; a machine that stands still does
+  // so in a round or two, but not in most of them.
   const median = toldAfterMs.toSorted((a, b) => a - b)[ROUNDS / 2]!
-  t.ok(median < 1000, `the receiver was told after ${median} ms`)
+  t.comment(`the receiver was told after ${median} ms`)
+  t.ok(median < reader.limits.pingIntervalMs, `the receiver was told after ${median} ms`)
   isDone = true
   await sending
   const after = await until(
