@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { connect, type Status } from '../../src/sdk/index.js'
 import { spawnDaemon, until, type DaemonProcess } from '../fixtures/daemon.js'
-import { PeerProcess } from '../fixtures/peer-process.js'
+import { PeerProcess, SENT_BYTES } from '../fixtures/peer-process.js'
 
 // When a sending domain is killed nothing of it is left in the daemon, what it had sent arrives
 // whole, and others send on.
@@ -53,7 +53,7 @@ await t.test('a sender that is killed leaves nothing, and others send on', async
           if (Buffer.from(bytes).readUInt32LE() !== counts.steady++) counts.broken++
         } else {
           counts.victim++
-          if (bytes.length !== 64) counts.broken++
+          if (bytes.length !== SENT_BYTES) counts.broken++
         }
       }
     }
