@@ -18,12 +18,17 @@ import { startDaemon as start } from '../src/daemon.js'
 import { loadNative } from '../src/native/native.js'
 import { connect, memoryPair } from '../src/sdk/index.js'
 import { copyDatabase } from '../src/store/database-file.js'
+import { ManyCommands } from './cli/fixtures/many.js'
 import { failToServe, spawnDaemon, startDaemon, until } from './fixtures/daemon.js'
 import { stateDir } from './fixtures/state-dir.js'
 
 t.setTimeout(230_000)
 
 const inOrder = (a: string | null, b: string | null): number => (a! < b! ? -1 : 1)
+
+/** Runs what fails, all of it in one process: that the command's own ends is seen below. */
+const commands = new ManyCommands()
+t.teardown(() => commands.close())
 
 /** Asserts that a start failed in one clear line, and that nothing of it is left. */
 async function fails(
@@ -33,7 +38,8 @@ async function fails(
   code: number,
   line: RegExp,
 ): Promise<void> {
-  const ended = await failToServe(['--state', dir, '--listen', '127.0.0.1:0', ...args])
+  const serve = ['serve', '--state', dir, '--listen', '127.0.0.1:0', ...args]
+  const ended = await commands.run({ args: serve })
   t.equal(ended.code, code, ended.stderr)
   t.match(ended.stderr, line)
   t.equal(ended.stderr.trimEnd().split('\n').length, 1, ended.stderr)

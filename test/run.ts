@@ -14,9 +14,10 @@ import t, { Stdin } from 'tap'
  *
  * Without a FILE all of them run, and the folders of `coveredFolders` must be covered completely.
  * A FILE is a test or a folder, compiled or not: `test/abi`, `test/abi/frame.ts` or
- * `dist/test/abi/frame.js`. Every file runs in a process of its own, whose output tap's parser
- * reads. tap's own command does the same, but loads a TypeScript compiler and hooks for mocks into
- * each process, which there is no use for here and which cost more than most of the tests.
+ * `dist/test/abi/frame.js`. A file runs in a process of its own, whose output tap's parser reads, or
+ * with others of its kind where all of them only compute. tap's own command loads a TypeScript
+ * compiler and hooks for mocks into each process, which there is no use for here and which cost more
+ * than most of the tests.
  */
 
 const dist = fileURLToPath(new URL('..', import.meta.url))
@@ -32,15 +33,35 @@ const shownMax = 10
 const coveredFolders = ['util', 'abi', 'policy', 'hypervisor']
 /** Files that take long start first, so that none of them is left alone at the end. */
 const longFiles = [
+  'promises/kill-sender.js',
+  'promises/kill-receiver.js',
+  'policy/agreement.js',
+  'daemon.js',
+  'daemon-policy.js',
+  'promises/applies-under-load.js',
+  'promises/malformed-policy.js',
+  'control/routes/policy.js',
+  'fuzz/unix-socket.js',
+  'promises/back-pressure.js',
+  'sdk/end-to-end.js',
+  'sdk/shared-memory.js',
   'cli/traffic.js',
   'cli/commands.js',
-  'promises/kill-receiver.js',
-  'promises/kill-sender.js',
   'cli/features.js',
-  'daemon.js',
-  'control/routes/policy.js',
-  'sdk/shared-memory.js',
+  'policy/decision-diff.js',
+  'control/routes/inquiries.js',
+  'promises/rule-change.js',
+  'promises/shared-memory.js',
+  'promises/limits-and-asks.js',
+  'sim/exhaustive.js',
+  'policy/document.js',
+  'policy/policy-table.js',
 ]
+/** Whose other files share processes, of so many each: to start one costs more than most of them. */
+const sharingFolders = [...coveredFolders, 'bench', 'websocket']
+const FILES_TOGETHER_MAX = 12
+const TOGETHER = 'fixtures/together.js'
+const FILE_COMMENT = /^# file (.*)\n$/
 const neverTests = /(^|\/)fixtures\/|^run\.js$/
 
 interface Failure {
@@ -57,11 +78,12 @@ interface TapResult {
 }
 
 interface FileResult {
-  readonly passed: number
-  readonly skipped: number
-  readonly failures: readonly Failure[]
-  readonly stderr: string
-  readonly elapsedMs: number
+  readonly file: string
+  passed: number
+  skipped: number
+  readonly failures: Failure[]
+  stderr: string
+  elapsedMs: number
 }
 
 // This process is no test: it has no time of its own to keep.
@@ -86,14 +108,15 @@ async function main(args: readonly string[]): Promise<number> {
   let passed = 0
   let skipped = 0
   let failed = 0
-  const queue = problems.length > 0 ? [] : files
-  await eachOf(queue, jobs(), async file => {
-    const isCounted = cover && coveredFolders.some(folder => file.startsWith(`${folder}/`))
-    const result = await runFile(file, isCounted ? rawCoverageDir : undefined)
-    passed += result.passed
-    skipped += result.skipped
-    failed += result.failures.length
-    report(file, result)
+  const queue = problems.length > 0 ? [] : processesOf(files)
+  await eachOf(queue, jobs(), async together => {
+    const isCounted = cover && isIn(together[0]!, coveredFolders)
+    for (const result of await runFiles(together, isCounted ? rawCoverageDir : undefined)) {
+      passed += result.passed
+      skipped += result.skipped
+      failed += result.failures.length
+      report(result)
+    }
   })
   if (problems.length === 0 && failed === 0 && cover && !(await isCovered(rawCoverageDir))) {
     problems.push(
@@ -141,6 +164,26 @@ function testFiles(): string[] {
     .toSorted((a, b) => rank(a) - rank(b))
 }
 
+/** Which files run in one process: those of one folder, if they may. */
+function processesOf(files: readonly string[]): string[][] {
+  const processes: string[][] = []
+  for (const file of files) {
+    const folders = sharingFolders.filter(folder => isIn(file, [folder]))
+    const last = processes.at(-1)
+    const isShared =
+      last !== undefined &&
+      last.length < FILES_TOGETHER_MAX &&
+      [file, ...last].every(each => isIn(each, folders) && !longFiles.includes(each))
+    if (isShared) last.push(file)
+    else processes.push([file])
+  }
+  return processes
+}
+
+function isIn(file: string, folders: readonly string[]): boolean {
+  return folders.some(folder => file.startsWith(`${folder}/`))
+}
+
 function rank(file: string): number {
   const index = longFiles.indexOf(file)
   return index < 0 ? longFiles.length : index
@@ -169,17 +212,25 @@ async function eachOf<T>(
   await Promise.all(Array.from({ length: atOnce }, worker))
 }
 
-async function runFile(file: string, rawCoverageDir: string | undefined): Promise<FileResult> {
-  const startedAt = performance.now()
+/** Runs files in one process. @returns what came of each of them. */
+async function runFiles(
+  files: readonly string[],
+  rawCoverageDir: string | undefined,
+): Promise<FileResult[]> {
+  const script = files.length === 1 ? files : [TOGETHER, ...files]
+  const name = script[0]!
   const env: NodeJS.ProcessEnv = { ...process.env, TAP_TIMEOUT: String(fileTimeoutMs / 1000) }
   if (rawCoverageDir !== undefined) env['NODE_V8_COVERAGE'] = rawCoverageDir
-  const child = spawn(process.execPath, ['--enable-source-maps', join(dist, 'test', file)], {
+  const args = ['--enable-source-maps', join(dist, 'test', name), ...script.slice(1)]
+  const child = spawn(process.execPath, args, {
     cwd: root,
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  let stderr = ''
-  child.stderr.on('data', (text: Buffer) => (stderr += String(text)))
+  const results = files.map(newResult)
+  let startedAt = performance.now()
+  let current = results[0]!
+  child.stderr.on('data', (text: Buffer) => (current.stderr += String(text)))
 
   // a test file stops by itself and says what it was waiting for; who can't is made to
   const overdue: string[] = []
@@ -199,14 +250,23 @@ async function runFile(file: string, rawCoverageDir: string | undefined): Promis
     ),
   ]
 
-  const failures: Failure[] = []
-  let passed = 0
-  let skipped = 0
-  const tap = new Stdin({ name: file, tapStream: child.stdout })
+  const tap = new Stdin({ name, tapStream: child.stdout })
+  tap.parser.on('comment', (comment: string) => {
+    const [, file] = FILE_COMMENT.exec(comment) ?? []
+    const next = results.find(result => result.file === file)
+    if (next === undefined) return
+    const now = performance.now()
+    current.elapsedMs += now - startedAt
+    startedAt = now
+    current = next
+  })
   tap.parser.on('result', (result: TapResult) => {
-    if (result.skip) skipped += 1
-    else if (result.ok) passed += 1
-    else failures.push({ title: result.fullname, details: detailsOf(result.diag) })
+    if (result.skip) current.skipped += 1
+    else if (result.ok) current.passed += 1
+    else {
+      const title = result.fullname.replace(TOGETHER, current.file)
+      current.failures.push({ title, details: detailsOf(result.diag) })
+    }
   })
   tap.resume()
   const parsed = new Promise<void>(resolve => tap.main(resolve))
@@ -219,18 +279,27 @@ async function runFile(file: string, rawCoverageDir: string | undefined): Promis
   const [badEnd] = await Promise.all([ended, parsed])
   for (const timer of timers) clearTimeout(timer)
 
+  current.elapsedMs += performance.now() - startedAt
+
   const wrong = overdue
-  if (failures.length === 0) {
+  if (results.every(({ failures }) => failures.length === 0)) {
     if (badEnd !== undefined) wrong.push(badEnd)
     for (const failure of tap.results?.failures ?? []) {
       if ('tapError' in failure) wrong.push(`tap: ${String(failure.tapError)}`)
     }
-    if (passed + skipped === 0) wrong.push('no test in it ran')
+    for (const { file, passed, skipped } of results) {
+      if (passed + skipped === 0) wrong.push(`no test in ${file} ran`)
+    }
   }
   if (wrong.length > 0) {
-    failures.push({ title: 'the file as a whole', details: { because: wrong.join('; ') } })
+    const title = files.length === 1 ? 'the file as a whole' : `the process of ${files.join(', ')}`
+    current.failures.push({ title, details: { because: wrong.join('; ') } })
   }
-  return { passed, skipped, failures, stderr, elapsedMs: performance.now() - startedAt }
+  return results
+}
+
+function newResult(file: string): FileResult {
+  return { file, passed: 0, skipped: 0, failures: [], stderr: '', elapsedMs: 0 }
 }
 
 /** What helps a reader of a failure: the difference and where it is, not how tap puts it. */
@@ -240,7 +309,8 @@ function detailsOf(diag: unknown): Record<string, unknown> {
   return details
 }
 
-function report(file: string, result: FileResult): void {
+function report(result: FileResult): void {
+  const { file } = result
   const verdict = result.failures.length === 0 ? 'ok' : 'not ok'
   const source = `test/${file.replace(/\.js$/, '.ts')}`
   console.log(`${verdict} ${source} ${result.passed} (${Math.round(result.elapsedMs)} ms)`)

@@ -45,18 +45,23 @@ async function complete(lines: readonly string[][], env: Env = {}): Promise<stri
   })
 }
 
+/** How often is asked again: on a machine that stands still names come too late to be shown. */
+const TRIES = 20
+
 /** The words that each line can be finished with, without what they mean. */
 async function check(t: Test, cases: readonly [string[], string[]][], env?: Env): Promise<void> {
+  const words = async (line: string[]): Promise<string[]> =>
+    (await complete([line], env))[0]!.map(each => each.split('\t')[0]!)
   const said = await complete(
     cases.map(([line]) => line),
     env,
   )
   for (const [i, [line, expected]] of cases.entries()) {
-    t.same(
-      said[i]!.map(each => each.split('\t')[0]),
-      expected,
-      line.join(' '),
-    )
+    let found = said[i]!.map(each => each.split('\t')[0]!)
+    for (let tries = 1; found.length < expected.length && tries < TRIES; tries++) {
+      found = await words(line)
+    }
+    t.same(found, expected, line.join(' '))
   }
 }
 
@@ -250,16 +255,20 @@ await t.test('bash finishes lines, also those it parts at = and :', { skip: !has
     ].join('\n')
   })
   const script = `source <('${process.execPath}' '${mainPath}' completion bash)\n${calls.join('\n')}\n`
-  const child = spawn('bash', ['--norc', '-u', '-c', script], {
-    env: cleanEnv({ V4V_STATE: place.dir }),
-  })
-  const { stdout, stderr } = await ended(child)
-  t.equal(stderr, '')
-  t.same(
-    stdout
-      .trimEnd()
+  const expected = lines.map(([, words]) => words)
+  let found: string[][] = []
+  for (
+    let tries = 0;
+    tries < TRIES && JSON.stringify(found) !== JSON.stringify(expected);
+    tries++
+  ) {
+    const env = cleanEnv({ V4V_STATE: place.dir })
+    const { stdout, stderr } = await ended(spawn('bash', ['--norc', '-u', '-c', script], { env }))
+    t.equal(stderr, '')
+    found = stdout
+      .replace(/\n$/, '')
       .split('\n')
-      .map(line => line.split(' ').filter(Boolean)),
-    lines.slice(0, stdout.trimEnd().split('\n').length).map(([, expected]) => expected),
-  )
+      .map(line => line.split(' ').filter(Boolean))
+  }
+  t.same(found, expected)
 })

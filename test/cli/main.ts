@@ -1,8 +1,16 @@
 import t, { type Test } from 'tap'
-import { runMany } from './fixtures/many.js'
-import { run } from './fixtures/v4v.js'
+import { ManyCommands, runMany, type Asked } from './fixtures/many.js'
+import type { Ran } from './fixtures/clean-env.js'
+import { run as runAlone } from './fixtures/v4v.js'
 
 t.setTimeout(230_000) // it starts many processes, on machines of any speed
+
+const commands = new ManyCommands()
+t.teardown(() => commands.close())
+
+function run(args: readonly string[], more: Pick<Asked, 'env'> = {}): Promise<Ran> {
+  return commands.run({ args, ...more })
+}
 
 /** Nothing on stdout, one line on stderr. */
 function oneLine(t: Test, stdout: string, stderr: string, expected: RegExp): void {
@@ -60,7 +68,7 @@ await t.test('a wrong command line is one line on stderr and exit code 2', async
 })
 
 await t.test('no command at all shows the help on stderr', async t => {
-  const { code, stdout, stderr } = await run([])
+  const { code, stdout, stderr } = await runAlone([])
   t.equal(code, 2)
   t.equal(stdout, '')
   t.match(stderr, /Usage: v4v COMMAND/)
@@ -80,7 +88,7 @@ await t.test('every command has help with an example', async t => {
 })
 
 await t.test('the version is that of the package', async t => {
-  const { code, stdout } = await run(['--version'])
+  const { code, stdout } = await runAlone(['--version'])
   t.equal(code, 0)
   t.match(stdout, /^\d+\.\d+\.\d+\n$/)
 })

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import type { Ran } from './fixtures/clean-env.js'
-import { run } from './fixtures/v4v.js'
+import { ManyCommands } from './fixtures/many.js'
 
 const tiers = `tags:
   web: [web1]
@@ -17,9 +17,12 @@ tests:
   - { from: web1:1, to: db:22, expect: reject, rule: no-ssh }
 `
 
+const commands = new ManyCommands()
+t.teardown(() => commands.close())
+
 /** Runs `v4v policy`; there is no daemon anywhere. */
 function policy(...args: string[]): Promise<Ran> {
-  return run(['policy', ...args])
+  return commands.run({ args: ['policy', ...args] })
 }
 
 await t.test('tests in files are run, and one that fails is named with its place', async t => {

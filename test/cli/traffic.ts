@@ -160,7 +160,7 @@ await t.test('send --wait waits until somebody listens', async t => {
 })
 
 await t.test('ping asks the daemon, or an echo', async t => {
-  const rounds = ['--count', '2', '--interval', '1ms', '--as', 'web']
+  const rounds = ['--count', '2', '--interval', '1ms', '--timeout', '1m', '--as', 'web']
   const absent = await place.v4v(['ping', 'collector:514', ...rounds])
   t.equal(absent.code, 1)
   t.match(absent.stderr, /^v4v: collector:514 gave no answer: nobody listens there\n$/)

@@ -131,7 +131,11 @@ await t.test(
     const message = new Uint8Array(questions * ping.length)
     for (let at = 0; at < message.length; at += ping.length) message.set(ping, at)
     client.write(message)
-    for (let i = 0; i < questions; i++) await client.take(FRAME.PONG)
+    for (let answers = 0; answers < questions && !client.isClosed;) {
+      const frames = client.frames.splice(0)
+      answers += frames.filter(({ type }) => type === FRAME.PONG).length
+      if (frames.length === 0) await client.change()
+    }
     t.notOk(client.isClosed)
     client.end()
   },

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { connect, V4vError, type Domain } from '../../src/sdk/index.js'
@@ -6,12 +7,9 @@ import { RawUnixClient, RawWsClient } from '../fixtures/raw-client.js'
 
 // Who gets in, for how long, and what everybody else is told.
 
-const daemon = await startDaemon(t, {
-  authenticationTimeoutMs: 1000,
-  connectionsUnauthenticatedMax: 4,
-  pingIntervalMs: 100,
-})
+const daemon = await startDaemon(t, { pingIntervalMs: 100 })
 await daemon.addDomains('web', 'db')
+const hasty = await startDaemon(t, { authenticationTimeoutMs: 100 })
 const ways = ['unix', 'ws'] as const
 
 async function refused(options: { url: string; token?: string }): Promise<V4vError> {
@@ -87,28 +85,32 @@ for (const way of ways) {
 
   await t.test(`over ${way}, who does not say who it is has little time`, async t => {
     const client =
-      way === 'unix' ? new RawUnixClient(daemon.socketPath) : await RawWsClient.open(daemon.wsUrl)
-    t.match(await client.closed(), { errno: 110, reason: /no HELLO within 1000 ms/ })
+      way === 'unix' ? new RawUnixClient(hasty.socketPath) : await RawWsClient.open(hasty.wsUrl)
+    t.match(await client.closed(), { errno: 110, reason: /no HELLO within 100 ms/ })
   })
 }
 
 await t.test('only so many may be there without saying who they are', async t => {
-  const idle = Array.from({ length: 4 }, () => new RawUnixClient(daemon.socketPath))
-  await Promise.all(
-    idle.map(async client => {
-      while (client.socket.connecting) await sleep(1)
-    }),
-  )
-  await sleep(20)
-  const beyond = new RawUnixClient(daemon.socketPath)
+  const full = await startDaemon(t, { connectionsUnauthenticatedMax: 4 })
+  await full.addDomains('web')
+  const idle = Array.from({ length: 4 }, () => new RawUnixClient(full.socketPath))
+  for (const { socket } of idle) if (socket.connecting) await once(socket, 'connect')
+  // They are taken in in their order.
+  const beyond = new RawUnixClient(full.socketPath)
   t.match(await beyond.closed(), { errno: 28, reason: /who they are/ })
-  const ws = await RawWsClient.open(daemon.wsUrl)
+  const ws = await RawWsClient.open(full.wsUrl)
   await ws.closed()
   t.equal(ws.close?.code, 1013)
-  await Promise.all(idle.map(client => client.closed()))
-  const web = await connect(daemon.as('web'))
+  for (const client of idle) {
+    client.end()
+    await client.closed()
+  }
+  const web = await until(
+    () => connect(full.as('web')).catch(() => undefined),
+    domain => domain !== undefined,
+  )
   t.pass('when they are gone there is room again')
-  await web.close()
+  await web!.close()
 })
 
 await t.test('a token of one domain does not open the socket of another', async t => {

@@ -13,9 +13,9 @@ import { documentOf, KnownPolicy, type WrittenRule } from './fixtures/known-poli
 // the last one whose reply was read before, to the last one that was asked for. One of them must
 // explain it, or it was decided by a policy that was over, or by parts of two.
 //
-// V4V_APPLIES says how many revisions are made: 100 unless told, 1000 for the full count.
+// V4V_APPLIES says how many revisions are made: 60 unless told, 1000 for the full count.
 
-const APPLIES = Number(process.env['V4V_APPLIES'] ?? 100)
+const APPLIES = Number(process.env['V4V_APPLIES'] ?? 60)
 /** Sends of each domain that are under way at a time. */
 const UNDER_WAY = 16
 

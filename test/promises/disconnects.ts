@@ -25,11 +25,15 @@ import {
 
 const native = await loadNative()
 
-/** Where more than one client that says nothing is too many, and waits are short. */
+interface ShortLived {
+  readonly text: string
+  readonly expiresAt: number
+}
+
+/** Where more than one client that says nothing is too many. */
 async function tightDaemon(t: Parameters<typeof startDaemon>[0]): Promise<TestDaemon> {
   const daemon = await startDaemon(t, {
     connectionsUnauthenticatedMax: 1,
-    authenticationTimeoutMs: 500,
     sessionsPerDomainMax: 1,
     sessionsMax: 2,
     // Enough for one client of a domain.
@@ -47,7 +51,8 @@ const daemon = await startDaemon(t, {
 })
 await daemon.addDomains('web', 'db')
 const tight = await tightDaemon(t)
-const pinging = await startDaemon(t, { pingIntervalMs: 50 })
+/** Where waits are short. */
+const pinging = await startDaemon(t, { pingIntervalMs: 50, authenticationTimeoutMs: 200 })
 await pinging.addDomains('web')
 const { admin } = daemon
 
@@ -64,14 +69,43 @@ async function endedBy(act: (domain: string) => Promise<unknown>, domain = 'web'
   await client.closed()
 }
 
+/** A token that soon expires; a life that was over before the daemon heard of it is doubled. */
+async function shortLived(of: TestDaemon, lifeMs: number): Promise<ShortLived> {
+  for (let ms = lifeMs; ; ms *= 2) {
+    const expiresAt = Date.now() + ms
+    const path = '/v1/domains/web/tokens'
+    const { status, body } = await of.admin.request<{ text: string }>('POST', path, { expiresAt })
+    if (status === 201) return { text: body.text, expiresAt }
+    if (Date.now() < expiresAt) throw new Error(`${status} ${JSON.stringify(body)}`)
+  }
+}
+
 async function expiredToken(): Promise<string> {
-  const expiresAt = Date.now() + 200
-  const { text } = await admin.issueToken('web', { expiresAt })
+  const { text, expiresAt } = await shortLived(daemon, 50)
   await until(
     () => Date.now(),
     now => now > expiresAt,
   )
   return text
+}
+
+/** Attached by a token that soon expires, but not before that. */
+async function attachedForAWhile(of: TestDaemon): Promise<RawUnixClient> {
+  for (let lifeMs = 200; ; lifeMs *= 2) {
+    const { text, expiresAt } = await shortLived(of, lifeMs)
+    const client = await RawUnixClient.attach(of.socketPath, text).catch((error: unknown) => {
+      if (Date.now() < expiresAt) throw error
+      return undefined
+    })
+    if (client !== undefined) return client
+  }
+}
+
+/** Answers pings until the daemon ends the session. */
+async function answerUntilEnded(client: RawUnixClient): Promise<void> {
+  const answering = setInterval(() => client.write(encodePing(FRAME.PONG, 0, 0)), 10)
+  await client.closed()
+  clearInterval(answering)
 }
 
 /** Keeps the one place of those who have not said who they are while something is done. */
@@ -132,9 +166,9 @@ const waysByOthers = {
   'hello-late': [
     [
       'no word',
-      () => begin(tight.socketPath),
-      { transport: 'unix', limitName: 'authenticationTimeoutMs', limit: 500 },
-      tight,
+      () => begin(pinging.socketPath),
+      { transport: 'unix', limitName: 'authenticationTimeoutMs', limit: 200 },
+      pinging,
     ],
   ],
   'domain-sessions': [
@@ -216,14 +250,7 @@ const waysByOthers = {
     ],
     [
       'while it is attached',
-      async () => {
-        const expiresAt = Date.now() + 1_000
-        const { text } = await pinging.admin.issueToken('web', { expiresAt })
-        const client = await RawUnixClient.attach(pinging.socketPath, text)
-        const answering = setInterval(() => client.write(encodePing(FRAME.PONG, 0, 0)), 10)
-        await client.closed()
-        clearInterval(answering)
-      },
+      async () => answerUntilEnded(await attachedForAWhile(pinging)),
       { domain: 'web', session: Number, tokenId: Number },
       pinging,
     ],
@@ -232,10 +259,9 @@ const waysByOthers = {
       async () => {
         const { id, text } = await pinging.admin.issueToken('web')
         const client = await RawUnixClient.attach(pinging.socketPath, text)
-        const answering = setInterval(() => client.write(encodePing(FRAME.PONG, 0, 0)), 10)
-        await pinging.admin.ask('POST', `/v1/tokens/${id}/rotate`, { overlap: '1s' })
-        await client.closed()
-        clearInterval(answering)
+        const ended = answerUntilEnded(client)
+        await pinging.admin.ask('POST', `/v1/tokens/${id}/rotate`, { overlap: '200ms' })
+        await ended
       },
       { domain: 'web', session: Number, tokenId: Number },
       pinging,

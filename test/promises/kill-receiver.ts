@@ -3,10 +3,12 @@ import { connect, V4vError, type Domain, type Status } from '../../src/sdk/index
 import { spawnDaemon, until, type DaemonProcess } from '../fixtures/daemon.js'
 import { PeerProcess } from '../fixtures/peer-process.js'
 
-// When a receiving domain is killed everyone concerned hears of it within a second, and nothing of
-// it is left in the daemon.
+// When a receiving domain is killed everyone concerned hears of it at once, and nothing of it is left
+// in the daemon.
+//
+// V4V_KILLS says how often: 6 times unless told.
 
-const ROUNDS = 10
+const ROUNDS = Number(process.env['V4V_KILLS'] ?? 6)
 
 /** What the daemon holds for its clients. */
 async function held(daemon: DaemonProcess): Promise<Record<string, number>> {
@@ -78,12 +80,15 @@ await t.test('a receiver that is killed leaves nothing, and its senders hear of 
     toldAfterMs.push(performance.now() - killedAt)
     const outcomes = new Set(await Promise.all(waiting))
     t.same(outcomes, new Set(['sent', 'ECONNRESET']))
-    spare = round + 1 < ROUNDS ? start(round + 1) : spare
     await t.rejects(rings[0]!.send('victim:80', new Uint8Array(1)), { code: 'ECONNREFUSED' })
+    // Only now: the next victim listens there again.
+    spare = round + 1 < ROUNDS ? start(round + 1) : spare
   }
-  // The machine may stand still in a round or two, but not in most of them.
-  const median = toldAfterMs.toSorted((a, b) => a - b)[ROUNDS / 2]!
-  t.ok(median < 1000, `senders were told after ${median} ms`)
+  // By the death itself, and not by a ping that was not answered; a machine that stands still does
+  // so in a round or two, but not in most of them.
+  const median = toldAfterMs.toSorted((a, b) => a - b)[ROUNDS >> 1]!
+  t.comment(`senders were told after ${median} ms`)
+  t.ok(median < senders[0]!.limits.pingIntervalMs, `senders were told after ${median} ms`)
   const after = await until(
     () => held(daemon),
     seen => seen['openFiles'] === before['openFiles'] && seen['sessions'] === before['sessions'],

@@ -2,12 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { connect, type Status } from '../../src/sdk/index.js'
 import { spawnDaemon, until, type DaemonProcess } from '../fixtures/daemon.js'
-import { PeerProcess } from '../fixtures/peer-process.js'
+import { PeerProcess, SENT_BYTES } from '../fixtures/peer-process.js'
 
 // When a sending domain is killed nothing of it is left in the daemon, what it had sent arrives
 // whole, and others send on.
+//
+// V4V_KILLS says how often: 9 times unless told.
 
-const ROUNDS = 20
+const ROUNDS = Number(process.env['V4V_KILLS'] ?? 9)
 
 t.setTimeout(230_000) // processes take their time to start on a busy machine
 const daemon = await spawnDaemon(t)
@@ -51,7 +53,7 @@ await t.test('a sender that is killed leaves nothing, and others send on', async
           if (Buffer.from(bytes).readUInt32LE() !== counts.steady++) counts.broken++
         } else {
           counts.victim++
-          if (bytes.length !== 64) counts.broken++
+          if (bytes.length !== SENT_BYTES) counts.broken++
         }
       }
     }
@@ -80,9 +82,11 @@ await t.test('a sender that is killed leaves nothing, and others send on', async
     await heard
     toldAfterMs.push(performance.now() - killedAt)
   }
-  // The machine may stand still in a round or two, but not in most of them.
-  const median = toldAfterMs.toSorted((a, b) => a - b)[ROUNDS / 2]!
-  t.ok(median < 1000, `the receiver was told after ${median} ms`)
+  // By the death itself, and not by a ping that was not answered; a machine that stands still does
+  // so in a round or two, but not in most of them.
+  const median = toldAfterMs.toSorted((a, b) => a - b)[ROUNDS >> 1]!
+  t.comment(`the receiver was told after ${median} ms`)
+  t.ok(median < reader.limits.pingIntervalMs, `the receiver was told after ${median} ms`)
   isDone = true
   await sending
   const after = await until(

@@ -51,7 +51,7 @@ await t.test('clients that never read what they cause cost a bounded amount of m
 })
 
 await t.test('a receiver that reads nothing holds its ring, and is ended by pings', async t => {
-  const daemon = await startDaemon(t, { pingIntervalMs: 300 })
+  const daemon = await startDaemon(t, { pingIntervalMs: 200 })
   await daemon.addDomains('deaf', 'web')
   await daemon.admin.addRule('accept', '*:*', '*:*')
   for (const way of ['unix', 'ws'] as const) {
@@ -62,6 +62,12 @@ await t.test('a receiver that reads nothing holds its ring, and is ended by ping
         : await RawWsClient.attach(daemon.wsUrl, token)
     const ring = await deaf.register(80, MIB)
     deaf.pause()
+    // It answers pings until its ring is full, however long that takes.
+    const answering = setInterval(() => deaf.write(encodePing(FRAME.PONG, 0, 0)), 50)
+    void until(
+      () => daemon.admin.rings(),
+      rings => rings.some(({ waiters }) => waiters > 0),
+    ).finally(() => clearInterval(answering))
     const web = await connect(daemon.as('web'))
     const feed = web.status()
     const from = await web.bind(0)

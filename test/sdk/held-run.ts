@@ -50,7 +50,7 @@ await t.test('whatever is refused for space arrives in order and once', async ()
         const ring = await domain.bind(9)
         const payloads = sizes.map((size, i) => new Uint8Array(size).fill(i + 1))
         const sends = payloads.map((payload, i) => {
-          const timeoutMs = i % 7 === 3 ? 10_000 : undefined
+          const timeoutMs = i % 7 === 3 ? 60_000 : undefined
           return ring.send(`web:${PORT}`, payload, { timeoutMs })
         })
         await Promise.all(sends)

@@ -229,7 +229,7 @@ for (const sharedMemory of ['require', 'off'] as const) {
       const sink = await db.bind(9)
       const script = `
     import { connect } from ${JSON.stringify(new URL('../../src/index.js', import.meta.url).href)}
-    const domain = await connect(${JSON.stringify({ ...daemon.as('web'), sharedMemory })})
+    const domain = await connect(${JSON.stringify({ ...daemon.as('web'), sharedMemory, polling: 50 })})
     const ring = await domain.bind(0)
     for (let i = 0; i < 100; i++) await ring.send('db:9', Buffer.from('x'))
     let turns = 0
