@@ -217,9 +217,14 @@ async function runFiles(
   files: readonly string[],
   rawCoverageDir: string | undefined,
 ): Promise<FileResult[]> {
-  const script = files.length === 1 ? files : [TOGETHER, ...files]
+  const [first] = files
+  const script = files.length === 1 ? [first!] : [TOGETHER, first!]
   const name = script[0]!
-  const env: NodeJS.ProcessEnv = { ...process.env, TAP_TIMEOUT: String(fileTimeoutMs / 1000) }
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    TAP_TIMEOUT: String(fileTimeoutMs / 1000),
+    V4V_TEST_FILES: files.join(' '),
+  }
   if (rawCoverageDir !== undefined) env['NODE_V8_COVERAGE'] = rawCoverageDir
   const args = ['--enable-source-maps', join(dist, 'test', name), ...script.slice(1)]
   const child = spawn(process.execPath, args, {

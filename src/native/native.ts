@@ -20,7 +20,7 @@ export interface Native {
    * Has a thread of this process leave one processor to others: the first of those that the first
    * thread of the process may run on. Where that may run on one only, nothing is done, and neither
    * is where the system does not let it.
-   * @param thread its number; 0 for the one that calls.
+   * @param thread its number.
    */
   leaveProcessor(thread: number): void
   /**

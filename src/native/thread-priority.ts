@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { constants, getPriority, setPriority } from 'node:os'
 import { loadNative } from './native.js'
 
@@ -10,6 +10,8 @@ export const STEP = 5
 
 /** One directory for each thread of this process, by its number. */
 const THREADS = '/proc/self/task'
+/** The one of the thread that looks. */
+const OWN_THREAD = '/proc/thread-self'
 
 /**
  * Has the thread that calls it make way for others: a datagram does not wait for what it works on.
@@ -28,18 +30,31 @@ export async function stepBackOthers(): Promise<void> {
   if (process.platform !== 'linux') return
   const others = threads().filter(thread => thread !== process.pid)
   for (const thread of others) lower(thread)
-  const native = await loadNative()
-  for (const thread of others) native?.leaveProcessor(thread)
+  await Promise.all(others.map(leaveProcessor))
 }
 
 /**
- * Has the thread that calls it leave one processor to others, where that can be had: for one that
- * steps back and computes for long. A system may let it go on to the next tick, of milliseconds,
- * though a thread in front of it wants the processor.
+ * The number the system has for the thread that calls it.
+ * @returns undefined where the system doesn't tell.
  */
-export async function leaveProcessor(): Promise<void> {
+export function ownThread(): number | undefined {
+  try {
+    return Number(readlinkSync(OWN_THREAD).split('/').pop())
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Has a thread leave one processor to others, where that can be had: one that steps back and
+ * computes for long. A system may let it go on to the next tick, of milliseconds, though a thread
+ * in front of it wants the processor. Not to be called in a thread that may be ended at any time:
+ * ended while it loads what this needs, it takes the whole process with it.
+ * @param thread its number, from `ownThread`.
+ */
+export async function leaveProcessor(thread: number): Promise<void> {
   const native = await loadNative()
-  native?.leaveProcessor(0)
+  native?.leaveProcessor(thread)
 }
 
 function threads(): number[] {

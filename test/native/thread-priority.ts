@@ -19,7 +19,7 @@ function standAfter(work: string, env: NodeJS.ProcessEnv = {}): Stand {
   const script = `
     import { readdirSync, readFileSync } from 'node:fs'
     import { Worker } from 'node:worker_threads'
-    import { leaveProcessor, stepBack, stepBackOthers } from '${module}'
+    import { leaveProcessor, ownThread, stepBack, stepBackOthers } from '${module}'
     ${work}
     const niceOf = thread => {
       const stat = readFileSync('/proc/self/task/' + thread + '/stat', 'utf8')
@@ -91,7 +91,7 @@ await t.test('one processor is kept free of those that step back', { skip: !isLi
   t.same(new Set(all.othersOn.map(BigInt)), new Set([left]))
   const twice = standAfter('await stepBackOthers(); await stepBackOthers()')
   t.same(twice.othersOn, all.othersOn)
-  const caller = standAfter('await leaveProcessor()')
+  const caller = standAfter('await leaveProcessor(ownThread())')
   t.equal(BigInt(caller.firstOn), left)
 
   const without = standAfter('await stepBackOthers()', { V4V_NATIVE: 'off' })

@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import { leaveProcessor } from '../../native/thread-priority.js'
 import { refuse, type Refusal } from '../../store/refusal.js'
 import { ownBuffers } from './own-buffers.js'
 import type { DomainTasks } from './domain-tasks.js'
@@ -22,6 +23,11 @@ export interface ThreadRequest {
   readonly seq: number
   readonly task: string
   readonly params: readonly unknown[]
+}
+
+/** What a thread says when it begins: its number, where the system has one. */
+export interface ThreadBegun {
+  readonly thread: number | undefined
 }
 
 /** Its answer. */
@@ -151,7 +157,10 @@ export class PolicyThread<Tasks extends DomainTasks> {
       },
     })
     let failure = 'it ended'
-    worker.on('message', (answer: ThreadAnswer) => this.#answered(worker, answer))
+    worker.on('message', (message: ThreadBegun | ThreadAnswer) => {
+      if ('seq' in message) this.#answered(worker, message)
+      else if (message.thread !== undefined) void leaveProcessor(message.thread)
+    })
     worker.on('error', (error: Error) => (failure = error.message))
     worker.on('exit', () => this.#ended(failure))
     worker.unref()

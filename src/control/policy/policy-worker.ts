@@ -1,14 +1,14 @@
 import { parentPort, workerData } from 'node:worker_threads'
-import { leaveProcessor, stepBack } from '../../native/thread-priority.js'
+import { ownThread, stepBack } from '../../native/thread-priority.js'
 import { InquiryTasks } from './inquiry-tasks.js'
 import { ownBuffers } from './own-buffers.js'
 import type { InquirySetting, Prepared, PrepareRefusal, Setting } from './policy-messages.js'
 import { PolicyTasks } from './policy-tasks.js'
-import type { ThreadAnswer, ThreadRequest } from './policy-thread.js'
+import type { ThreadAnswer, ThreadBegun, ThreadRequest } from './policy-thread.js'
 
 // A thread that works on policies: it does one task after the other, in the order it is asked.
 stepBack()
-void leaveProcessor()
+parentPort?.postMessage({ thread: ownThread() } satisfies ThreadBegun)
 const setting = workerData as Setting | InquirySetting
 const tasks = setting.kind === 'changes' ? new PolicyTasks(setting) : new InquiryTasks(setting)
 

@@ -1,6 +1,10 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { PolicyTasks } from '../../../src/control/policy/policy-tasks.js'
 import { PolicyThread } from '../../../src/control/policy/policy-thread.js'
+import { loadNative } from '../../../src/native/native.js'
 import { revisionOf } from '../../store/fixtures/rules.js'
 
 function threadOf(t: { teardown: (work: () => Promise<void>) => void }): PolicyThread<PolicyTasks> {
@@ -44,6 +48,35 @@ void t.test('the thread does what it is asked, and knows all domains', async t =
   thread.noteDomain('back', { name: 'back', id: 1100 as never, tags: [] })
   t.match(await thread.call('prepare', insert, options), { ok: true })
   t.notOk(thread.isBusy)
+})
+
+/** Which processors the threads of this process may run on, each once. */
+function allowances(): Set<string> {
+  const allowed = readdirSync('/proc/self/task').map(thread => {
+    const status = readFileSync(`/proc/self/task/${thread}/status`, 'utf8')
+    return /^Cpus_allowed:.*/m.exec(status)?.[0] ?? ''
+  })
+  return new Set(allowed)
+}
+
+const isLeft = availableParallelism() > 1 && (await loadNative()) !== undefined
+
+void t.test('the thread leaves one processor to others', { skip: !isLeft }, async t => {
+  t.equal(allowances().size, 1)
+  await threadOf(t).call('prepare', insert, options)
+  while (allowances().size === 1) await sleep(10)
+  t.equal(allowances().size, 2)
+})
+
+void t.test('the end of a thread that has just begun ends nothing else', async t => {
+  for (let i = 0; i < 10; i++) {
+    const thread = threadOf(t)
+    const over = thread.call('prepare', insert, options).catch(() => undefined)
+    await sleep(i * 10)
+    await thread.close()
+    await over
+  }
+  t.match(await threadOf(t).call('prepare', insert, options), { ok: true })
 })
 
 void t.test('what fails in the thread fails for who asked, and the thread goes on', async t => {
