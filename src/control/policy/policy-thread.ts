@@ -61,6 +61,7 @@ export class PolicyThread<Tasks extends DomainTasks> {
   readonly #domains: () => Iterable<KnownDomain>
   readonly #waiting = new Map<number, Waiting>()
   #worker: Promise<Worker> | undefined
+  #ending: Worker | undefined
   #lastSeq = 0
   #isClosed = false
 
@@ -127,6 +128,7 @@ export class PolicyThread<Tasks extends DomainTasks> {
   /** Ends the thread with all that it was asked; the next request starts another one. */
   async restart(): Promise<void> {
     const worker = await this.#worker?.catch(() => undefined)
+    this.#ending = worker
     worker?.ref() // whoever waits for the end is not to end before
     await worker?.terminate()
   }
@@ -192,13 +194,14 @@ export class PolicyThread<Tasks extends DomainTasks> {
   #answered(worker: Worker, answer: ThreadAnswer): void {
     const waiting = this.#waiting.get(answer.seq)
     this.#waiting.delete(answer.seq)
-    if (this.#waiting.size === 0) worker.unref()
+    if (this.#waiting.size === 0 && worker !== this.#ending) worker.unref()
     if ('error' in answer) waiting?.reject(new Error(answer.error))
     else waiting?.resolve(answer.result)
   }
 
   #ended(why: string): void {
     this.#worker = undefined
+    this.#ending = undefined
     const waiting = [...this.#waiting.values()]
     this.#waiting.clear()
     for (const { reject } of waiting) {
