@@ -68,7 +68,8 @@ export async function programFor(args: readonly string[]): Promise<Command> {
 }
 
 /** Runs what is asked for. @returns the exit code, unless the command set one itself. */
-export async function runProgram(args: readonly string[]): Promise<number | undefined> {
+export async function runProgram(words: readonly string[]): Promise<number | undefined> {
+  const args = asOptions(words)
   const program = await programFor(args)
   const printedBefore = timesPrinted()
   try {
@@ -85,6 +86,13 @@ export async function runProgram(args: readonly string[]): Promise<number | unde
     }
     return exitCode
   }
+}
+
+/** `help rule ls` and `version`, as other programs have them, are options here. */
+function asOptions(words: readonly string[]): readonly string[] {
+  const [first, ...others] = words
+  if (first === 'help') return [...others, '--help']
+  return first === 'version' ? ['--version', ...others] : words
 }
 
 /** The format for programs that is asked for, also in a command line that is wrong otherwise. */

@@ -131,7 +131,7 @@ function readBytes(source: YamlSource, field: Field | undefined): number | undef
 }
 
 function readRuleId(source: YamlSource, field: Field | undefined): string | undefined {
-  const text = readText(source, field, 'rule is the id of a rule, or default')
+  const text = readText(source, field, 'rule is the id of a rule, or default', true)
   const id = check(source, text, id => {
     const problem = id === DEFAULT_ID ? undefined : ruleIdProblem(id)
     return problem ?? { id }

@@ -79,7 +79,7 @@ class RuleReader {
   }
 
   #id(): Scalar<string> | undefined {
-    const id = this.#text('id', 'an id is text')
+    const id = this.#text('id', 'an id is text', true)
     const problem = id && ruleIdProblem(id.value)
     if (problem === undefined) return id
     this.#source.report(this.#source.offset(id!), problem)
@@ -121,7 +121,7 @@ class RuleReader {
   }
 
   #comment(): string {
-    const text = this.#text('comment', 'a comment is text')
+    const text = this.#text('comment', 'a comment is text', true)
     if (text === undefined) return ''
     // A block scalar ends with a line break that nobody meant.
     const comment = text.value.trim()
@@ -139,7 +139,7 @@ class RuleReader {
     return undefined
   }
 
-  #text(key: string, expected: string): Scalar<string> | undefined {
-    return readText(this.#source, this.#fields.get(key), expected)
+  #text(key: string, expected: string, isFree = false): Scalar<string> | undefined {
+    return readText(this.#source, this.#fields.get(key), expected, isFree)
   }
 }

@@ -76,16 +76,20 @@ export function readList(source: YamlSource, field: Field, expected: string): re
   return []
 }
 
-/** A field's text; undefined when the field is missing, or is something else and reported. */
+/**
+ * A field's text; undefined when the field is missing, or is something else and reported.
+ * @param isFree when any text will do, and what was taken for a number only wants quotes.
+ */
 export function readText(
   source: YamlSource,
   field: Field | undefined,
   expected: string,
+  isFree = false,
 ): Scalar<string> | undefined {
   if (field === undefined) return undefined
   if (isText(field.value)) return field.value
-  const isOtherScalar = isScalar(field.value) && field.value.value !== null
-  reportValue(source, field, isOtherScalar ? `${expected}, written in quotes` : expected)
+  const wantsQuotes = isFree && isScalar(field.value) && field.value.value !== null
+  reportValue(source, field, wantsQuotes ? `${expected}, written in quotes` : expected)
   return undefined
 }
 

@@ -18,6 +18,8 @@ const codes = {
   full: 'ENOSPC',
   /** Reading or writing failed. */
   failed: 'EIO',
+  /** SQLite itself is not there: its package was installed and not compiled, or for another Node. */
+  'not-compiled': 'EOPNOTSUPP',
 } as const satisfies Record<string, ErrorCode>
 
 const WHAT_CHARS_MAX = 200
@@ -43,9 +45,21 @@ export class StoreError extends Error {
  */
 export function storeErrorFrom(error: unknown, path: string): unknown {
   if (error instanceof Sqlite.SqliteError) return fromSqlite(error, path)
+  if (isNotCompiled(error)) {
+    const message =
+      'better-sqlite3 was not compiled for this version of Node: run "npm rebuild better-sqlite3"'
+    return new StoreError('not-compiled', message, { cause: error })
+  }
   if (error instanceof Error && 'syscall' in error && 'code' in error)
     return fromSystem(error, path)
   return error
+}
+
+/** True for what comes when its compiled part is missing, or is of another version. */
+function isNotCompiled(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ERR_DLOPEN_FAILED' || error.message.startsWith('Could not locate the bindings')
 }
 
 // The result code before its extension: SQLITE_IOERR_WRITE is an SQLITE_IOERR.

@@ -93,6 +93,14 @@ await t.test('the version is that of the package', async t => {
   t.match(stdout, /^\d+\.\d+\.\d+\n$/)
 })
 
+await t.test('help and version may be asked for as commands, too', async t => {
+  const asked = [['help'], ['help', 'rule', 'add'], ['version']]
+  const meant = [['--help'], ['rule', 'add', '--help'], ['--version']]
+  const answers = await runMany([...asked, ...meant].map(args => ({ args })))
+  t.strictSame(answers.slice(0, asked.length), answers.slice(asked.length))
+  t.match(answers[1], { code: 0, stdout: /^Usage: v4v rule add / })
+})
+
 await t.test('without a daemon every command says so, why, and what to do', async t => {
   const cases = [
     ['domain', 'ls'],

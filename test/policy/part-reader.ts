@@ -86,7 +86,7 @@ await t.test('what is wrong is said with its place and what was expected', async
     ['tests: [{ from: a, to: b:2, expect: drop }]', /:1:17: "a" has no port/],
     [
       'tests: [{ from: 1, to: b:2, expect: drop }]',
-      /:1:17: from is a domain and a port, .* quotes/,
+      /:1:17: from is a domain and a port, such as web:40000, not a number/,
     ],
     ['tests: [{ from: a:1, to: "b:*", expect: drop }]', /:1:26: a test names one port/],
     [

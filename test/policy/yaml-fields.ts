@@ -24,13 +24,15 @@ await t.test('the fields of a mapping are found by their keys', async t => {
 await t.test('what is something else is reported, once each', async t => {
   const { source, top } = parsed('a: 5\nb: x\nc: y\n')
   const fields = readMapping(source, top, 0, 'a form', ['a', 'b', 'c'])!
-  t.equal(readText(source, fields.get('a'), 'a is text'), undefined)
+  t.equal(readText(source, fields.get('a'), 'a is text', true), undefined)
+  t.equal(readText(source, fields.get('a'), 'a is a rate'), undefined)
   t.equal(readWhole(source, fields.get('b'), 'b is a number'), undefined)
   t.same(readList(source, fields.get('c')!, 'c is a list'), [])
   t.same(
     source.problems.map(({ line, message }) => `${line}: ${message}`),
     [
       '1: a is text, written in quotes, not a number',
+      '1: a is a rate, not a number',
       '2: b is a number, not "x"',
       '3: c is a list, not "y"',
     ],

@@ -35,6 +35,17 @@ await t.test('what SQLite has no code for is damage all the same', async t => {
   t.match(storeErrorFrom(cause, path), { failure: 'corrupt', cause })
 })
 
+await t.test('where SQLite was not compiled it is said how to do so', async t => {
+  const missing = new Error('Could not locate the bindings file. Tried:\n → here\n → there')
+  const older = Object.assign(new Error('compiled against a different Node.js version'), {
+    code: 'ERR_DLOPEN_FAILED',
+  })
+  for (const cause of [missing, older]) {
+    const message = /^[^\n]*run "npm rebuild better-sqlite3"$/
+    t.match(storeErrorFrom(cause, path), { failure: 'not-compiled', cause, message })
+  }
+})
+
 await t.test('so has every failure of the file system', async t => {
   const cases = [
     ['ENOSPC', 'full', 'ENOSPC'],
