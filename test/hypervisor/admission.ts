@@ -182,6 +182,24 @@ await t.test('a question about a ring is answered as audit mode has it', async t
   t.equal(code(), null)
 })
 
+await t.test('a run of more messages than it says is none, under limits, too', async t => {
+  const { machine, web, a } = pair(['accept *:* -> *:* max_bytes 20'])
+  t.match(a.run('web:80', [payload(2), payload(3)], { count: 1 }), { malformed: true, accepted: 0 })
+  t.equal(web.sink.dataCalls, 0)
+  t.same(machine.flows, [])
+})
+
+await t.test('audit mode tells of a flow that begins beyond the limits', async t => {
+  const { machine, a } = pair(['accept *:* -> *:* rate 1/h burst 1'])
+  machine.hypervisor.isAuditing = true
+  a.run('web:80', [payload(1)])
+  a.run('web:80', [payload(1)])
+  const told = machine.flows.length
+  a.ring(2)
+  t.match(a.run('web:80', [payload(1)], { from: 2 }), { accepted: 1, code: null })
+  t.match(machine.flows.slice(told), [{ effect: 'audit', source: { domain: 'a', port: 2 } }])
+})
+
 await t.test('a datagram beyond max_bytes is refused alone, by its rule', async t => {
   const { machine, web, a, meter } = pair(['accept *:* -> *:* max_bytes 20'])
   const messages = [payload(20), payload(21), payload(5)]

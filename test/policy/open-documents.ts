@@ -89,6 +89,19 @@ await t.test('the only rule of all can go and another come', async t => {
   t.strictSame(rules[0]!.place, { file: 'rules.yaml', line: 2 })
 })
 
+await t.test('the only rule of a file moves out, whatever is above it', async t => {
+  const rule = (id: string): string => `  - id: ${id}\n    drop: a:* -> b:1\n`
+  const before = policyOf(`"rules":\n${rule('a')}`, `rules:\n${rule('b')}`)
+  const open = new OpenDocuments(before)
+  t.ok(open.move(before.rules[0]!, 'b'))
+  const policy = open.close()!
+  t.strictSame(
+    policy.rules.map(({ id }) => id),
+    ['b', 'a'],
+  )
+  t.strictSame(plain(policy), plain(read(policy.documents)))
+})
+
 await t.test('ids that were made stay when many rules go', async t => {
   const twins = '  - accept: a:* -> b:1\n'.repeat(4)
   const open = new OpenDocuments(policyOf(`rules:\n${twins}`, `rules: # more\n${twins}`))
