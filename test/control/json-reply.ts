@@ -2,6 +2,7 @@ import fastify from 'fastify'
 import t from 'tap'
 import { sendJson, sendPages } from '../../src/control/json-reply.js'
 import { jsonBytes } from '../../src/control/policy/json-bytes.js'
+import { withTurns } from './fixtures/turns.js'
 
 await t.test('JSON that is written already is sent whole, be it short or long', async t => {
   const values = { short: ['caf\u00e9'], long: Array.from({ length: 50_000 }, (_, i) => i) }
@@ -30,15 +31,8 @@ await t.test('pages of a list are one list, and others get their turn between th
   )
   t.teardown(() => app.close())
   for (const [name, pages] of Object.entries(lists)) {
-    let turns = 0
-    let isDone = false
-    const turn = (): void => {
-      turns++
-      if (!isDone) setImmediate(turn)
-    }
-    turn()
-    const { headers, rawPayload, payload } = await app.inject(`/${name}`)
-    isDone = true
+    const [answer, turns] = await withTurns(async () => app.inject(`/${name}`))
+    const { headers, rawPayload, payload } = answer
     t.equal(headers['content-type'], 'application/json; charset=utf-8')
     t.equal(Number(headers['content-length']), rawPayload.length)
     t.same(JSON.parse(payload), { [name]: pages.flat() })

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import t from 'tap'
 import { buildTestApp, TestClient, type TestApp } from '../fixtures/build-app.js'
+import { withTurns } from '../fixtures/turns.js'
 
 /** Sends datagrams that rules and the default decide. */
 async function withTraffic(t: Parameters<typeof buildTestApp>[0], path?: string) {
@@ -123,20 +124,6 @@ void t.test('counters whose rule went before they were folded are not lost', asy
   })
 })
 
-/** How many turns of the event loop others had while something was done. */
-async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
-  let turns = 0
-  let isDone = false
-  const turn = (): void => {
-    turns++
-    if (!isDone) setImmediate(turn)
-  }
-  turn()
-  await work()
-  isDone = true
-  return turns
-}
-
 void t.test('thousands of counters are saved, turned and zeroed in parts, all of them', async t => {
   const { services, hypervisor, store, call } = buildTestApp(t)
   const rules = (action: string): object[] =>
@@ -151,7 +138,7 @@ void t.test('thousands of counters are saved, turned and zeroed in parts, all of
   const ids = ['default', ...hypervisor.policy.rules.map(rule => rule.id)]
   for (const id of ids.slice(1)) Object.assign(hypervisor.ruleCounter(id), { action: 'accept' })
   for (const id of ids) Object.assign(hypervisor.ruleCounter(id), { hits: 3, bytes: 7 })
-  t.ok((await turnsDuring(() => services.tally.save())) > 10, 'others had their turn')
+  t.ok((await withTurns(() => services.tally.save()))[1] > 10, 'others had their turn')
   t.equal(store.counters.load().length, 3_001)
   t.ok(store.counters.load().every(({ hits }) => hits === 3))
 
@@ -161,7 +148,7 @@ void t.test('thousands of counters are saved, turned and zeroed in parts, all of
   t.match(await verdicts(), decided, 'what was decided before stays what it was')
   const cause = { actor: 'test', reason: '' }
   const zeroing = (): Promise<unknown> => services.rules.zero(undefined, cause)
-  t.ok((await turnsDuring(zeroing)) > 10, 'others had their turn')
+  t.ok((await withTurns(zeroing))[1] > 10, 'others had their turn')
   t.match(store.audit.list(1), [{ action: 'rule.zero', detail: { hits: 12_003, bytes: 21_007 } }])
   t.ok([...hypervisor.ruleCounters.values()].every(({ hits, bytes }) => hits + bytes === 0))
   t.strictSame(store.counters.load(), [])
